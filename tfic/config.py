@@ -1,0 +1,152 @@
+"""What one codec is made from: frozen settings, each with its meaning, strict on unknown keys.
+
+Settings stay at the door (`train`, `evaluate`, the command lines, a sweep's trials); everything below takes values.
+"""
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, TypeVar, get_type_hints
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """The images a codec is trained and tested on."""
+
+    train_count: int = 20_000
+    """Synthetic training images (ignored with `train_dir`)."""
+    test_count: int = 600
+    """Synthetic test images; with `test_dir`, the most that are taken from it."""
+    height_px: int = 256
+    """Height of a synthetic image in pixels."""
+    width_px: int = 256
+    """Width of a synthetic image in pixels."""
+    seed: int = 0
+    """Seed of the synthetic images: image i is a function of (seed, split, i) alone."""
+    train_dir: str = ""
+    """Folder with `metadata.jsonl` to train on instead of synthetic images."""
+    test_dir: str = ""
+    """Folder with `metadata.jsonl` to test on instead of synthetic images."""
+    background_dir: str = ""
+    """Folder of photographs to draw text on, besides the drawn backgrounds."""
+    font_dir: str = ""
+    """Folder of .ttf/.otf fonts to draw with instead of the fonts that ship."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a codec is trained in its two stages."""
+
+    pretrain_steps: int = 200_000
+    """Steps of stage 1 (gamma = 0)."""
+    finetune_steps: int = 50_000
+    """Steps of stage 2 (lambda = 0)."""
+    batch: int = 12
+    """Images in a training step of stage 1."""
+    finetune_batch: int = 12
+    """Images in a training step of stage 2."""
+    crop_height_px: int = 256
+    """Height of a training crop in pixels."""
+    crop_width_px: int = 256
+    """Width of a training crop in pixels."""
+    lines_per_step: int = 32
+    """Most text lines the reader reads in a step of stage 2; fewer when the crops hold fewer."""
+    learning_rate: float = 1e-4
+    """Peak learning rate of Adam in stage 1; it falls to a tenth along a cosine."""
+    finetune_learning_rate: float = 1e-4
+    """Peak learning rate of Adam in stage 2."""
+    aux_learning_rate: float = 1e-3
+    """Learning rate for the quantiles of the entropy bottleneck."""
+    clip_norm: float = 1.0
+    """Largest gradient norm."""
+    seed: int = 0
+    """Seed of weights, crops and quantisation noise."""
+    checkpoint_every: int = 1_000
+    """Steps between checkpoints: the most that is trained twice after a kill."""
+    log_every: int = 100
+    """Steps between progress reports."""
+    threads: int = 0
+    """CPU threads of a training process; 0 leaves torch's default."""
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """How a codec is measured."""
+
+    detect_side_px: int = 736
+    """Short side to which the text detector enlarges a page (736 is RapidOCR's default; less is faster)."""
+    heldout: bool = True
+    """Also read with Tesseract, which no codec is trained against, where it is installed."""
+    pictures: int = 8
+    """Test images whose reconstructions are kept for the report."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """One codec: what it is, what it is trained for and on, and how it is measured."""
+
+    codec: str = "tic-base"
+    """Name of a codec, as `tfic.build` takes it."""
+    lmbda: float = 0.0067
+    """Weight of distortion in stage 1: `lmbda * 255^2 * MSE + bpp`, with pixel values in [0, 1]."""
+    gamma: float = 0.0
+    """Weight of reading in stage 2: `bpp + gamma * L_OCR`; 0 means stage 1 only, the baseline codec."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """The images."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """The training."""
+    eval: EvalConfig = field(default_factory=EvalConfig)
+    """The measurement."""
+
+    def __post_init__(self) -> None:
+        check_positive("lmbda", self.lmbda)
+        if not (math.isfinite(self.gamma) and self.gamma >= 0):
+            raise ValueError(f"gamma is {self.gamma!r}; it must be 0 (stage 1 only) or a positive number")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise ValueError unless `value` is a finite number above zero."""
+    if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} is {value!r}; it must be a positive number, such as 0.01")
+
+
+def unknown_key(key: str, known: list[str], where: str) -> ValueError:
+    """The error for a key nobody knows, naming the nearest known one."""
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return ValueError(f"{where}: unknown key {key!r}{hint} Known keys: {', '.join(sorted(known))}")
+
+
+def from_mapping(base: T, values: Mapping[str, Any], where: str) -> T:
+    """`base` (a frozen settings object) with `values` laid over it, nested objects as nested mappings.
+
+    Raises:
+        ValueError: for an unknown key (naming the nearest) or a value of the wrong type; `where` opens the sentence.
+    """
+    assert is_dataclass(base) and not isinstance(base, type)
+    types = get_type_hints(type(base))
+    known = [each.name for each in fields(base)]
+    changed: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise unknown_key(key, known, where)
+        current = getattr(base, key)
+        if is_dataclass(current):
+            if not isinstance(value, Mapping):
+                raise ValueError(f"{where}: {key} is {value!r}; it must be a table, [{key}]")
+            changed[key] = from_mapping(current, value, f"{where} [{key}]")
+        else:
+            changed[key] = _typed(value, types[key], f"{where}: {key}")
+    return replace(base, **changed)
+
+
+def _typed(value: Any, wanted: type, where: str) -> Any:
+    """`value` if it is of the `wanted` type (an integer passes for a float), else ValueError."""
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not wanted:
+        raise ValueError(f"{where} is {value!r}; it must be of type {wanted.__name__}")
+    return value

@@ -1,0 +1,72 @@
+"""A line of text on a page, and the one rule that puts lines in reading order.
+
+True lines and detected lines go through the same `reading_order`, so a page's accuracy never pays for a
+disagreement about order: two lines share a row when they overlap vertically by at least half of the lower
+of the two heights; rows are read from top to bottom and each row from left to right.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Quad = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
+"""Four (x, y) corners in pixels, clockwise from the top left of the text (not of the page)."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of text and where it stands."""
+
+    text: str
+    quad: Quad
+
+    @property
+    def top(self) -> float:
+        """Smallest y of the quadrilateral, in pixels."""
+        return min(y for _, y in self.quad)
+
+    @property
+    def bottom(self) -> float:
+        """Largest y of the quadrilateral, in pixels."""
+        return max(y for _, y in self.quad)
+
+    @property
+    def left(self) -> float:
+        """Smallest x of the quadrilateral, in pixels."""
+        return min(x for x, _ in self.quad)
+
+    @property
+    def middle(self) -> float:
+        """Mean y of the four corners, in pixels."""
+        return sum(y for _, y in self.quad) / 4
+
+
+def _share_a_row(a: Line, b: Line) -> bool:
+    overlap = min(a.bottom, b.bottom) - max(a.top, b.top)
+    return overlap >= 0.5 * min(a.bottom - a.top, b.bottom - b.top)
+
+
+def reading_order(lines: Sequence[Line]) -> list[Line]:
+    """Lines by rows, top to bottom, and from left to right within a row.
+
+    Taken from the top (by vertical middle), a line joins the current row when it overlaps the row's first line
+    by half of the lower height, else it opens the next row.
+    """
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda each: (each.middle, each.left)):
+        if rows and _share_a_row(rows[-1][0], line):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [line for row in rows for line in sorted(row, key=lambda each: each.left)]
+
+
+def normalise(text: str) -> str:
+    """Text with every run of blanks as one space and none at the ends of a line; case and line breaks stay."""
+    lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def page_text(lines: Sequence[Line]) -> str:
+    """The text of a page: its lines in `reading_order`, normalised, joined by newlines."""
+    return normalise("\n".join(line.text for line in reading_order(lines)))

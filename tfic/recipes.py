@@ -1,0 +1,67 @@
+"""Settings with a name: from a tale told in two minutes to the scale of the slides.
+
+`tiny` and `demo` are for two CPU cores, `base` for one GPU, `paper` for the scale of the EUSIPCO 2025 slides
+(20,000 training and 600 test images; the slides give no other number).
+"""
+
+from collections.abc import Callable
+
+from tfic.config import Config, DataConfig, EvalConfig, TrainConfig, unknown_key
+
+
+def tiny() -> Config:
+    """The whole tale in under two minutes; its codecs are too young to be judged."""
+    return Config(
+        codec="tic-tiny",
+        data=DataConfig(train_count=32, test_count=4),
+        train=TrainConfig(
+            pretrain_steps=20, finetune_steps=6, batch=4, finetune_batch=4, crop_height_px=64, crop_width_px=256,
+            lines_per_step=4, learning_rate=1e-3, finetune_learning_rate=3e-4, checkpoint_every=5, log_every=2, threads=1,
+        ),
+        eval=EvalConfig(detect_side_px=256, pictures=2),
+    )  # fmt: skip
+
+
+def demo() -> Config:
+    """A front that shows something, in 15 minutes of two CPU cores."""
+    return Config(
+        codec="tic-tiny",
+        data=DataConfig(train_count=600, test_count=24),
+        train=TrainConfig(
+            pretrain_steps=1500, finetune_steps=250, batch=8, finetune_batch=4, crop_height_px=64, crop_width_px=256,
+            lines_per_step=6, learning_rate=1e-3, finetune_learning_rate=3e-4, checkpoint_every=100, log_every=25, threads=1,
+        ),
+        eval=EvalConfig(detect_side_px=256, pictures=4),
+    )  # fmt: skip
+
+
+def base() -> Config:
+    """One GPU, one night."""
+    return Config(
+        codec="tic-base",
+        data=DataConfig(train_count=20_000, test_count=200),
+        train=TrainConfig(pretrain_steps=100_000, finetune_steps=20_000),
+    )
+
+
+def paper() -> Config:
+    """The scale of the slides, with batch, crop and learning rates of the public TIC training."""
+    return Config(
+        codec="tic-base",
+        data=DataConfig(train_count=20_000, test_count=600),
+        train=TrainConfig(pretrain_steps=400_000, finetune_steps=100_000),
+    )
+
+
+RECIPES: dict[str, Callable[[], Config]] = {"tiny": tiny, "demo": demo, "base": base, "paper": paper}
+
+
+def recipe(name: str) -> Config:
+    """The settings of that name.
+
+    Raises:
+        ValueError: when there is no such recipe.
+    """
+    if name not in RECIPES:
+        raise unknown_key(name, list(RECIPES), "recipe")
+    return RECIPES[name]()
