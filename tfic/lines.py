@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 Quad = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 """Four (x, y) corners in pixels, clockwise from the top left of the text (not of the page)."""
 
@@ -70,3 +72,20 @@ def normalise(text: str) -> str:
 def page_text(lines: Sequence[Line]) -> str:
     """The text of a page: its lines in `reading_order`, normalised, joined by newlines."""
     return normalise("\n".join(line.text for line in reading_order(lines)))
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """An image of text and the truth about it."""
+
+    name: str
+    """File name, unique within its set."""
+    image: np.ndarray
+    """Pixels, (H, W, 3) uint8 RGB."""
+    lines: tuple[Line, ...]
+    """Every line of text on the page, in any order."""
+
+    @property
+    def text(self) -> str:
+        """The page's text in reading order, normalised, lines joined by newlines."""
+        return page_text(self.lines)
