@@ -1,0 +1,19 @@
+"""Learned codecs: any of them by its name."""
+
+from tfic.codec.hyperprior import MeanScaleHyperprior
+from tfic.codec.tic import SIZES, tic
+from tfic.config import unknown_key
+
+CODECS = tuple(f"tic-{size}" for size in SIZES)
+"""Names that `build` takes."""
+
+
+def build(name: str) -> MeanScaleHyperprior:
+    """An untrained codec.
+
+    Raises:
+        ValueError: when no codec has that name; the nearest is named.
+    """
+    if name not in CODECS:
+        raise unknown_key(name, list(CODECS), "codec")
+    return tic(name.removeprefix("tic-"))

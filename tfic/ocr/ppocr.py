@@ -1,0 +1,101 @@
+"""PP-OCRv6 small as a frozen, differentiable line reader.
+
+The weights are the ONNX file that ships inside the `rapidocr` wheel (Apache-2.0, PaddlePaddle authors). `onnx2torch`
+turns the graph into a PyTorch module, so the loss of reading flows back to the pixels while no weight of it moves.
+"""
+
+import contextlib
+import functools
+import io
+import logging
+import warnings
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+HEIGHT_PX = 48
+"""Height of a line image, as the recogniser was trained."""
+MIN_WIDTH_PX = 320
+"""Least width of a line image; shorter lines are padded with grey on the right, as `rapidocr` does."""
+STRIDE_PX = 8
+"""Pixels of width for one step of the CTC sequence."""
+
+
+def weights_path() -> Path:
+    """Path of the recogniser's ONNX file inside the installed `rapidocr` package."""
+    return Path(str(files("rapidocr") / "models" / "PP-OCRv6_rec_small.onnx"))
+
+
+def _with_explicit_pads(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with `auto_pad=SAME_UPPER` (which onnx2torch refuses) written out as pads; stride 1 only."""
+    for node in model.graph.node:
+        attributes = {each.name: each for each in node.attribute}
+        if "auto_pad" not in attributes or attributes["auto_pad"].s != b"SAME_UPPER":
+            continue
+        kernel = list(attributes["kernel_shape"].ints)
+        assert set(attributes["strides"].ints) == {1}, "SAME_UPPER depends on the input size unless the stride is 1"
+        before = [(k - 1) // 2 for k in kernel]
+        after = [k - 1 - b for k, b in zip(kernel, before, strict=True)]
+        kept = [each for each in node.attribute if each.name not in ("auto_pad", "pads")]
+        del node.attribute[:]
+        node.attribute.extend([*kept, onnx.helper.make_attribute("pads", before + after)])
+    return model
+
+
+def _alphabet(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Class index to character: the CTC blank (as '') first, the space last."""
+    (characters,) = (each.value for each in model.metadata_props if each.key == "character")
+    return ("", *characters.splitlines(), " ")
+
+
+class LineReader(nn.Module):
+    """Line images to CTC log-probabilities; frozen, always in evaluation mode.
+
+    Input is RGB in [0, 1]; the channel swap and scaling that the recogniser wants happen inside.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # onnx2torch imports deprecated corners of torch
+            from onnx2torch import convert
+        model = _with_explicit_pads(onnx.load(str(weights_path())))
+        self.alphabet = _alphabet(model)
+        self._index = {character: i for i, character in enumerate(self.alphabet) if character}
+        self.network = convert(model)
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> "LineReader":
+        """Stay in evaluation mode whatever is asked: the reader is a yardstick, not a pupil."""
+        return super().train(False)
+
+    def forward(self, x: Float[Tensor, "B 3 48 W"]) -> Float[Tensor, "B T K"]:
+        """Log-probabilities over the alphabet for each of the T = W / 8 steps; x is RGB in [0, 1]."""
+        probabilities = self.network(x.flip(1) * 2 - 1)
+        return probabilities.clamp_min(1e-12).log()
+
+    def encode(self, text: str) -> list[int]:
+        """Class indexes of the characters of `text`.
+
+        Raises:
+            ValueError: when a character is not in the alphabet.
+        """
+        strangers = sorted({character for character in text if character not in self._index})
+        if strangers:
+            raise ValueError(f"{text!r} has characters the reader does not know: {' '.join(map(repr, strangers))}")
+        return [self._index[character] for character in text]
+
+    def decode(self, log_probabilities: Float[Tensor, "B T K"]) -> list[str]:
+        """The greedy reading of each line: most probable class a step, repeats merged, blanks dropped."""
+        texts = []
+        for path in log_probabilities.argmax(-1).tolist():
+            kept = [k for k, before in zip(path, [0, *path[:-1]], strict=True) if k != before and k != 0]
+            texts.append("".join(self.alphabet[k] for k in kept))
+        return texts
