@@ -1,0 +1,69 @@
+"""Bootstrap intervals against the theory they approximate."""
+
+import numpy as np
+import pytest
+
+from analysis import stats
+
+RNG = np.random.default_rng(5)
+VALUES = RNG.normal(0.6, 0.2, size=200)
+
+
+def test_the_interval_is_that_of_the_normal_theory_for_many_images():
+    interval = stats.mean(VALUES)
+    error = VALUES.std(ddof=1) / np.sqrt(len(VALUES))
+    assert interval.value == pytest.approx(VALUES.mean())
+    assert interval.low == pytest.approx(VALUES.mean() - 1.96 * error, abs=0.15 * error)
+    assert interval.high == pytest.approx(VALUES.mean() + 1.96 * error, abs=0.15 * error)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
+    assert stats.mean(VALUES, seed=1) == stats.mean(VALUES, seed=1)
+    assert stats.mean(VALUES, seed=1) != stats.mean(VALUES, seed=2)
+
+
+def test_more_confidence_is_a_wider_interval():
+    narrow, wide = stats.mean(VALUES, 0.8), stats.mean(VALUES, 0.99)
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_pairing_sees_a_small_difference_that_the_images_spread_hides():
+    other = VALUES + 0.02 + RNG.normal(0, 0.01, size=len(VALUES))
+    assert stats.mean(other - VALUES).low > 0
+    assert stats.mean(VALUES).high > stats.mean(other).low
+
+
+def test_an_interval_of_95_per_cent_holds_the_true_mean_about_so_often():
+    held = 0
+    for _ in range(200):
+        interval = stats.mean(RNG.normal(0.0, 1.0, size=40))
+        held += interval.low <= 0 <= interval.high
+    assert 175 <= held <= 199
+
+
+def test_equal_images_leave_no_doubt():
+    interval = stats.mean(np.full(10, 0.1))
+    assert interval.low == pytest.approx(0.1)
+    assert interval.high == pytest.approx(0.1)
+    assert interval.low <= interval.value <= interval.high
+
+
+def test_images_without_a_finite_value_are_left_out_and_counted_out():
+    interval = stats.mean(np.array([1.0, np.nan, np.inf, 3.0]))
+    assert (interval.value, interval.images) == (2.0, 2)
+
+
+def test_a_ratio_is_of_the_means_and_exact_for_proportional_images():
+    below = np.array([10.0, 20.0, 60.0])
+    interval = stats.ratio(below / 2, below)
+    assert (interval.value, interval.low, interval.high) == pytest.approx((0.5, 0.5, 0.5))
+    assert stats.ratio(np.array([1.0, 2.0, np.nan]), below).value == pytest.approx(3 / 30)
+
+
+def test_what_has_no_mean_is_refused():
+    with pytest.raises(ValueError, match="nothing to average"):
+        stats.mean(np.array([np.nan]))
+    with pytest.raises(ValueError, match="same images"):
+        stats.ratio(np.ones(2), np.ones(3))
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        stats.mean(VALUES, confidence=95)
