@@ -1,0 +1,154 @@
+"""One image of text: background, layout, skew, colours with a least contrast, and mild degradations."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tfic.lines import Line, Page, Quad, reading_order
+from tfic.synth import backgrounds, layouts, texts, typefaces, warp
+from tfic.synth.colours import colour_block
+from tfic.synth.layouts import Block, Placed
+from tfic.synth.typefaces import Face
+from tfic.synth.warp import Warp
+
+DRAWING_VERSION = 1
+"""Raised whenever the same seed draws another image."""
+
+MIN_SIDE_PX = 32
+"""Least height and width of an image."""
+
+_MARGIN_PX = 3
+"""What stays free of text at each side of the image."""
+
+
+def draw(
+    seed: int,
+    split: str,
+    index: int,
+    height_px: int = 256,
+    width_px: int = 256,
+    fonts: Sequence[Face] | None = None,
+    photographs: Sequence[Path] | None = None,
+) -> Page:
+    """Image number `index` of a split: the same for every number of workers and on every machine.
+
+    "The same" holds for the same versions of numpy, Pillow, OpenCV and faker; a photograph that has to be shrunk is
+    the one thing left to OpenCV's own arithmetic.
+
+    Args:
+        seed: seed of the set, from 0.
+        split: "train" or "test".
+        index: number of the image in its set, from 0.
+        height_px: height in pixels, from 32.
+        width_px: width in pixels, from 32.
+        fonts: the faces to draw with; those that ship for `split` by default.
+        photographs: image files, one of which is the background of every second image.
+
+    Raises:
+        ValueError: for a number out of range or an unreadable photograph.
+    """
+    typefaces.check_split(split)
+    for name, value, least in (
+        ("seed", seed, 0), ("index", index, 0), ("height_px", height_px, MIN_SIDE_PX), ("width_px", width_px, MIN_SIDE_PX),
+    ):  # fmt: skip
+        if value < least:
+            raise ValueError(f"{name} is {value}; it must be at least {least}")
+    rng = np.random.default_rng([seed, typefaces.SPLITS.index(split), index])
+    faces = typefaces.shipped(split) if fonts is None else fonts
+    if photographs and rng.random() < 0.5:
+        path = photographs[int(rng.integers(len(photographs)))]
+        ground = backgrounds.photograph(rng, height_px, width_px, path)
+    else:
+        name = tuple(backgrounds.BACKGROUNDS)[int(rng.integers(len(backgrounds.BACKGROUNDS)))]
+        ground = backgrounds.BACKGROUNDS[name](rng, height_px, width_px)
+    laid, blocks = _lay_out(rng, faces, height_px, width_px)
+    image = _ink(rng, ground, laid, blocks)
+    lines = tuple(Line(line.ink.text, _quad(laid, line)) for block in blocks for line in block.lines)
+    return Page(f"{split}-{index:06d}.png", _degrade(rng, image), lines)
+
+
+def _lay_out(
+    rng: np.random.Generator, faces: Sequence[Face], height_px: int, width_px: int
+) -> tuple[Warp, list[Block]]:
+    """Lines on a flat page, and how it lies in the image: turned as far as their reading order stays clear."""
+    fake = texts.seeded_faker(int(rng.integers(2**62)))
+    name = tuple(layouts.LAYOUTS)[int(rng.integers(len(layouts.LAYOUTS)))]
+    tan_half, pulls = 0.0, np.zeros((4, 2))
+    if rng.random() < 0.6:
+        tan_half = float(rng.uniform(-warp.MAX_TAN_HALF, warp.MAX_TAN_HALF))
+    if rng.random() < 0.4:
+        pulls = rng.uniform(0, warp.MAX_PULL, size=(4, 2))
+    for part in (1.0, 0.7, 0.4, 0.2, 0.0, 0.0, 0.0):
+        laid = warp.skewed(height_px, width_px, _MARGIN_PX, part * tan_half, part * pulls)
+        blocks = layouts.LAYOUTS[name](rng, fake, faces, laid.width_px, laid.height_px)
+        if blocks and _order_is_clear(laid, [line for block in blocks for line in block.lines]):
+            return laid, blocks
+    laid = warp.straight(height_px, width_px, _MARGIN_PX)
+    return laid, layouts.last_resort(rng, fake, faces, laid.width_px, laid.height_px)
+
+
+def _quad(laid: Warp, line: Placed) -> Quad:
+    """The line's quadrilateral in the image, to a hundredth of a pixel."""
+    (a, b), (c, d), (e, f), (g, h) = (
+        (round(x, 2), round(y, 2)) for x, y in laid.quad(line.left, line.top, line.right, line.bottom)
+    )
+    return (a, b), (c, d), (e, f), (g, h)
+
+
+def _order_is_clear(laid: Warp, placed: list[Placed]) -> bool:
+    """Whether the image reads as the flat page does, even with boxes a sixth too high or low, or shifted by a tenth.
+
+    A detector's boxes are never the true ones; a page whose order hangs on a pixel would measure luck.
+    """
+    as_is = warp.straight(laid.height_px, laid.width_px, 0)
+    flat = [Line("", as_is.quad(line.left, line.top, line.right, line.bottom)) for line in placed]
+    order = _order(flat)
+    for grow, shift in ((0.0, 0.0), (0.16, 0.0), (-0.16, 0.0), (0.0, 0.1), (0.0, -0.1)):
+        moved = []
+        for number, line in enumerate(placed):
+            (ax, ay), (bx, by), (cx, cy), (dx, dy) = _quad(laid, line)
+            height = (dy - ay + cy - by) / 2
+            up, down = height * (shift * (-1) ** number - grow), height * (shift * (-1) ** number + grow)
+            moved.append(Line("", ((ax, ay + up), (bx, by + up), (cx, cy + down), (dx, dy + down))))
+        if _order(moved) != order:
+            return False
+    return True
+
+
+def _order(lines: list[Line]) -> list[int]:
+    """The numbers of the lines in reading order."""
+    return [next(i for i, each in enumerate(lines) if each is line) for line in reading_order(lines)]
+
+
+def _ink(rng: np.random.Generator, ground: np.ndarray, laid: Warp, blocks: list[Block]) -> np.ndarray:
+    """The background with panels and text on it, (H, W, 3) uint8."""
+    height, width = ground.shape[:2]
+    flat = np.zeros((laid.height_px, laid.width_px), dtype=np.uint8)
+    # The colour of each pixel's ink: that of the block whose outline, a little widened, holds it.
+    inks = np.zeros_like(ground)
+    for block in blocks:
+        for line in block.lines:
+            flat[line.top : line.bottom, line.left : line.right] = line.ink.coverage
+        ground, colour = colour_block(rng, ground, laid, block)
+        for line in block.lines:
+            outline = np.array(laid.quad(line.left - 2, line.top - 2, line.right + 2, line.bottom + 2))
+            cv2.fillConvexPoly(inks, np.rint(outline).astype(np.int32), colour)
+    alpha = laid.lay(flat, height, width).astype(np.uint16)[..., None]
+    return ((ground * (255 - alpha) + inks * alpha + 127) // 255).astype(np.uint8)
+
+
+def _degrade(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Every fourth image each: a slight blur, uneven light, and grain as of a small sensor."""
+    if rng.random() < 0.25:
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.integers(4, 9)) / 10)
+    if rng.random() < 0.25:
+        corners = rng.integers(170, 256, size=(2, 2), dtype=np.uint16).astype(np.uint8)
+        light = cv2.resize(corners, image.shape[1::-1], interpolation=cv2.INTER_LINEAR_EXACT)
+        image = ((image.astype(np.uint16) * light[..., None] + 127) // 255).astype(np.uint8)
+    if rng.random() < 0.25:
+        reach = int(rng.integers(3, 13))
+        grain = rng.integers(-reach, reach + 1, size=image.shape, dtype=np.int16)
+        image = (image.astype(np.int16) + grain).clip(0, 255).astype(np.uint8)
+    return image

@@ -1,0 +1,96 @@
+"""What is written on an image: short pieces of text from faker and random codes, in printable ASCII."""
+
+from functools import lru_cache
+
+import numpy as np
+from faker import Faker
+
+CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabdefghijmnqrty23456789"
+"""Letters and digits of random codes, without those that many typefaces draw alike (0 O o, 1 l I, c, s, v ...)."""
+
+KINDS = ("name", "company", "street", "city", "date", "price", "phone", "email", "sentence", "words", "code")
+"""The kinds of text there are; `phrase` makes each."""
+
+
+@lru_cache(maxsize=1)
+def _faker() -> Faker:
+    # Building one takes tens of milliseconds, seeding it almost none: one per process, seeded for every image.
+    return Faker("en_US")
+
+
+def seeded_faker(seed: int) -> Faker:
+    """A faker whose next texts depend on `seed` alone; the previous one of this process must no longer be used."""
+    fake = _faker()
+    fake.seed_instance(seed)
+    return fake
+
+
+def code(rng: np.random.Generator, length: int) -> str:
+    """A random string of that many letters and digits."""
+    return "".join(CODE_ALPHABET[i] for i in rng.integers(len(CODE_ALPHABET), size=length))
+
+
+def price(rng: np.random.Generator) -> str:
+    """An amount of money, such as "$14.90", "1,280.00" or "7.25 EUR"."""
+    amount = f"{int(rng.integers(1, 10 ** int(rng.integers(1, 5)))):,}.{int(rng.integers(100)):02d}"
+    return ("$" + amount, amount, amount + " EUR")[int(rng.integers(3))]
+
+
+def phrase(kind: str, rng: np.random.Generator, fake: Faker) -> str:
+    """A text of that kind (one of `KINDS`), in one line of printable ASCII."""
+    match kind:
+        case "name":
+            text = fake.name()
+        case "company":
+            text = fake.company()
+        case "street":
+            text = fake.street_address()
+        case "city":
+            text = f"{fake.city()}, {fake.state_abbr()} {fake.postcode()}"
+        case "date":
+            text = fake.date(("%d.%m.%Y", "%Y-%m-%d", "%d %B %Y", "%b %d, %Y", "%m/%d/%y")[int(rng.integers(5))])
+        case "price":
+            text = price(rng)
+        case "phone":
+            text = fake.numerify(("(###) ###-####", "+# ### ### ####", "### ####")[int(rng.integers(3))])
+        case "email":
+            text = fake.ascii_safe_email()
+        case "sentence":
+            text = fake.sentence(nb_words=int(rng.integers(4, 11)))
+        case "words":
+            text = " ".join(fake.words(int(rng.integers(1, 4))))
+            text = (text, text.title(), text.upper(), text.capitalize())[int(rng.integers(4))]
+        case "code":
+            text = code(rng, int(rng.integers(4, 9)))
+        case _:
+            raise AssertionError(f"no such kind of text: {kind!r}")
+    return text.encode("ascii", "ignore").decode()
+
+
+def label(rng: np.random.Generator, fake: Faker) -> str:
+    """The left half of a row of a form or receipt: an item or the name of a field."""
+    fields = (
+        "Date",
+        "Name",
+        "Total",
+        "Subtotal",
+        "Tax",
+        "Amount",
+        "Invoice",
+        "Order",
+        "Phone",
+        "Table",
+        "Cash",
+        "Card",
+    )
+    if rng.random() < 0.45:
+        return fields[int(rng.integers(len(fields)))] + ("", ":")[int(rng.integers(2))]
+    return str(fake.word()).capitalize()
+
+
+def value(rng: np.random.Generator, fake: Faker) -> str:
+    """The right half of a row of a form or receipt: mostly a price."""
+    draw = rng.random()
+    if draw < 0.6:
+        return price(rng)
+    return phrase("date" if draw < 0.75 else "code" if draw < 0.9 else "phone", rng, fake)
