@@ -7,7 +7,7 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -58,8 +58,6 @@ class TrainConfig:
     """Peak learning rate of Adam in stage 1; it falls to a tenth along a cosine."""
     finetune_learning_rate: float = 1e-4
     """Peak learning rate of Adam in stage 2."""
-    aux_learning_rate: float = 1e-3
-    """Learning rate for the quantiles of the entropy bottleneck."""
     clip_norm: float = 1.0
     """Largest gradient norm."""
     seed: int = 0
@@ -126,7 +124,8 @@ def from_mapping(base: T, values: Mapping[str, Any], where: str) -> T:
     Raises:
         ValueError: for an unknown key (naming the nearest) or a value of the wrong type; `where` opens the sentence.
     """
-    assert is_dataclass(base) and not isinstance(base, type)
+    assert is_dataclass(base)
+    assert not isinstance(base, type)
     types = get_type_hints(type(base))
     known = [each.name for each in fields(base)]
     changed: dict[str, Any] = {}
@@ -143,8 +142,12 @@ def from_mapping(base: T, values: Mapping[str, Any], where: str) -> T:
     return replace(base, **changed)
 
 
-def _typed(value: Any, wanted: type, where: str) -> Any:
-    """`value` if it is of the `wanted` type (an integer passes for a float), else ValueError."""
+def _typed(value: Any, wanted: Any, where: str) -> Any:
+    """`value` if it is of the `wanted` type (an integer passes for a float, a list for a tuple), else ValueError."""
+    if get_origin(wanted) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"{where} is {value!r}; it must be a list, [...]")
+        return tuple(_typed(each, get_args(wanted)[0], where) for each in value)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not wanted:

@@ -1,0 +1,83 @@
+"""Sweeps by name, and the file that changes them: a recipe's settings with sweep.toml laid over them.
+
+sweep.toml, every key optional:
+
+    recipe = "demo"
+    name = "receipts"
+    codec = "tic-tiny"
+    [space]
+    lmbdas = [0.001, 0.003]
+    gammas = [0.3, 1.0]
+    trials = 2
+    [space.classical]
+    jpeg = [1, 5, 20]
+    [data]
+    train_dir = "receipts/train"
+    [train]
+    pretrain_steps = 3000
+    [eval]
+    heldout = false
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from sweep.space import Qualities, Space, Sweep
+from tfic.config import from_mapping
+from tfic.recipes import recipe
+
+SPACES: dict[str, Space] = {
+    "tiny": Space((0.003,), (1.0,), 0, Qualities(jpeg=(10,), webp=(10,), avif=(20,))),
+    "demo": Space(
+        lmbdas=(0.001, 0.003),
+        gammas=(0.3, 1.0),
+        trials=2,
+        classical=Qualities(jpeg=(1, 5, 15, 40), webp=(0, 5, 20, 50), avif=(5, 15, 30, 50)),
+    ),
+    "base": Space(trials=4),
+    "paper": Space(trials=8),
+}
+"""The space of each recipe. The public TIC was trained at the lambdas of `base` and `paper`."""
+
+
+def preset(name: str) -> Sweep:
+    """The sweep of a recipe.
+
+    Raises:
+        ValueError: when there is no such recipe.
+    """
+    config = recipe(name)
+    return Sweep(name, name, config.codec, SPACES[name], config.data, config.train, config.eval)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        ValueError: when it cannot be read or is not TOML, with file and line.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text, which TOML must be (byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: not valid TOML: {error}") from error
+
+
+def from_tables(tables: dict[str, Any], where: str, recipe_name: str) -> Sweep:
+    """The sweep of a recipe with the tables of sweep.toml laid over it.
+
+    Raises:
+        ValueError: for an unknown key (naming the nearest) or a bad value; `where` opens the sentence.
+    """
+    base = preset(recipe_name)
+    tables = {key: value for key, value in tables.items() if key != "recipe"}
+    try:
+        return from_mapping(base, tables, where)
+    except ValueError as error:
+        if str(error).startswith(where):
+            raise
+        raise ValueError(f"{where}: {error}") from error

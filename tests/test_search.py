@@ -1,0 +1,175 @@
+"""The search releases stages as they finish, fills gaps, stays within its budget, and is rebuilt from records."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from sweep.presets import preset
+from sweep.search import Search, Turn, front
+from sweep.space import Record, Space, Sweep, Trial
+
+
+def make(trials: int = 0, lmbdas: tuple[float, ...] = (0.001, 0.003), gammas: tuple[float, ...] = (0.3, 1.0)) -> Sweep:
+    base = preset("tiny")
+    return replace(base, space=Space(lmbdas, gammas, trials, base.space.classical))
+
+
+def measured(trial: Trial) -> dict[str, float]:
+    """A smooth surface: more bits for a larger lambda, better reading and lower PSNR for a larger gamma."""
+    bpp = 0.05 + 20 * trial.config.lmbda
+    accuracy = 1 - math.exp(-(1 + trial.config.gamma) * 10 * bpp)
+    return {"bpp": bpp, "accuracy": accuracy, "psnr_db": 20 + 10 * bpp - trial.config.gamma, "seconds": 1.0}
+
+
+def record(trial: Trial, finished: bool = True, proposed: bool = False) -> Record:
+    config = trial.config
+    metrics = measured(trial) if finished else {}
+    return Record(trial.key, trial.kind, finished, config.lmbda, config.gamma, proposed, metrics)
+
+
+def run_all(search: Search, ends: Callable[[Trial], bool] = lambda trial: True) -> list[Trial]:
+    """Run the search to its end in one slot; `ends` says which trials succeed."""
+    ran = []
+    while isinstance(trial := search.ask(), Trial):
+        ran.append(trial)
+        if ends(trial):
+            search.tell(trial.key, measured(trial))
+        else:
+            search.fail(trial.key, "killed")
+    assert trial is Turn.DONE
+    return ran
+
+
+def ask(search: Search) -> Trial:
+    trial = search.ask()
+    assert isinstance(trial, Trial)
+    return trial
+
+
+def test_one_slot_runs_every_trial_of_the_grid_exactly_once() -> None:
+    sweep = make()
+    ran = run_all(Search(sweep))
+    assert sorted(trial.key for trial in ran) == sorted(trial.key for trial in sweep.grid())
+
+
+def test_the_reference_comes_first_then_each_lambda_once() -> None:
+    search = Search(make())
+    assert [ask(search).kind for _ in range(3)] == ["uncompressed", "pretrain", "pretrain"]
+
+
+def test_gammas_are_released_when_their_lambda_is_done_and_classical_codecs_fill_the_wait() -> None:
+    search = Search(make())
+    reference, first, second = ask(search), ask(search), ask(search)
+    assert ask(search).kind == "classical"
+    search.tell(second.key, measured(second))
+    released = [ask(search), ask(search)]
+    assert [trial.parent for trial in released] == [second.key, second.key]
+    fillers = [ask(search), ask(search)]
+    assert {trial.kind for trial in fillers} == {"classical"}
+    assert search.ask() is Turn.WAIT
+    search.tell(first.key, measured(first))
+    assert ask(search).parent == first.key
+    search.tell(reference.key, {"bpp": 24.0, "accuracy": 0.95})
+
+
+def test_a_failed_pretraining_takes_its_own_gammas_only_and_says_why() -> None:
+    sweep = make(trials=2)
+    search = Search(sweep)
+    bad = sweep.pretrain(0.001).key
+    ran = run_all(search, lambda trial: trial.key != bad)
+    orphans = [sweep.finetune(0.001, gamma).key for gamma in (0.3, 1.0)]
+    assert search.not_run == dict.fromkeys(orphans, "its pre-training failed: killed")
+    assert sum(trial.parent == sweep.pretrain(0.003).key for trial in ran) == 4
+    assert not any(trial.parent == bad for trial in ran)
+
+
+def test_proposals_spend_the_budget_on_new_gammas_of_pretrained_lambdas_within_the_grid() -> None:
+    sweep = make(trials=6)
+    search = Search(sweep)
+    ran = run_all(search)
+    grid = {trial.key for trial in sweep.grid()}
+    proposed = [trial for trial in ran if trial.key not in grid]
+    assert len(proposed) == 6
+    assert len({trial.key for trial in ran}) == len(ran) == search.total
+    for trial in proposed:
+        assert trial.config.lmbda in sweep.space.lmbdas
+        assert 0.3 <= trial.config.gamma <= 1.0
+        assert trial.config.gamma == float(f"{trial.config.gamma:.3g}")
+
+
+def test_proposals_wait_for_the_grid_while_there_is_filler() -> None:
+    search = Search(make(trials=1))
+    trained = [ask(search) for _ in range(3)]
+    for trial in trained:
+        search.tell(trial.key, measured(trial))
+    kinds = [ask(search).kind for _ in range(7)]
+    assert kinds == ["finetune"] * 4 + ["classical"] * 3
+    assert ask(search).kind == "finetune"
+    assert len(search.proposed) == 1
+    assert search.ask() is Turn.WAIT
+
+
+def test_a_finished_sweep_has_nothing_left() -> None:
+    sweep = make()
+    assert Search(sweep, map(record, sweep.grid())).ask() is Turn.DONE
+
+
+def test_a_sweep_is_rebuilt_from_its_records_and_an_interrupted_proposal_goes_on_before_a_new_one() -> None:
+    sweep = make(trials=3)
+    done, cut = sweep.finetune(0.001, 0.5), sweep.finetune(0.003, 0.7)
+    records = [*map(record, sweep.grid()), record(done, proposed=True), record(cut, finished=False, proposed=True)]
+    search = Search(sweep, records)
+    assert search.proposals_left == 1
+    ran = run_all(search)
+    assert ran[0] == cut
+    assert len(ran) == 2
+
+
+def test_a_grown_grid_runs_only_what_is_new() -> None:
+    old = make()
+    grown = make(lmbdas=(0.001, 0.003, 0.01))
+    ran = run_all(Search(grown, map(record, old.grid())))
+    assert [trial.kind for trial in ran] == ["pretrain", "finetune", "finetune"]
+
+
+def test_a_record_of_other_settings_is_neither_reused_nor_counted_as_a_proposal() -> None:
+    sweep = make(trials=1)
+    other = replace(sweep, train=replace(sweep.train, pretrain_steps=21))
+    search = Search(sweep, [record(other.pretrain(0.001)), record(other.finetune(0.001, 0.5), proposed=True)])
+    assert search.proposals_left == 1
+    assert not search.results
+
+
+def test_a_proposal_without_a_finite_psnr_is_not_shown_to_the_sampler_and_stops_nothing() -> None:
+    search = Search(make(trials=3))
+    while isinstance(trial := search.ask(), Trial):
+        search.tell(trial.key, {**measured(trial), "psnr_db": math.nan})
+    assert trial is Turn.DONE
+    assert len(search.proposed) == 3
+
+
+def test_an_exhausted_space_ends_the_search_before_its_budget() -> None:
+    search = Search(make(trials=50, lmbdas=(0.001,), gammas=(1.0, 1.02)))
+    run_all(search)
+    assert 1 <= len(search.proposed) <= 3
+    assert search.proposals_left == 0
+
+
+def test_the_same_records_give_the_same_proposals() -> None:
+    keys = [[trial.key for trial in run_all(Search(make(trials=4)))] for _ in range(2)]
+    assert keys[0] == keys[1]
+
+
+@pytest.mark.parametrize(
+    ("points", "kept"),
+    [
+        ({"a": (1.0, 0.5), "b": (2.0, 0.4)}, ["a"]),
+        ({"a": (1.0, 0.5), "b": (2.0, 0.6)}, ["a", "b"]),
+        ({"a": (1.0, 0.5), "b": (1.0, 0.6)}, ["b"]),
+        ({}, []),
+    ],
+)
+def test_the_front_keeps_what_no_other_beats(points: dict[str, tuple[float, float]], kept: list[str]) -> None:
+    assert front({key: {"bpp": bpp, "accuracy": accuracy} for key, (bpp, accuracy) in points.items()}) == kept

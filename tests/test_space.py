@@ -1,0 +1,169 @@
+"""Keys are functions of what decides a result and of nothing else; a sweep's file is read strictly."""
+
+import json
+import os
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from sweep.presets import SPACES, from_tables, preset, read_toml
+from sweep.space import NO_MATTER, STAGE_1, STAGE_2, Qualities, Space, Sweep
+from tfic.config import DataConfig, TrainConfig
+from tfic.recipes import RECIPES
+
+
+def keys(sweep: Sweep) -> tuple[str, str, str, str]:
+    """Keys of the reference, one classical codec, one stage 1 and one stage 2."""
+    return sweep.reference().key, sweep.anchors()[0].key, sweep.pretrain(0.003).key, sweep.finetune(0.003, 1.0).key
+
+
+def changed(before: Sweep, after: Sweep) -> list[bool]:
+    return [a != b for a, b in zip(keys(before), keys(after), strict=True)]
+
+
+def test_every_training_setting_decides_stage_one_or_stage_two_or_nothing() -> None:
+    assert sorted([*STAGE_1, *STAGE_2, *NO_MATTER]) == sorted(each.name for each in fields(TrainConfig))
+
+
+@pytest.mark.parametrize("name", sorted(STAGE_1 | STAGE_2 | NO_MATTER))
+def test_a_training_setting_changes_the_keys_of_the_stages_it_decides(name: str) -> None:
+    sweep = preset("tiny")
+    other = replace(sweep, train=replace(sweep.train, **{name: getattr(sweep.train, name) * 2 + 1}))
+    assert changed(sweep, other) == [False, False, name in STAGE_1, name in STAGE_1 | STAGE_2]
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({"codec": "tic-small"}, [False, False, True, True]),
+        ({"data": {"train_count": 33}}, [False, False, True, True]),
+        ({"data": {"test_count": 5}}, [True, True, True, True]),
+        ({"data": {"seed": 1}}, [True, True, True, True]),
+        ({"eval": {"detect_side_px": 320}}, [True, True, True, True]),
+        ({"name": "other"}, [False, False, False, False]),
+        ({"space": {"lmbdas": [0.5], "trials": 9}}, [False, False, False, False]),
+    ],
+)
+def test_a_setting_changes_the_keys_it_decides(table: dict[str, object], expected: list[bool]) -> None:
+    assert changed(preset("tiny"), from_tables(table, "sweep.toml", "tiny")) == expected
+
+
+def test_keys_of_a_grid_are_distinct_readable_and_fit_for_a_folder() -> None:
+    for name in RECIPES:
+        found = [trial.key for trial in preset(name).grid()]
+        assert len(set(found)) == len(found)
+    sweep = preset("demo")
+    assert sweep.finetune(0.001, 0.3).key.startswith("finetune-l0.001-g0.3-")
+    assert sweep.anchors()[0].key.startswith("jpeg-q1-")
+    assert all(key == Path(key).name and " " not in key for key in keys(sweep))
+
+
+def test_a_key_does_not_change_between_versions_of_this_program() -> None:
+    """A changed key orphans everything people have trained: change it only on purpose, and say so in the notes."""
+    data, train = DataConfig(train_count=8, test_count=2), TrainConfig(pretrain_steps=3, finetune_steps=2)
+    sweep = Sweep(codec="tic-tiny", data=data, train=train)
+    assert keys(sweep) == PINNED
+
+
+PINNED = (
+    "uncompressed-d994bdd702",
+    "jpeg-q1-eb23eb5b83",
+    "pretrain-l0.003-d20d50759a",
+    "finetune-l0.003-g1-1e79e5e5e6",
+)
+
+
+def write_images(folder: Path, text: str = "one") -> Path:
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"12345")
+    (folder / "metadata.jsonl").write_text(json.dumps({"file_name": "a.png", "text": text, "lines": []}) + "\n")
+    return folder
+
+
+def test_the_users_own_images_decide_by_content_and_not_by_where_they_lie(tmp_path: Path) -> None:
+    here, there = write_images(tmp_path / "here"), write_images(tmp_path / "there")
+    other = write_images(tmp_path / "other", text="two")
+
+    def tested_on(folder: Path) -> Sweep:
+        return from_tables({"data": {"test_dir": str(folder)}}, "sweep.toml", "tiny")
+
+    def trained_on(folder: Path) -> Sweep:
+        return from_tables({"data": {"train_dir": str(folder), "train_count": os.getpid()}}, "sweep.toml", "tiny")
+
+    assert changed(tested_on(here), tested_on(there)) == [False] * 4
+    assert changed(tested_on(here), tested_on(other)) == [True] * 4
+    assert changed(trained_on(here), trained_on(other)) == [False, False, True, True]
+    ignored = replace(trained_on(there), data=replace(trained_on(there).data, train_count=1))
+    assert changed(trained_on(here), ignored) == [False] * 4
+
+
+def test_another_image_under_the_same_name_is_another_trial(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "images")
+    before = from_tables({"data": {"test_dir": str(folder)}}, "sweep.toml", "tiny").reference().key
+    (folder / "a.png").write_bytes(b"123456")
+    assert from_tables({"data": {"test_dir": str(folder)}}, "sweep.toml", "tiny").reference().key != before
+
+
+def test_a_folder_without_metadata_or_no_folder_is_said() -> None:
+    with pytest.raises(ValueError, match=r"no metadata.jsonl there"):
+        from_tables({"data": {"test_dir": "/nowhere"}}, "sweep.toml", "tiny").reference()
+    with pytest.raises(ValueError, match="/nowhere: no such folder"):
+        from_tables({"data": {"font_dir": "/nowhere"}}, "sweep.toml", "tiny").reference()
+
+
+def test_every_recipe_has_a_space_and_takes_its_name() -> None:
+    assert sorted(SPACES) == sorted(RECIPES)
+    assert preset("demo").name == "demo"
+    assert (len(preset("base").space.lmbdas), len(preset("base").space.gammas)) == (4, 6)
+
+
+@pytest.mark.parametrize("bad", [0.0, -0.01, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["lmbda", "gamma"])
+def test_a_weight_that_is_not_positive_is_refused(name: str, bad: float) -> None:
+    with pytest.raises(ValueError, match=f"{name} is {bad!r}; it must be a positive number"):
+        Space(**{f"{name}s": (bad,)})
+
+
+def test_duplicates_are_removed_in_order() -> None:
+    space = Space((0.003, 0.001, 0.003), (1, 1.0), classical=Qualities(jpeg=(5, 5, 1)))
+    assert (space.lmbdas, space.gammas, space.classical.jpeg) == ((0.003, 0.001), (1.0,), (5, 1))
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"space": {"lambdas": [1]}}, r"sweep.toml \[space\]: unknown key 'lambdas'; did you mean 'lmbdas'"),
+        ({"spaces": {}}, "sweep.toml: unknown key 'spaces'; did you mean 'space'"),
+        ({"train": {"batchs": 3}}, r"sweep.toml \[train\]: unknown key 'batchs'; did you mean 'batch'"),
+        ({"space": {"lmbdas": 0.1}}, r"sweep.toml \[space\]: lmbdas is 0.1; it must be a list"),
+        ({"space": {"lmbdas": ["a"]}}, r"lmbdas is 'a'; it must be of type float"),
+        ({"space": {"lmbdas": []}}, r"sweep.toml: lmbdas is empty"),
+        ({"space": {"lmbdas": [-1]}}, r"sweep.toml: lmbda is -1.0; it must be a positive number"),
+        ({"space": {"gammas": [], "trials": 1}}, r"gammas is empty; give at least one gamma"),
+        ({"space": {"trials": -1}}, r"trials is -1; it must be 0 or more"),
+        ({"space": {"classical": {"jpeg": [101]}}}, r"quality of jpeg is 101; it must be a whole number from 0 to 100"),
+        ({"space": {"classical": {"jpg": [1]}}}, r"unknown key 'jpg'; did you mean 'jpeg'"),
+        ({"name": "a/b"}, r"name is 'a/b'; it must be letters"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_was_wanted(table: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        from_tables(table, "sweep.toml", "tiny")
+
+
+def test_a_toml_error_gives_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text('name = "x"\nlmbdas = [0.1,, 2]\n')
+    with pytest.raises(ValueError, match=r"sweep.toml: not valid TOML: .*line 2"):
+        read_toml(path)
+    with pytest.raises(ValueError, match=r"missing.toml: No such file"):
+        read_toml(tmp_path / "missing.toml")
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match="not UTF-8"):
+        read_toml(path)
+
+
+def test_a_single_gamma_is_searched_around_and_several_between() -> None:
+    assert Space(gammas=(3.0,)).gamma_range == pytest.approx((1.0, 9.0))
+    assert Space(gammas=(1.0, 0.1, 3.0)).gamma_range == (0.1, 3.0)
