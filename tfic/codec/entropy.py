@@ -9,6 +9,7 @@ import math
 import warnings
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,6 +107,16 @@ class LatentCoder(nn.Module):
     def decoder(self, coded: Coded) -> "LatentDecoder":
         """Start decoding one image."""
         return LatentDecoder(self, coded)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        # Coding tables grow with training; take the size that the file has, so that they load like any buffer.
+        for model, name in ((self.z_density, "z_density"), (self.y_density, "y_density")):
+            for table in ("_quantized_cdf", "_cdf_length", "_offset"):
+                saved = state_dict.get(f"{prefix}{name}.{table}")
+                if saved is not None:
+                    setattr(model, table, torch.empty_like(saved, device=getattr(model, table).device))
+        self._tables = None
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _medians(self) -> Tensor:
         return self.z_density.quantiles[:, 0, 1].view(1, -1, 1, 1)

@@ -4,18 +4,12 @@ The weights are the ONNX file that ships inside the `rapidocr` wheel (Apache-2.0
 turns the graph into a PyTorch module, so the loss of reading flows back to the pixels while no weight of it moves.
 """
 
-import contextlib
-import functools
-import io
-import logging
 import warnings
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import onnx
-import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -48,10 +42,39 @@ def _with_explicit_pads(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _alphabet(model: onnx.ModelProto) -> tuple[str, ...]:
-    """Class index to character: the CTC blank (as '') first, the space last."""
-    (characters,) = (each.value for each in model.metadata_props if each.key == "character")
-    return ("", *characters.splitlines(), " ")
+class Alphabet:
+    """Class indexes and characters: the CTC blank first, then the model's own list, the space last."""
+
+    def __init__(self, characters: str) -> None:
+        """Take the list from the `character` entry of the model's metadata, one character a line."""
+        self.characters = ("", *characters.splitlines(), " ")
+        self._index = {character: i for i, character in enumerate(self.characters) if character}
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def knows(self, text: str) -> bool:
+        """Whether every character of `text` has a class."""
+        return all(character in self._index for character in text)
+
+    def encode(self, text: str) -> list[int]:
+        """Class indexes of the characters of `text`.
+
+        Raises:
+            ValueError: when a character has no class.
+        """
+        if not self.knows(text):
+            strangers = sorted({repr(character) for character in text if character not in self._index})
+            raise ValueError(f"{text!r} has characters that the reader does not know: {', '.join(strangers)}")
+        return [self._index[character] for character in text]
+
+    def decode(self, paths: np.ndarray) -> list[str]:
+        """The text of each row of class indexes (B, T): repeats merged, then blanks dropped."""
+        texts = []
+        for path in paths.tolist():
+            kept = [k for k, before in zip(path, [0, *path[:-1]], strict=True) if k not in (before, 0)]
+            texts.append("".join(self.characters[k] for k in kept))
+        return texts
 
 
 class LineReader(nn.Module):
@@ -66,8 +89,8 @@ class LineReader(nn.Module):
             warnings.simplefilter("ignore")  # onnx2torch imports deprecated corners of torch
             from onnx2torch import convert
         model = _with_explicit_pads(onnx.load(str(weights_path())))
-        self.alphabet = _alphabet(model)
-        self._index = {character: i for i, character in enumerate(self.alphabet) if character}
+        (characters,) = (each.value for each in model.metadata_props if each.key == "character")
+        self.alphabet = Alphabet(characters)
         self.network = convert(model)
         self.requires_grad_(False)
         self.eval()
@@ -78,24 +101,7 @@ class LineReader(nn.Module):
 
     def forward(self, x: Float[Tensor, "B 3 48 W"]) -> Float[Tensor, "B T K"]:
         """Log-probabilities over the alphabet for each of the T = W / 8 steps; x is RGB in [0, 1]."""
-        probabilities = self.network(x.flip(1) * 2 - 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # onnx2torch indexes with a list of slices
+            probabilities = self.network(x.flip(1) * 2 - 1)
         return probabilities.clamp_min(1e-12).log()
-
-    def encode(self, text: str) -> list[int]:
-        """Class indexes of the characters of `text`.
-
-        Raises:
-            ValueError: when a character is not in the alphabet.
-        """
-        strangers = sorted({character for character in text if character not in self._index})
-        if strangers:
-            raise ValueError(f"{text!r} has characters the reader does not know: {' '.join(map(repr, strangers))}")
-        return [self._index[character] for character in text]
-
-    def decode(self, log_probabilities: Float[Tensor, "B T K"]) -> list[str]:
-        """The greedy reading of each line: most probable class a step, repeats merged, blanks dropped."""
-        texts = []
-        for path in log_probabilities.argmax(-1).tolist():
-            kept = [k for k, before in zip(path, [0, *path[:-1]], strict=True) if k != before and k != 0]
-            texts.append("".join(self.alphabet[k] for k in kept))
-        return texts

@@ -1,0 +1,83 @@
+"""What a codec is measured against: classical codecs as users run them, and no compression at all."""
+
+import functools
+import io
+import math
+
+import numpy as np
+from PIL import Image
+
+from tfic.config import unknown_key
+
+QUALITIES = {
+    "jpeg": (1, 5, 10, 20, 40, 75),
+    "webp": (0, 5, 20, 50, 80),
+    "avif": (1, 10, 25, 40, 60, 80),
+}
+"""Classical codecs and the qualities (Pillow's scale, 0 to 100) that trace their curve from unreadable to faithful."""
+
+_OPTIONS: dict[str, dict[str, object]] = {
+    "jpeg": {"optimize": True},
+    "webp": {"method": 6},
+    "avif": {"speed": 4, "max_threads": 1},
+    "ppm": {},
+}
+
+
+class FileFormat:
+    """A codec of Pillow's at one quality."""
+
+    def __init__(self, name: str, quality: int | None) -> None:
+        self.name, self.quality = name, quality
+        self._options = dict(_OPTIONS[name]) | ({} if quality is None else {"quality": quality})
+        self._blank_bytes = functools.lru_cache(maxsize=None)(self._count_blank_bytes)
+
+    def encode(self, image: np.ndarray) -> bytes:
+        """An (H, W, 3) uint8 RGB image as the bytes of a file."""
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, self.name, **self._options)
+        return file.getvalue()
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """The (H, W, 3) uint8 RGB image of a file."""
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+    def estimated_bits(self, image: np.ndarray) -> float:
+        """Not known: nan."""
+        return math.nan
+
+    def overhead_bytes(self, image: np.ndarray) -> int:
+        """Bytes of this format's file for a blank (mid-grey) image of the same size."""
+        return self._blank_bytes(image.shape)
+
+    def _count_blank_bytes(self, shape: tuple[int, ...]) -> int:
+        return len(self.encode(np.full(shape, 128, dtype=np.uint8)))
+
+
+class Uncompressed(FileFormat):
+    """The pixels as they are, three bytes each, in a PPM file."""
+
+    def __init__(self) -> None:
+        super().__init__("ppm", None)
+
+    def overhead_bytes(self, image: np.ndarray) -> int:
+        """Bytes of the PPM header."""
+        return len(self.encode(image)) - image.size
+
+
+def classical(name: str, quality: int) -> FileFormat:
+    """A classical codec at a quality.
+
+    Raises:
+        ValueError: for a name that is not in `QUALITIES` or a quality outside 0 to 100.
+    """
+    if name not in QUALITIES:
+        raise unknown_key(name, list(QUALITIES), "classical codec")
+    if not 0 <= quality <= 100:
+        raise ValueError(f"{name} quality is {quality}; it must be between 0 and 100")
+    return FileFormat(name, quality)
+
+
+def uncompressed() -> Uncompressed:
+    """No compression: the reference for reading."""
+    return Uncompressed()

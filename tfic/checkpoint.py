@@ -1,0 +1,74 @@
+"""Codecs on disk: safetensors, which hold numbers and never code, with what made them in the header."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+
+from tfic.codec import build
+from tfic.codec.hyperprior import MeanScaleHyperprior
+from tfic.config import Config, from_mapping
+
+
+def save(codec: MeanScaleHyperprior, config: Config, path: Path) -> None:
+    """Write weights, coding tables, fingerprint and settings; the file appears whole or not at all."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in codec.state_dict().items()}
+    metadata = {"config": json.dumps(asdict(config)), "fingerprint": codec.fingerprint.hex()}
+    partial = path.with_name(path.name + ".partial")
+    safetensors.torch.save_file(tensors, partial, metadata)
+    os.replace(partial, path)
+
+
+def load(path: Path) -> MeanScaleHyperprior:
+    """A trained codec, in evaluation mode on the CPU, ready to code.
+
+    Raises:
+        ValueError: when the file is missing, damaged, or not one of ours.
+    """
+    metadata = _metadata(path)
+    codec = build(json.loads(metadata["config"])["codec"])
+    try:
+        codec.load_state_dict(safetensors.torch.load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{path} is damaged or was written by another version: {_first_line(error)}") from error
+    if codec.fingerprint.hex() != metadata["fingerprint"]:
+        raise ValueError(
+            f"{path} is damaged: its weights do not match its fingerprint; get a fresh copy or train again"
+        )
+    return codec.eval()
+
+
+def config_of(path: Path) -> Config:
+    """The settings that a checkpoint was trained with.
+
+    Raises:
+        ValueError: when the file is missing, damaged, or not one of ours.
+    """
+    return parse_config(_metadata(path)["config"], path)
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """The settings that a file at `path` holds as JSON."""
+    values: dict[str, Any] = json.loads(text)
+    return from_mapping(Config(), values, str(path))
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        raise ValueError(f"no checkpoint at {path}; give the path of a codec.safetensors")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged or no checkpoint: {_first_line(error)}") from error
+    if not {"config", "fingerprint"} <= metadata.keys():
+        raise ValueError(f"{path} holds tensors but no TFIC codec; give the path of a codec.safetensors")
+    return metadata
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

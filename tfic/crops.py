@@ -1,0 +1,83 @@
+"""Training crops: what a training step sees, as a function of (seed, stage, step) alone.
+
+Because nothing is remembered from step to step, training that was killed and resumed sees what it would have seen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tfic.lines import Line, Page, Quad
+
+
+@dataclass(frozen=True)
+class Crops:
+    """A batch of crops and the lines of text that lie whole in them."""
+
+    x: Float[Tensor, "B 3 h w"]
+    """Pixels in [0, 1]."""
+    lines: list[tuple[int, Line]]
+    """Lines in pixels of their crop, each with the index of the crop in the batch."""
+
+
+def draw_crops(
+    pages: Sequence[Page], rng: np.random.Generator, batch: int, height_px: int, width_px: int, on_text: bool
+) -> Crops:
+    """A random crop of `batch` random pages.
+
+    Smaller pages are continued by their edge pixels.
+
+    Args:
+        pages: the training set.
+        rng: where chance comes from.
+        batch: number of crops.
+        height_px: height of a crop.
+        width_px: width of a crop.
+        on_text: place each crop around a line of its page, if the page has one that fits.
+    """
+    pixels, lines = [], []
+    for b, index in enumerate(rng.integers(len(pages), size=batch)):
+        page = pages[int(index)]
+        height, width = page.image.shape[:2]
+        room_y, room_x = max(height - height_px, 0), max(width - width_px, 0)
+        top, left = int(rng.integers(room_y + 1)), int(rng.integers(room_x + 1))
+        if on_text:
+            places = [place for line in page.lines if (place := _around(line, room_y, room_x, height_px, width_px))]
+            if places:
+                (top_from, top_to), (left_from, left_to) = places[int(rng.integers(len(places)))]
+                top, left = int(rng.integers(top_from, top_to + 1)), int(rng.integers(left_from, left_to + 1))
+        crop = page.image[top : top + height_px, left : left + width_px]
+        missing = (height_px - crop.shape[0], width_px - crop.shape[1])
+        if any(missing):
+            crop = np.pad(crop, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+        pixels.append(crop)
+        moved = (Line(line.text, _moved(line.quad, left, top)) for line in page.lines)
+        lines += [(b, line) for line in moved if _inside(line, height_px, width_px)]
+    x = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 255
+    return Crops(x.contiguous(memory_format=torch.channels_last), lines)
+
+
+def _around(
+    line: Line, room_y: int, room_x: int, height_px: int, width_px: int
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Ranges of top and of left for which a crop holds the whole line; None when it does not fit."""
+    right = max(x for x, _ in line.quad)
+    ranges = []
+    for low, high, room, side in ((line.top, line.bottom, room_y, height_px), (line.left, right, room_x, width_px)):
+        first, last = max(0, int(np.ceil(high)) - side), min(room, int(np.floor(low)))
+        if first > last:
+            return None
+        ranges.append((first, last))
+    return ranges[0], ranges[1]
+
+
+def _moved(quad: Quad, left: int, top: int) -> Quad:
+    return tuple((x - left, y - top) for x, y in quad)  # type: ignore[return-value]
+
+
+def _inside(line: Line, height_px: int, width_px: int) -> bool:
+    return all(0 <= x <= width_px and 0 <= y <= height_px for x, y in line.quad)

@@ -1,0 +1,42 @@
+"""The loss of TFIC: `L = lambda * L_dist + L_rate + gamma * L_OCR`.
+
+Stage 1 trains with gamma = 0, stage 2 with lambda = 0 (TFIC, arXiv 2503.19495).
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+
+def distortion(x: Float[Tensor, "B 3 H W"], x_hat: Float[Tensor, "B 3 H W"]) -> Float[Tensor, ""]:
+    """`L_dist = 255^2 * MSE` of images in [0, 1], so that lambda has the scale of CompressAI's."""
+    return 255**2 * F.mse_loss(x_hat, x)
+
+
+def rate(bits: Float[Tensor, ""], x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, ""]:
+    """`L_rate`: estimated bits per pixel of the batch."""
+    return bits / (x.shape[0] * x.shape[2] * x.shape[3])
+
+
+def ctc_steps(target: list[int]) -> int:
+    """Steps that a CTC path for `target` needs at least: one a character, and a blank between equal neighbours."""
+    return len(target) + sum(a == b for a, b in zip(target, target[1:], strict=False))
+
+
+def reading(log_probabilities: Float[Tensor, "L T K"], targets: list[list[int]]) -> Float[Tensor, ""]:
+    """`L_OCR`: negative log-likelihood of the true texts under a CTC reader, in nats per character.
+
+    The mean is over the characters of all lines, so that long lines weigh more than short ones.
+
+    Raises:
+        ValueError: when a text is empty or longer than T steps can spell, where the likelihood is zero.
+    """
+    L, T, _ = log_probabilities.shape
+    for target in targets:
+        if not target or ctc_steps(target) > T:
+            raise ValueError(f"a text of {len(target)} characters cannot be spelt in {T} steps of CTC")
+    lengths = torch.tensor([len(target) for target in targets])
+    flat = torch.tensor([k for target in targets for k in target], device=log_probabilities.device)
+    total = F.ctc_loss(log_probabilities.transpose(0, 1), flat, torch.full((L,), T), lengths, reduction="sum")
+    return total / lengths.sum()

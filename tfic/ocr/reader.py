@@ -1,0 +1,25 @@
+"""What a reader is: something that finds and reads the lines of a page."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from tfic.lines import Line, Quad
+
+
+class PageReader(Protocol):
+    """Reads whole pages: detection, rectification, recognition."""
+
+    name: str
+    """What to call it in tables."""
+
+    def read(self, image: np.ndarray) -> list[Line]:
+        """The lines found on an (H, W, 3) uint8 RGB image, in any order."""
+
+
+class LineRecogniser(Protocol):
+    """Reads lines whose place is known."""
+
+    def read_lines(self, image: np.ndarray, quads: Sequence[Quad]) -> list[str]:
+        """The text inside each quadrilateral of an (H, W, 3) uint8 RGB image."""

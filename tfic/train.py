@@ -1,0 +1,266 @@
+"""Training of one codec in two stages, killed and resumed as often as need be.
+
+Stage 1 ("pretrain", gamma = 0) minimises `lmbda * 255^2 * MSE + bpp`; stage 2 ("finetune", lambda = 0) starts from its
+weights and minimises `bpp + gamma * L_OCR` against the frozen reader.
+"""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tfic import checkpoint, losses
+from tfic.codec import build
+from tfic.codec.hyperprior import MeanScaleHyperprior
+from tfic.config import Config
+from tfic.crops import Crops, draw_crops
+from tfic.data import train_pages
+from tfic.lines import Line, Page
+from tfic.ocr.ppocr import HEIGHT_PX, MIN_WIDTH_PX, STRIDE_PX, LineReader
+from tfic.ocr.rectify import rectify, width_at
+
+CODEC_FILE = "codec.safetensors"
+"""The trained codec in a run directory."""
+STATE_FILE = "state.pt"
+"""Weights, optimiser and step of an unfinished training."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands."""
+
+    stage: str
+    """`pretrain` or `finetune`."""
+    step: int
+    """Steps done in this stage."""
+    steps: int
+    """Steps of this stage."""
+    global_step: int
+    """Steps done in all: stage 2 counts on from the end of stage 1."""
+    loss: float
+    """The stage's loss, mean since the last report; so are the next three."""
+    bpp_estimated: float
+    """Estimated bits per pixel of the training crops."""
+    mse: float
+    """Mean squared error of pixels in [0, 1]."""
+    ocr: float
+    """Negative log-likelihood of the true text in nats per character; nan in stage 1."""
+    seconds_left: float
+    """Estimated seconds to the end of this stage."""
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class _Stage:
+    name: str
+    steps: int
+    steps_before: int
+    learning_rate: float
+    loss: Callable[[MeanScaleHyperprior, int], dict[str, Tensor]]
+    """Codec and step to the terms `loss`, `bpp_estimated`, `mse` and, in stage 2, `ocr`."""
+
+
+def fit(config: Config, run: Path, report: Report, start: Path | None = None) -> Path:
+    """Train a codec in the directory `run` and return the path of its checkpoint.
+
+    A training that was interrupted in `run` goes on from its last state; a finished one returns at once. On one CPU
+    worker the weights are the same, to the bit, whether or not it was interrupted.
+
+    Args:
+        config: what to train; with gamma 0 stage 1 alone, else stage 2 from `start`.
+        run: directory of this training and no other.
+        report: called every `log_every` steps and at the end; what it raises ends the training.
+        start: checkpoint of stage 1; when None and gamma > 0, stage 1 is trained first, in `run/pretrain`.
+
+    Raises:
+        ValueError: when `run` or `start` belongs to another training.
+        FloatingPointError: when a term of the loss is not finite; names step and term.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    finished = run / CODEC_FILE
+    if finished.exists():
+        _check_same(checkpoint.config_of(finished), config, finished)
+        return finished
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
+    if config.gamma and start is None:
+        start = fit(replace(config, gamma=0.0), run / "pretrain", report)
+
+    pages = train_pages(config.data)
+    torch.manual_seed(config.train.seed)
+    codec = build(config.codec)
+    if config.gamma:
+        assert start is not None
+        started = checkpoint.config_of(start)
+        if (started.codec, started.gamma) != (config.codec, 0.0):
+            raise ValueError(
+                f"{start} is a {started.codec} with gamma {started.gamma}; stage 2 starts from a {config.codec} of stage 1"
+            )
+        codec.load_state_dict(checkpoint.load(start).state_dict())
+        stage = _finetune(config, pages)
+    else:
+        stage = _pretrain(config, pages)
+    _run_stage(stage, codec, config, run, report)
+
+    codec = codec.cpu().eval()
+    codec.update()
+    checkpoint.save(codec, config, finished)
+    (run / STATE_FILE).unlink(missing_ok=True)
+    return finished
+
+
+def _check_same(found: Config, wanted: Config, path: Path) -> None:
+    def decisive(config: Config) -> Config:
+        return replace(config, train=replace(config.train, threads=0, log_every=1, checkpoint_every=1))
+
+    if decisive(found) != decisive(wanted):
+        raise ValueError(f"{path} was trained with other settings; give another run directory or remove this one")
+
+
+def _generator(config: Config, stage: str, step: int) -> np.random.Generator:
+    """Chance for one step, and torch's own seeded alike: a resumed training draws what it would have drawn."""
+    rng = np.random.default_rng([config.train.seed, ("pretrain", "finetune").index(stage), step])
+    torch.manual_seed(int(rng.integers(2**62)))
+    return rng
+
+
+def _pretrain(config: Config, pages: Sequence[Page]) -> _Stage:
+    train = config.train
+
+    def loss(codec: MeanScaleHyperprior, step: int) -> dict[str, Tensor]:
+        rng = _generator(config, "pretrain", step)
+        crops = draw_crops(pages, rng, train.batch, train.crop_height_px, train.crop_width_px, on_text=False)
+        x = crops.x.to(_device_of(codec))
+        result = codec(x)
+        bpp, distortion = losses.rate(result.bits(), x), losses.distortion(x, result.x_hat)
+        return {"loss": config.lmbda * distortion + bpp, "bpp_estimated": bpp, "mse": distortion / 255**2}
+
+    return _Stage("pretrain", train.pretrain_steps, 0, train.learning_rate, loss)
+
+
+def _finetune(config: Config, pages: Sequence[Page]) -> _Stage:
+    train = config.train
+    reader = LineReader()
+
+    def loss(codec: MeanScaleHyperprior, step: int) -> dict[str, Tensor]:
+        rng = _generator(config, "finetune", step)
+        crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, on_text=True)
+        device = _device_of(codec)
+        reader.to(device)
+        x = crops.x.to(device)
+        result = codec(x)
+        bpp = losses.rate(result.bits(), x)
+        lines = _readable(crops, reader, rng, train.lines_per_step)
+        ocr = _reading_loss(reader, result.x_hat, lines) if lines else bpp.new_zeros(())
+        mse = losses.distortion(x, result.x_hat.detach()) / 255**2
+        return {"loss": bpp + config.gamma * ocr, "bpp_estimated": bpp, "mse": mse, "ocr": ocr}
+
+    return _Stage("finetune", train.finetune_steps, train.pretrain_steps, train.finetune_learning_rate, loss)
+
+
+def _readable(crops: Crops, reader: LineReader, rng: np.random.Generator, count: int) -> list[tuple[int, Line]]:
+    """At most `count` random lines that the reader could spell: known characters, wide enough for a CTC path."""
+
+    def fits(line: Line) -> bool:
+        if not line.text or not reader.alphabet.knows(line.text):
+            return False
+        steps = max(MIN_WIDTH_PX, width_at(line.quad, HEIGHT_PX)) // STRIDE_PX
+        return losses.ctc_steps(reader.alphabet.encode(line.text)) <= steps
+
+    lines = [(b, line) for b, line in crops.lines if fits(line)]
+    return [lines[int(i)] for i in rng.permutation(len(lines))[:count]]
+
+
+def _reading_loss(reader: LineReader, x_hat: Tensor, lines: list[tuple[int, Line]]) -> Tensor:
+    quads = [line.quad for _, line in lines]
+    width = max(MIN_WIDTH_PX, *(width_at(quad, HEIGHT_PX) for quad in quads))
+    width = math.ceil(width / STRIDE_PX) * STRIDE_PX
+    crops = rectify(x_hat.clamp(0, 1), quads, [b for b, _ in lines], HEIGHT_PX, width)
+    return losses.reading(reader(crops), [reader.alphabet.encode(line.text) for _, line in lines])
+
+
+def _learning_rate(peak: float, step: int, steps: int) -> float:
+    """Linear warm-up over the first fiftieth, then a cosine from `peak` to a tenth of it."""
+    warm_up = max(1, steps // 50)
+    if step < warm_up:
+        return peak * (step + 1) / warm_up
+    return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))))
+
+
+def _run_stage(stage: _Stage, codec: MeanScaleHyperprior, config: Config, run: Path, report: Report) -> None:
+    """Train `codec` from the run's last state to the end of the stage."""
+    codec.to("cuda" if torch.cuda.is_available() else "cpu").train()
+    parameters = [p for p in codec.parameters() if p.requires_grad]
+    optimiser = torch.optim.Adam(parameters, lr=stage.learning_rate)
+    first = _load_state(codec, optimiser, stage, config, run)
+    sums: dict[str, float] = {}
+    since, started = 0, time.monotonic()
+    for step in range(first, stage.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = _learning_rate(stage.learning_rate, step, stage.steps)
+        optimiser.zero_grad(set_to_none=True)
+        terms = stage.loss(codec, step)
+        for name in reversed(terms):  # the loss itself last: name the term that broke it
+            value = float(terms[name].detach())
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"{name} is {value} at step {step + 1} of {stage.steps} of {stage.name}; "
+                    "try a lower learning rate, or look at the training images"
+                )
+            sums[name] = sums.get(name, 0.0) + value
+        terms["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(parameters, config.train.clip_norm, error_if_nonfinite=True)
+        optimiser.step()
+
+        done, since = step + 1, since + 1
+        if done % config.train.log_every == 0 or done == stage.steps:
+            left = (time.monotonic() - started) / (done - first) * (stage.steps - done)
+            means = {name: total / since for name, total in sums.items()}
+            means.setdefault("ocr", math.nan)
+            report(Progress(stage.name, done, stage.steps, stage.steps_before + done, **means, seconds_left=left))
+            sums, since = {}, 0
+        if done % config.train.checkpoint_every == 0 and done < stage.steps:
+            _save_state(codec, optimiser, done, stage, config, run)
+
+
+def _save_state(
+    codec: MeanScaleHyperprior, optimiser: torch.optim.Optimizer, step: int, stage: _Stage, config: Config, run: Path
+) -> None:
+    state = {
+        "codec": codec.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "step": step,
+        "stage": stage.name,
+        "config": json.dumps(asdict(config)),
+    }
+    partial = run / f"{STATE_FILE}.partial"
+    torch.save(state, partial)
+    os.replace(partial, run / STATE_FILE)
+
+
+def _load_state(
+    codec: MeanScaleHyperprior, optimiser: torch.optim.Optimizer, stage: _Stage, config: Config, run: Path
+) -> int:
+    """Take up the run's last state, if there is one; returns the steps already done."""
+    path = run / STATE_FILE
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    _check_same(checkpoint.parse_config(state["config"], path), config, path)
+    assert state["stage"] == stage.name
+    codec.load_state_dict(state["codec"])
+    optimiser.load_state_dict(state["optimiser"])
+    return int(state["step"])
+
+
+def _device_of(codec: MeanScaleHyperprior) -> torch.device:
+    return next(codec.parameters()).device
