@@ -14,11 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tfic.baselines import QUALITIES
 from tfic.config import Config, DataConfig, EvalConfig, TrainConfig, check_positive
 
 STAGE_1 = frozenset((
     "pretrain_steps", "batch", "crop_height_px", "crop_width_px",
-    "learning_rate", "aux_learning_rate", "clip_norm", "seed",
+    "learning_rate", "clip_norm", "seed",
 ))  # fmt: skip
 """Training settings that decide a pre-trained codec, and through it everything fine-tuned from it."""
 STAGE_2 = frozenset(("finetune_steps", "finetune_batch", "lines_per_step", "finetune_learning_rate"))
@@ -31,11 +32,11 @@ NO_MATTER = frozenset(("checkpoint_every", "log_every", "threads"))
 class Qualities:
     """Quality settings of each classical codec, one trial each; an empty list leaves the codec out."""
 
-    jpeg: tuple[int, ...] = (1, 5, 10, 20, 40, 75)
+    jpeg: tuple[int, ...] = QUALITIES["jpeg"]
     """libjpeg's quality, 0 to 100."""
-    webp: tuple[int, ...] = (0, 5, 10, 20, 40, 75)
+    webp: tuple[int, ...] = QUALITIES["webp"]
     """libwebp's quality, 0 to 100."""
-    avif: tuple[int, ...] = (5, 10, 20, 30, 45, 60)
+    avif: tuple[int, ...] = QUALITIES["avif"]
     """libavif's quality, 0 to 100."""
 
     def __post_init__(self) -> None:

@@ -69,8 +69,8 @@ def test_a_key_does_not_change_between_versions_of_this_program() -> None:
 PINNED = (
     "uncompressed-d994bdd702",
     "jpeg-q1-eb23eb5b83",
-    "pretrain-l0.003-d20d50759a",
-    "finetune-l0.003-g1-1e79e5e5e6",
+    "pretrain-l0.003-9601c61889",
+    "finetune-l0.003-g1-9d25cd3687",
 )
 
 

@@ -1,0 +1,38 @@
+"""What made a result: the commit, the versions, the host and the device, as tags of a run."""
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("tfic-sweep", "torch", "compressai", "rapidocr", "onnxruntime", "pillow", "numpy")
+"""Packages whose version can change a result."""
+
+
+def provenance() -> dict[str, str]:
+    """Tags `host`, `versions` and, in a git checkout of this program, `git_commit` (ending in `-dirty` when changed)."""
+    tags = {"host": platform.node(), "versions": ", ".join(_versions())}
+    commit = git_commit(Path(__file__).parent.parent)
+    return tags | ({"git_commit": commit} if commit else {})
+
+
+def _versions() -> list[str]:
+    found = [f"python {platform.python_version()}"]
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:  # installed under another name, such as a vendor's build of torch
+            continue
+    return found
+
+
+def git_commit(folder: Path) -> str:
+    """The commit that `folder` has checked out, or "" when git does not track this program there."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    tracked = ["git", "-C", str(folder), "ls-files", "--error-unmatch", "sweep/provenance.py"]
+    try:
+        if subprocess.run(tracked, capture_output=True).returncode:
+            return ""
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (FileNotFoundError, subprocess.CalledProcessError):  # no git here, or a checkout it refuses to read
+        return ""
