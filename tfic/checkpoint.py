@@ -1,7 +1,6 @@
 """Codecs on disk: safetensors, which hold numbers and never code, with what made them in the header."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ def save(codec: MeanScaleHyperprior, config: Config, path: Path) -> None:
     metadata = {"config": json.dumps(asdict(config)), "fingerprint": codec.fingerprint.hex()}
     partial = path.with_name(path.name + ".partial")
     safetensors.torch.save_file(tensors, partial, metadata)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load(path: Path) -> MeanScaleHyperprior:

@@ -3,6 +3,8 @@
 Stage 1 trains with gamma = 0, stage 2 with lambda = 0 (TFIC, arXiv 2503.19495).
 """
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -21,7 +23,7 @@ def rate(bits: Float[Tensor, ""], x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, 
 
 def ctc_steps(target: list[int]) -> int:
     """Steps that a CTC path for `target` needs at least: one a character, and a blank between equal neighbours."""
-    return len(target) + sum(a == b for a, b in zip(target, target[1:], strict=False))
+    return len(target) + sum(a == b for a, b in itertools.pairwise(target))
 
 
 def reading(log_probabilities: Float[Tensor, "L T K"], targets: list[list[int]]) -> Float[Tensor, ""]:

@@ -16,7 +16,8 @@ def tiny() -> Config:
         data=DataConfig(train_count=32, test_count=4),
         train=TrainConfig(
             pretrain_steps=20, finetune_steps=6, batch=4, finetune_batch=4, crop_height_px=64, crop_width_px=256,
-            lines_per_step=4, learning_rate=1e-3, finetune_learning_rate=3e-4, checkpoint_every=5, log_every=2, threads=1,
+            lines_per_step=4, learning_rate=1e-3, finetune_learning_rate=3e-4, checkpoint_every=5, log_every=2,
+            threads=1,
         ),
         eval=EvalConfig(detect_side_px=256, pictures=2),
     )  # fmt: skip
@@ -29,7 +30,8 @@ def demo() -> Config:
         data=DataConfig(train_count=600, test_count=24),
         train=TrainConfig(
             pretrain_steps=1500, finetune_steps=250, batch=8, finetune_batch=4, crop_height_px=64, crop_width_px=256,
-            lines_per_step=6, learning_rate=1e-3, finetune_learning_rate=3e-4, checkpoint_every=100, log_every=25, threads=1,
+            lines_per_step=6, learning_rate=1e-3, finetune_learning_rate=3e-4, checkpoint_every=100, log_every=25,
+            threads=1,
         ),
         eval=EvalConfig(detect_side_px=256, pictures=4),
     )  # fmt: skip

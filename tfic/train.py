@@ -6,7 +6,6 @@ weights and minimises `bpp + gamma * L_OCR` against the frozen reader.
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -103,7 +102,8 @@ def fit(config: Config, run: Path, report: Report, start: Path | None = None) ->
         started = checkpoint.config_of(start)
         if (started.codec, started.gamma) != (config.codec, 0.0):
             raise ValueError(
-                f"{start} is a {started.codec} with gamma {started.gamma}; stage 2 starts from a {config.codec} of stage 1"
+                f"{start} is a {started.codec} with gamma {started.gamma}; "
+                f"stage 2 starts from a {config.codec} of stage 1 (gamma 0)"
             )
         codec.load_state_dict(checkpoint.load(start).state_dict())
         stage = _finetune(config, pages)
@@ -244,7 +244,7 @@ def _save_state(
     }
     partial = run / f"{STATE_FILE}.partial"
     torch.save(state, partial)
-    os.replace(partial, run / STATE_FILE)
+    partial.replace(run / STATE_FILE)
 
 
 def _load_state(

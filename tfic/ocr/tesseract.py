@@ -1,4 +1,4 @@
-"""Tesseract as the held-out reader: never trained against, so what it gains is text and not a pattern for one network."""
+"""Tesseract, the held-out reader: never trained against, so what it gains is text and no pattern for one network."""
 
 import csv
 import io
