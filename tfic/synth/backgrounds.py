@@ -43,7 +43,8 @@ def texture(rng: np.random.Generator, height_px: int, width_px: int) -> np.ndarr
         case 0:
             grain = _octaves(rng, height_px, width_px, (2, 4, 32))
         case 1:
-            grain = (_octaves(rng, height_px, 2, (3,))[:, :1] // 2 + _octaves(rng, 2, width_px, (3,))[:1] // 2).astype(np.uint8)
+            threads = _octaves(rng, height_px, 2, (3,))[:, :1], _octaves(rng, 2, width_px, (3,))[:1]
+            grain = (threads[0] // 2 + threads[1] // 2).astype(np.uint8)
         case 2:
             tall = _octaves(rng, max(2, height_px // 16), width_px, (2, 6, 24))
             grain = cv2.resize(tall, (width_px, height_px), interpolation=cv2.INTER_LINEAR_EXACT)
@@ -153,9 +154,9 @@ def _palette(rng: np.random.Generator) -> np.ndarray:
 
 def _octaves(rng: np.random.Generator, height_px: int, width_px: int, periods_px: tuple[int, ...]) -> np.ndarray:
     """Noise of several periods, the longer the stronger, (height_px, width_px) uint8."""
-    total = np.zeros((height_px, width_px), dtype=np.uint32)
+    total = np.zeros((height_px, width_px), dtype=np.int32)
     for weight, period in enumerate(periods_px, start=1):
         grid = rng.integers(0, 256, size=(height_px // period + 2, width_px // period + 2), dtype=np.uint8)
         fine = cv2.resize(grid, (width_px, height_px), interpolation=cv2.INTER_LINEAR_EXACT)
-        total += np.uint32(weight * weight) * fine
+        total += weight * weight * fine.astype(np.int32)
     return (total // sum(weight * weight for weight in range(1, len(periods_px) + 1))).astype(np.uint8)

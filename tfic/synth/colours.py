@@ -6,18 +6,16 @@ import numpy as np
 from tfic.synth.layouts import GAP_PX, Block
 from tfic.synth.warp import Warp
 
-MIN_CONTRAST = 80
+MIN_CONTRAST = 42
 """Least difference of luma (0 to 255, BT.601) between text and the background around it, before degradation."""
 
-_TAIL = 0.02
+_TAIL = 0.06
 """Share of the background's darkest and of its brightest pixels that may come closer to the text."""
 
 Colour = tuple[int, int, int]
 
 
-def colour_block(
-    rng: np.random.Generator, ground: np.ndarray, laid: Warp, block: Block
-) -> tuple[np.ndarray, Colour]:
+def colour_block(rng: np.random.Generator, ground: np.ndarray, laid: Warp, block: Block) -> tuple[np.ndarray, Colour]:
     """The background, with a panel if the block wants or needs one, and a colour for the block's text.
 
     Args:
@@ -42,7 +40,7 @@ def luma_range(ground: np.ndarray, laid: Warp, block: Block) -> tuple[int, int]:
     under = np.zeros(luma.shape, dtype=np.uint8)
     for line in block.lines:
         corners = laid.quad(line.left - 2, line.top - 2, line.right + 2, line.bottom + 2)
-        cv2.fillConvexPoly(under, np.rint(corners).astype(np.int32), 1)
+        cv2.fillConvexPoly(under, np.rint(corners).astype(np.int32), (1,))
     values = np.sort(luma[under > 0])
     tail = int(_TAIL * len(values))
     return int(values[tail]), int(values[len(values) - 1 - tail])
@@ -53,11 +51,13 @@ def _panel(rng: np.random.Generator, ground: np.ndarray, laid: Warp, block: Bloc
     left, top, right, bottom = block.box
     corners = np.array(laid.quad(left - GAP_PX, top - GAP_PX, right + GAP_PX, bottom + GAP_PX))
     outline = np.rint(corners * 16).astype(np.int32)  # OpenCV takes sixteenths of a pixel with shift=4
-    colour = _with_luma(rng, *((0, 80), (185, 255))[int(rng.integers(2))])
+    colour = _with_luma(rng, *((0, 100), (165, 255))[int(rng.integers(2))])
     opaque = ground.copy()
     cv2.fillConvexPoly(opaque, outline, colour, cv2.LINE_AA, 4)
     if rng.random() < 0.4:
-        share = int(rng.integers(200, 256))  # of 256; at 200 a black panel on white still has luma 56
+        share = int(
+            rng.integers(200, 256)
+        )  # of 256; at 200 a panel of luma 100 on white comes to 134, far from both ends
         opaque = ((opaque.astype(np.uint16) * share + ground.astype(np.uint16) * (256 - share)) >> 8).astype(np.uint8)
     if rng.random() < 0.3:
         cv2.polylines(opaque, [outline], True, _with_luma(rng, 0, 255), 1, cv2.LINE_AA, 4)

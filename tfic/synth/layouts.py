@@ -18,7 +18,7 @@ MAX_LINES = 8
 GAP_PX = 4
 """Least distance between the ink of two lines, and from ink to the edge of its panel, in pixels."""
 
-X_HEIGHT_PX = 9
+X_HEIGHT_PX = 8
 """Least height of a lower-case x in pixels; only where nothing would fit is it less."""
 
 
@@ -136,7 +136,7 @@ def scattered(
 ) -> list[Block]:
     """Labels here and there, each with its own face, size and colour, some on a small panel."""
     blocks: list[Block] = []
-    taken: list[tuple[int, int, int, int]] = []
+    taken: list[Placed] = []
     wanted = int(rng.integers(2, 8))
     for _ in range(3 * wanted):
         face, size = _face_and_size(rng, faces, width_px, height_px, 2.0)
@@ -146,11 +146,9 @@ def scattered(
         if room_x < 0 or room_y < 0:
             continue
         line = Placed(ink, int(rng.integers(room_x + 1)), int(rng.integers(room_y + 1)))
-        space = 2 * GAP_PX + 3
-        box = (line.left - space, line.top - space, line.right + space, line.bottom + space)
-        if any(box[0] < r and l < box[2] and box[1] < b and t < box[3] for l, t, r, b in taken):
+        if any(_near(line, other) for other in taken):
             continue
-        taken.append((line.left, line.top, line.right, line.bottom))
+        taken.append(line)
         blocks.append(Block((line,), rng.random() < 0.4))
         if len(blocks) == wanted:
             break
@@ -195,6 +193,13 @@ def _fitting(face: Face, size_px: int, text: str, width_px: int) -> Ink | None:
         return None
     ink = typefaces.typeset(face, fit, text)
     return ink if ink.width <= width_px else None
+
+
+def _near(a: Placed, b: Placed) -> bool:
+    """Whether panels around the two lines would touch."""
+    space = 2 * GAP_PX + 3
+    across = a.left - space < b.right and b.left - space < a.right
+    return across and a.top - space < b.bottom and b.top - space < a.bottom
 
 
 def _stack(

@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 from faker import Faker
 
-CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabdefghijmnqrty23456789"
-"""Letters and digits of random codes, without those that many typefaces draw alike (0 O o, 1 l I, c, s, v ...)."""
+CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
+"""Letters and digits of random codes, without those that many typefaces draw alike (0 O o, 1 l I)."""
 
 KINDS = ("name", "company", "street", "city", "date", "price", "phone", "email", "sentence", "words", "code")
 """The kinds of text there are; `phrase` makes each."""

@@ -84,7 +84,7 @@ def folder(path: Path, split: str) -> tuple[Face, ...]:
     families = sorted({face.family for face in faces}, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
     if len(families) < 2:
         raise ValueError(
-            f"font folder {path} holds the one family {families[0]!r}; training and test need different ones, add another"
+            f"font folder {path} holds one family, {families[0]!r}; add another, training and test need different ones"
         )
     held_out = set(families[: max(1, round(TEST_SHARE * len(families)))])
     return tuple(face for face in faces if (face.family in held_out) == (split == "test"))

@@ -56,7 +56,7 @@ class Warp:
         steps_y = np.rint(((s * x + t * y + u) / depth - 0.5) * _SUBPIXELS).astype(np.int32)
         whole = np.stack([steps_x // _SUBPIXELS, steps_y // _SUBPIXELS], axis=-1).clip(-32768, 32767).astype(np.int16)
         part = ((steps_y % _SUBPIXELS) * _SUBPIXELS + steps_x % _SUBPIXELS).astype(np.uint16)
-        return cv2.remap(flat, whole, part, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        return cv2.remap(flat, whole, part, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=(0,))
 
 
 def straight(height_px: int, width_px: int, margin_px: int) -> Warp:
