@@ -10,7 +10,7 @@ PACKAGES = ("tfic-sweep", "torch", "compressai", "rapidocr", "onnxruntime", "pil
 
 
 def provenance() -> dict[str, str]:
-    """Tags `host`, `versions` and, in a git checkout of this program, `git_commit` (ending in `-dirty` when changed)."""
+    """Tags `host`, `versions` and, in a git checkout of this program, `git_commit` (`-dirty` when changed)."""
     tags = {"host": platform.node(), "versions": ", ".join(_versions())}
     commit = git_commit(Path(__file__).parent.parent)
     return tags | ({"git_commit": commit} if commit else {})

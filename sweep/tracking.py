@@ -6,7 +6,6 @@ make several runs for one key. A run is FINISHED only when everything is logged.
 
 import logging
 import math
-import os
 import socket
 import time
 import urllib.error
@@ -29,11 +28,6 @@ DATABASES = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 """Database servers MLflow can keep its store on, with the port each listens on unless told."""
 TIMEOUT_S = 8.0
 """How long to wait for a tracking server's first sign of life, in seconds."""
-
-
-def default_uri() -> str:
-    """The store in the working folder, unless the environment names another."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
 
 
 def absolute_uri(uri: str) -> str:
@@ -80,9 +74,9 @@ def check_reachable(uri: str) -> None:
     except urllib.error.HTTPError as error:
         error.close()  # an answer, if a refusing one: what lives there shows when the store is opened
     except OSError as error:
+        server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"  # without a password
         raise ValueError(
-            f"tracking server {parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''} does not answer "
-            f"({error}); start it or name another --tracking-uri"
+            f"tracking server {server} does not answer ({error}); start it or name another --tracking-uri"
         ) from error
 
 

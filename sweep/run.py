@@ -1,0 +1,213 @@
+"""`python -m sweep.run`: sweep lambda and gamma, go on with a sweep, or show what it would do.
+
+    python -m sweep.run                          the demo on a machine without a GPU, `base` on one with
+    python -m sweep.run --plan                   what would run, and what is already done
+    python -m sweep.run --gammas 0.1 0.3 1.0     grows the sweep; what is finished is not run again
+    python -m sweep.run --config sweep.toml      settings from a file (flags win over it)
+
+Exit codes: 0 all done, 1 some trials failed (the others are done), 2 bad input, 130 stopped by Ctrl-C.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from sweep.plan import plan
+from sweep.presets import from_tables, read_toml
+from sweep.progress import table
+from sweep.search import Search, Turn
+from sweep.space import Sweep
+from tfic.recipes import RECIPES, recipe
+
+if TYPE_CHECKING:
+    from sweep.tracking import Tracker
+
+STORE = "sqlite:///mlflow.db"
+"""Tracking store in the working folder."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    args = _parser().parse_args(arguments)
+    try:
+        sweep, why = settings(args)
+        uri, tracker = _open(args, sweep)
+        search = Search(sweep, tracker.records() if tracker is not None else [])
+    except (ValueError, OSError) as error:
+        return _bad_input(error)
+    _say(f"Sweep {sweep.name!r}, recipe {sweep.recipe!r}{why}, tracked in {uri}")
+    if args.plan:
+        for line in plan(search):
+            _say(line)
+        return 0
+    if search.waiting or search.proposals_left:
+        code = _run(args, sweep, search, tracker)
+        if code:
+            return code
+    else:
+        _say(f"All {search.total} trials are finished; nothing to run.")
+    return _conclude(search, uri)
+
+
+def settings(args: argparse.Namespace) -> tuple[Sweep, str]:
+    """The sweep that is asked for, flags over sweep.toml over the recipe, and why this recipe if nobody named it.
+
+    Raises:
+        ValueError: for a bad value or an unknown key, with its place.
+    """
+    tables = read_toml(Path(args.config)) if args.config else {}
+    name, why = args.recipe or tables.get("recipe"), ""
+    if not name:
+        found = gpus()
+        name = "base" if found else "demo"
+        why = f" ({found} GPU{'s' if found > 1 else ''} found)" if found else " (no GPU found)"
+    if not isinstance(name, str):
+        raise ValueError(f"{args.config}: recipe is {name!r}; it must be one of {', '.join(RECIPES)}")
+    sweep = from_tables(tables, args.config or "", name)
+    given = {"lmbdas": args.lmbdas, "gammas": args.gammas, "trials": args.trials}
+    space = replace(sweep.space, **{key: value for key, value in given.items() if value is not None})
+    folders = {"train_dir": args.train_data, "test_dir": args.test_data}
+    data = replace(sweep.data, **{key: value for key, value in folders.items() if value is not None})
+    places = ("train_dir", "test_dir", "background_dir", "font_dir")
+    data = replace(data, **{key: str(Path(place).absolute()) for key in places if (place := getattr(data, key))})
+    sweep = replace(sweep, name=args.name or sweep.name, codec=args.codec or sweep.codec, space=space, data=data)
+    if sweep.codec != recipe(name).codec:
+        from tfic.codec import build  # seconds of import, for who names a codec
+
+        build(sweep.codec)
+    sweep.grid()  # reads the folders of images, if any, while it is cheap to be told
+    return sweep, why
+
+
+def gpus() -> int:
+    """GPUs that this process may use, counted without loading CUDA."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([each for each in visible.split(",") if each.strip() not in ("", "-1")])
+    if shutil.which("nvidia-smi") is None:
+        return 0
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True)
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines()) if listed.returncode == 0 else 0
+
+
+def _open(args: argparse.Namespace, sweep: Sweep) -> tuple[str, "Tracker | None"]:
+    """The store's address and the sweep in it; None for a plan of a sweep whose database does not exist yet."""
+    from sweep.tracking import Tracker, absolute_uri, check_reachable, sqlite_file
+
+    uri = absolute_uri(args.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or STORE)
+    check_reachable(uri)
+    file = sqlite_file(uri)
+    if args.plan and file is not None and not file.exists():
+        return uri, None
+    return uri, Tracker(uri, sweep.name)
+
+
+def _run(args: argparse.Namespace, sweep: Sweep, search: Search, tracker: "Tracker | None") -> int:
+    """Run what is left; the exit code if the caller has nothing more to say, else 0."""
+    assert tracker is not None
+    done = len(search.results)
+    _say(f"{search.total} trials{f', {done} finished before' if done else ''}. Ctrl-C stops; the same command goes on.")
+    try:
+        from tfic.data import read_folder
+
+        for folder in (sweep.data.train_dir, sweep.data.test_dir):
+            if folder:
+                read_folder(folder)
+        from sweep import tune
+
+        folder_of_runs = Path("runs", sweep.name).absolute()
+        tune.run(search, tracker, folder_of_runs, _say, args.gpus_per_trial, args.address)
+    except (ValueError, OSError) as error:
+        return _bad_input(error)
+    except KeyboardInterrupt:
+        left = search.total - len(search.results)
+        _say(f"\nStopped with {len(search.results)} trials finished and {left} left. The same command goes on.")
+        return 130
+    return 0
+
+
+def _conclude(search: Search, uri: str) -> int:
+    """Print the front, the failures and what to look at next; the exit code."""
+    assert search.ask() is Turn.DONE
+    _say("\nNo other codec reads more at fewer bits than these:")
+    for line in table(search):
+        _say(line)
+    lost = search.failed | search.not_run
+    for key, reason in lost.items():
+        print(f"failed: {search.trials[key].title} ({key}): {reason}", file=sys.stderr, flush=True)
+    if lost:
+        print(f"{len(lost)} of {search.total} trials failed; the same command tries them again.", file=sys.stderr)
+    _say(f"\nReport: python -m analysis.report --name {search.sweep.name} --tracking-uri {uri}")
+    _say(f"MLflow: mlflow ui --backend-store-uri {uri}")
+    return 1 if lost else 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _bad_input(error: Exception) -> int:
+    print(f"error: {error}", file=sys.stderr, flush=True)
+    return 2
+
+
+def _weights(text: str) -> list[float]:
+    """Numbers between commas."""
+    try:
+        return [float(each) for each in text.split(",") if each.strip()]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers, such as 0.001,0.003") from None
+
+
+class _Collect(argparse.Action):
+    """Joins `0.1,0.3` and `0.1 0.3` into one tuple."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        assert isinstance(values, list)
+        setattr(namespace, self.dest, tuple(weight for group in values for weight in group))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:  # one line, as for every bad input
+        print(f"error: {message}; see --help", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    """The command line."""
+    about, _, _ = (__doc__ or "").partition("\n\n")
+    parser = _Parser(prog="python -m sweep.run", description=about, allow_abbrev=False)
+    add = parser.add_argument
+    add("--recipe", metavar="NAME", help=f"settings by name: {', '.join(RECIPES)}; default demo, with a GPU base")
+    add("--config", metavar="FILE", help="sweep.toml with recipe, name, codec, [space], [data], [train], [eval]")
+    add("--name", help="name of the sweep in the tracking store and of its folder under runs/; default the recipe's")
+    add("--tracking-uri", metavar="URI", help=f"MLflow store; default $MLFLOW_TRACKING_URI, else {STORE}")
+    for name, about in (
+        ("--lmbdas", "weights of distortion, each pre-trained once: 0.001,0.003 or 0.001 0.003"),
+        ("--gammas", "weights of reading, each fine-tuned from every lambda"),
+    ):
+        add(name, type=_weights, nargs="+", action=_Collect, metavar="X", help=about)
+    add("--trials", type=int, metavar="K", help="fine-tunings that Optuna may propose beyond the grid")
+    add("--codec", help="codec to train, such as tic-tiny or tic-base")
+    add("--train-data", metavar="DIR", help="train on a folder of images with metadata.jsonl")
+    add("--test-data", metavar="DIR", help="test on a folder of images with metadata.jsonl")
+    add("--gpus-per-trial", type=float, metavar="G", help="GPUs of a trial that trains, such as 0.5; default 1 if any")
+    add("--address", default="", help="Ray cluster to run on (auto, or host:port); default this machine alone")
+    add("--plan", action="store_true", help="show what would run and what is already done, and run nothing")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
