@@ -83,9 +83,11 @@ class Page:
     image: np.ndarray
     """Pixels, (H, W, 3) uint8 RGB."""
     lines: tuple[Line, ...]
-    """Every line of text on the page, in any order."""
+    """Every line of text on the page, in any order; empty when only the text as a whole is known."""
+    stated_text: str | None = None
+    """The page's text where its lines are not known; None where they are."""
 
     @property
     def text(self) -> str:
         """The page's text in reading order, normalised, lines joined by newlines."""
-        return page_text(self.lines)
+        return page_text(self.lines) if self.stated_text is None else normalise(self.stated_text)
