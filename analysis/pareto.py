@@ -12,15 +12,10 @@ from collections.abc import Sequence
 
 import moocore
 import numpy as np
+import numpy.typing as npt
 
 OBJECTIVES: dict[str, int] = {"bpp": -1, "accuracy": 1, "psnr_db": 1}
 """The three objectives of a sweep and their directions."""
-
-METRICS = (
-    "bpp", "bpp_payload", "bpp_estimated", "psnr_db", "ms_ssim", "psnr_text_db", "psnr_background_db", "accuracy",
-    "accuracy_lines", "accuracy_heldout", "cer", "encode_ms", "decode_ms", "read_ms", "seconds",
-)  # fmt: skip
-"""Metrics of a point in the order in which they are shown; all but `seconds` are means over the test images."""
 
 
 def non_dominated(values: np.ndarray, directions: Sequence[int]) -> np.ndarray:
@@ -77,7 +72,7 @@ def _gains(values: np.ndarray, directions: Sequence[int]) -> np.ndarray:
     return values * np.asarray(directions, dtype=float)
 
 
-def front_of(columns: Sequence[np.ndarray], directions: Sequence[int]) -> np.ndarray:
+def front_of(columns: Sequence[npt.ArrayLike], directions: Sequence[int]) -> np.ndarray:
     """`non_dominated` of columns, with False for each point that lacks an objective (nan or inf).
 
     So the uncompressed reference, which has no PSNR, is never on a front with PSNR.
@@ -91,7 +86,7 @@ def front_of(columns: Sequence[np.ndarray], directions: Sequence[int]) -> np.nda
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the points of a sweep; returns the exit code, 2 for input that cannot be used."""
-    from analysis import runs
+    from analysis import runs  # here, so that the mathematics above loads without MLflow
 
     parser = argparse.ArgumentParser(
         prog="python -m analysis.pareto", description="The points of a sweep and its front."
@@ -128,7 +123,7 @@ def table(records: Sequence[dict]) -> str:
     head = ("", "kind", "codec", "lambda", "gamma", "quality", "bpp", "accuracy", "held-out", "PSNR dB", "encode ms")
     keys = ("kind", "codec", "lmbda", "gamma", "quality", "bpp", "accuracy", "accuracy_heldout", "psnr_db", "encode_ms")
     formats = ("", "", "g", "g", "g", ".3f", ".3f", ".3f", ".2f", ".0f")
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for record in sorted(records, key=lambda each: each["bpp"]):
         cells = [
             "-" if record.get(key) is None else format(record[key], how) for key, how in zip(keys, formats, strict=True)

@@ -1,0 +1,241 @@
+"""What a sweep left in MLflow, as tables: one row per finished run, one row per run and test image, and the pictures.
+
+Only FINISHED runs are points. Reading changes nothing in the store, and creates none where there is none.
+"""
+
+import argparse
+import difflib
+import os
+import socket
+import sqlite3
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Experiment, Run
+from mlflow.exceptions import MlflowException
+
+METRICS = (
+    "bpp", "bpp_payload", "bpp_estimated", "psnr_db", "ms_ssim", "psnr_text_db", "psnr_background_db", "accuracy",
+    "accuracy_lines", "accuracy_heldout", "cer", "encode_ms", "decode_ms", "read_ms", "seconds",
+)  # fmt: skip
+"""Metrics of a point in the order in which they are shown; all but `seconds` are means over the test images."""
+FAMILIES = {"pretrain": "baseline", "finetune": "TFIC", "uncompressed": "uncompressed"}
+"""What a kind of run is called in figures; a classical codec goes by its own name."""
+CLASSICAL = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "heic": "HEIC"}
+TEXTS = ("image", "truth", "text")
+"""Columns of rows.csv that are text; all others are numbers."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The finished runs of one sweep."""
+
+    name: str
+    """Name of the sweep."""
+    chosen: str
+    """Why this sweep and not another of the store."""
+    uri: str
+    """Tracking URI."""
+    points: pd.DataFrame
+    """One row per finished run, by rising bpp.
+
+    Columns: trial_key, kind, family, codec, label, lmbda, gamma, quality, the METRICS, run_id, parent; nan for none.
+    """
+    made: pd.DataFrame
+    """Tags and parameters of the same runs, indexed by trial_key, with the times `started` and `ended`."""
+    unfinished: int
+    """Runs of the sweep that failed or still run, and so are no points."""
+
+
+def default_uri() -> str:
+    """$MLFLOW_TRACKING_URI, else the database in the working folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options that say which sweep of which store."""
+    parser.add_argument("--name", help="the sweep; by default the only one of the store, else the most recent")
+    parser.add_argument(
+        "--tracking-uri",
+        default=default_uri(),
+        help="the MLflow store; by default $MLFLOW_TRACKING_URI, else ./mlflow.db",
+    )
+
+
+def load(uri: str, name: str | None = None) -> Sweep:
+    """The finished runs of the sweep called `name`, by default of the most recent one.
+
+    Raises:
+        ValueError: when there is no store, no such sweep (naming the nearest), or no finished run in it.
+    """
+    client = _open(uri)
+    try:
+        finished = {
+            each.name: (each, runs)
+            for each in client.search_experiments()
+            if (runs := _runs(client, each, "attributes.status = 'FINISHED'"))
+        }
+        if not finished:
+            raise ValueError(
+                f"no finished run in {uri} yet; run `python -m sweep.run` first, or wait for its first trial"
+            )
+        name, chosen = _choose(finished, name, uri)
+        experiment, runs = finished[name]
+        unfinished = len(_runs(client, experiment, "attributes.status != 'FINISHED'"))
+    except MlflowException as error:
+        raise ValueError(f"the tracking store at {uri} cannot be read: {str(error).splitlines()[0]}") from error
+    # A trial key has one run; were there two, the later one is what a user who ran it again means.
+    latest = {run.data.tags["trial_key"]: run for run in sorted(runs, key=lambda run: run.info.end_time or 0)}
+    points = pd.DataFrame([_point(run) for run in latest.values()]).sort_values(["bpp", "trial_key"], ignore_index=True)
+    made = pd.DataFrame([_made(run) for run in latest.values()]).set_index("trial_key")
+    return Sweep(name, chosen, uri, points, made, unfinished)
+
+
+def rows(sweep: Sweep) -> pd.DataFrame:
+    """The per-image measurements of every point: the columns of rows.csv after `trial_key`.
+
+    Raises:
+        ValueError: when a finished run's rows.csv is gone.
+    """
+    client = _open(sweep.uri)
+    runs = list(zip(sweep.points["trial_key"], sweep.points["run_id"], strict=True))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(8) as threads:
+        tables = list(threads.map(lambda run: _rows_of(client, run[0], run[1], Path(folder)), runs))
+    table = pd.concat(tables, ignore_index=True)
+    return table.assign(**{name: float("nan") for name in METRICS if name not in table and name != "seconds"})
+
+
+def pictures(sweep: Sweep, trial_key: str) -> dict[str, bytes]:
+    """PNG files of a run's reconstructions (of the originals for the uncompressed reference) by image stem."""
+    client = _open(sweep.uri)
+    run_id = str(sweep.points.set_index("trial_key").at[trial_key, "run_id"])
+    with tempfile.TemporaryDirectory() as folder:
+        found = [each.path for each in client.list_artifacts(run_id, "pictures") if each.path.endswith(".png")]
+        return {Path(path).stem: Path(client.download_artifacts(run_id, path, folder)).read_bytes() for path in found}
+
+
+def _open(uri: str) -> MlflowClient:
+    """A client for a store that exists and answers; a database that is missing is never created."""
+    parsed = urlparse(uri)
+    if parsed.scheme == "sqlite":
+        file = Path(uri.removeprefix("sqlite:///"))
+        if not file.is_file():
+            raise ValueError(f"no tracking store at {file}; run `python -m sweep.run` first")
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            try:
+                tables = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone()
+            except sqlite3.DatabaseError as error:
+                raise ValueError(f"{file} is not a tracking store ({error}); give the one a sweep wrote") from error
+        if tables is None:
+            raise ValueError(f"{file} is not a tracking store (it has no experiments); give the one a sweep wrote")
+    elif parsed.scheme in ("http", "https"):
+        # MLflow asks a dead server again for minutes; a knock at the door takes seconds.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        try:
+            address = (parsed.hostname or "", parsed.port or {"http": 80, "https": 443}[parsed.scheme])
+            socket.create_connection(address, timeout=5).close()
+        except OSError as error:
+            raise ValueError(f"no tracking server answers at {uri} ({error}); start it or give another URI") from error
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    return MlflowClient(tracking_uri=uri)
+
+
+def _runs(client: MlflowClient, experiment: Experiment, status: str) -> list[Run]:
+    """Every run of a sweep with that status, page by page."""
+    found: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs([experiment.experiment_id], filter_string=status, page_token=token)
+        found += [run for run in page if "trial_key" in run.data.tags]
+        token = page.token
+        if not token:
+            return found
+
+
+def _choose(finished: dict[str, tuple[Experiment, list[Run]]], name: str | None, uri: str) -> tuple[str, str]:
+    """The name of the sweep to show, and why it."""
+    if name is not None:
+        if name not in finished:
+            near = difflib.get_close_matches(name, list(finished), n=1, cutoff=0.0)[0]
+            known = ", ".join(sorted(finished))
+            raise ValueError(
+                f"no sweep {name!r} with finished runs in {uri}; did you mean {near!r}? There are: {known}"
+            )
+        return name, "asked for by name"
+    if len(finished) == 1:
+        return next(iter(finished)), "the only one with finished runs"
+    latest = max(finished, key=lambda each: max(run.info.end_time or 0 for run in finished[each][1]))
+    return latest, f"the most recent of {', '.join(sorted(finished))}"
+
+
+def _point(run: Run) -> dict[str, object]:
+    tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
+    kind, codec = tags["kind"], params.get("codec", "")
+    family = FAMILIES.get(kind) or CLASSICAL.get(codec, codec)
+    numbers = {name: float(params.get(name, "nan")) for name in ("lmbda", "gamma", "quality")}
+    return {
+        "trial_key": tags["trial_key"],
+        "kind": kind,
+        "family": family,
+        "codec": codec,
+        "label": family + _setting(kind, numbers),
+        **numbers,
+        **{name: metrics.get(name, float("nan")) for name in METRICS},
+        "run_id": run.info.run_id,
+        "parent": tags.get("parent"),
+    }
+
+
+def _setting(kind: str, numbers: dict[str, float]) -> str:
+    """What sets a point apart from the others of its family, in words."""
+    if kind == "finetune":
+        return f" λ {numbers['lmbda']:g} γ {numbers['gamma']:g}"
+    if kind == "pretrain":
+        return f" λ {numbers['lmbda']:g}"
+    return f" q {numbers['quality']:g}" if kind == "classical" else ""
+
+
+def _made(run: Run) -> dict[str, object]:
+    times = {
+        "started": pd.to_datetime(run.info.start_time, unit="ms"),
+        "ended": pd.to_datetime(run.info.end_time, unit="ms"),
+    }
+    return {
+        **run.data.params,
+        **{key: run.data.tags[key] for key in run.data.tags if not key.startswith("mlflow.")},
+        **times,
+    }
+
+
+def _rows_of(client: MlflowClient, trial_key: str, run_id: str, folder: Path) -> pd.DataFrame:
+    own = folder / run_id
+    own.mkdir()
+    try:
+        path = client.download_artifacts(run_id, "rows.csv", str(own))
+    except (MlflowException, OSError) as error:
+        place = client.get_run(run_id).info.artifact_uri
+        raise ValueError(
+            f"trial {trial_key} is finished but {place}/rows.csv cannot be read; was the folder moved?"
+        ) from error
+    return read_rows(Path(path)).assign(trial_key=trial_key)
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """A rows.csv: TEXTS as they stand (a page that reads "NA", or nothing, is not a missing value), the rest as floats."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return table.assign(**{name: pd.to_numeric(table[name]).astype(float) for name in table if name not in TEXTS})
+
+
+def distinct(made: pd.DataFrame, column: str) -> Sequence[str]:
+    """The different values of a tag or parameter among the runs, in order."""
+    if column not in made:
+        return []
+    return sorted({str(value) for value in made[column].dropna()})
