@@ -12,6 +12,10 @@ EVERY_S = 10.0
 """Least time between two progress lines of one trial, in seconds."""
 
 
+LEAST_BOUND_S = 20.0
+"""A lower bound of the time left that is worth saying, in seconds."""
+
+
 class Progress:
     """Writes lines about the trials of a search.
 
@@ -40,7 +44,7 @@ class Progress:
         """A trial was given a slot."""
         self._began[trial.key] = self._clock()
         self._numbers[trial.key] = self._done_before + len(self._numbers) + 1
-        self._say(trial, "starts")
+        self._say(trial, "starts", left="")
 
     def update(self, trial: Trial, event: Mapping[str, Any]) -> None:
         """A trial reports; a line is written when its stage changes, at its end, or after a while."""
@@ -66,29 +70,29 @@ class Progress:
 
     def failed(self, trial: Trial, reason: str) -> None:
         """A trial has failed (and the search knows)."""
-        self._say(trial, f"FAILED: {reason}")
+        self._say(trial, f"FAILED: {reason}", left="")
 
-    def _say(self, trial: Trial, text: str) -> None:
+    def _say(self, trial: Trial, text: str, left: str | None = None) -> None:
         total = self._search.total
         number = f"[{self._numbers[trial.key]:>{len(str(total))}}/{total}]"
-        left = self.left()
+        left = self.left() if left is None else left
         self._write(f"{number} {trial.title:<32} {text}{f'  ({left} left)' if left else ''}")
 
     def left(self) -> str:
         """Time left for the sweep: work over slots, each kind as long as its finished ones took on average.
 
-        A lower bound ("over 5 min") while a kind is to come of which none has finished yet; "" when nothing is known.
+        A lower bound ("over 5 min") while a kind is to come of which none has finished yet; "" when that says nothing.
         """
         search, mean = self._search, self._means()
         running = [self._remaining(search.trials[key], mean) for key in search.running]
         waiting = [mean.get(trial.kind, math.nan) for trial in search.waiting]
         proposals = [mean.get("finetune", math.nan)] * search.proposals_left
         known = [seconds for seconds in (*running, *waiting, *proposals) if not math.isnan(seconds)]
-        if not known:
-            return ""
         longest = max((seconds for seconds in running if not math.isnan(seconds)), default=0.0)
-        bound = "over " if len(known) < len(running) + len(waiting) + len(proposals) else ""
-        return bound + duration(max(sum(known) / self._slots, longest))
+        seconds = max(sum(known) / self._slots, longest)
+        if len(known) == len(running) + len(waiting) + len(proposals):
+            return duration(seconds)
+        return f"over {duration(seconds)}" if seconds >= LEAST_BOUND_S else ""
 
     def _means(self) -> dict[str, float]:
         """Mean seconds of the finished trials by kind."""
@@ -99,11 +103,14 @@ class Progress:
         return {kind: sum(values) / len(values) for kind, values in seconds.items()}
 
     def _remaining(self, trial: Trial, mean: Mapping[str, float]) -> float:
-        """Seconds a running trial still takes: as it says itself, else what its kind takes on average."""
+        """Seconds a running trial still takes: as it says itself, else what its kind takes on average.
+
+        Training says how long it still takes; to be measured then takes as long as a classical codec takes in all.
+        """
         now = self._clock()
         if trial.key in self._left:
             left, said = self._left[trial.key]
-            return max(0.0, left - (now - said))
+            return max(0.0, left + mean.get("classical", 0.0) - (now - said))
         return max(0.0, mean.get(trial.kind, math.nan) - (now - self._began.get(trial.key, now)))
 
 

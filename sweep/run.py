@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sweep.plan import plan
 from sweep.presets import from_tables, read_toml
@@ -72,10 +72,11 @@ def settings(args: argparse.Namespace) -> tuple[Sweep, str]:
     sweep = from_tables(tables, args.config or "", name)
     given = {"lmbdas": args.lmbdas, "gammas": args.gammas, "trials": args.trials}
     space = replace(sweep.space, **{key: value for key, value in given.items() if value is not None})
-    folders = {"train_dir": args.train_data, "test_dir": args.test_data}
+    folders: dict[str, Any] = {"train_dir": args.train_data, "test_dir": args.test_data}
     data = replace(sweep.data, **{key: value for key, value in folders.items() if value is not None})
     places = ("train_dir", "test_dir", "background_dir", "font_dir")
-    data = replace(data, **{key: str(Path(place).absolute()) for key in places if (place := getattr(data, key))})
+    absolute: dict[str, Any] = {key: str(Path(place).absolute()) for key in places if (place := getattr(data, key))}
+    data = replace(data, **absolute)
     sweep = replace(sweep, name=args.name or sweep.name, codec=args.codec or sweep.codec, space=space, data=data)
     if sweep.codec != recipe(name).codec:
         from tfic.codec import build  # seconds of import, for who names a codec
@@ -114,15 +115,14 @@ def _run(args: argparse.Namespace, sweep: Sweep, search: Search, tracker: "Track
     done = len(search.results)
     _say(f"{search.total} trials{f', {done} finished before' if done else ''}. Ctrl-C stops; the same command goes on.")
     try:
-        from tfic.data import read_folder
+        from tfic import data  # here and below: seconds of import, for who has something to run
 
-        for folder in (sweep.data.train_dir, sweep.data.test_dir):
-            if folder:
-                read_folder(folder)
+        _say("Looking at the images; synthetic ones are drawn on all cores the first time.")
+        images = len(data.train_pages(sweep.data)), len(data.test_pages(sweep.data))
+        _say(f"{images[0]:,} images to train on, {images[1]:,} to test on. Starting Ray.")
         from sweep import tune
 
-        folder_of_runs = Path("runs", sweep.name).absolute()
-        tune.run(search, tracker, folder_of_runs, _say, args.gpus_per_trial, args.address)
+        tune.run(search, tracker, Path("runs", sweep.name).absolute(), _say, args.gpus_per_trial, args.address)
     except (ValueError, OSError) as error:
         return _bad_input(error)
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ Ray schedules and nothing else: no state of Ray's is needed to go on after a sto
 the trial's run in the tracking store and hands its id to a slot; what a trial reports comes back through the searcher.
 """
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable
@@ -41,10 +42,10 @@ class Slot:
     cpus: float
     gpus: float
 
-    def resources(self, config: dict[str, Any]) -> dict[str, float]:
+    def resources(self, config: dict[str, Any]) -> tune.PlacementGroupFactory:
         """Ray's resources for the trial in a configuration of Tune's."""
-        trains = config["trial"].steps > 0
-        return {"cpu": self.cpus, "gpu": self.gpus} if self.gpus and trains else {"cpu": self.cpus}
+        gpus = {"GPU": self.gpus} if self.gpus and config["trial"].steps else {}
+        return tune.PlacementGroupFactory([{"CPU": self.cpus} | gpus])
 
 
 def run(
@@ -99,12 +100,12 @@ def _connect(address: str) -> None:
         ray.init(
             include_dashboard=False,
             log_to_driver=False,
-            logging_level="error",
+            logging_level=logging.ERROR,
             object_store_memory=OBJECT_STORE_BYTES,
         )
         return
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="error")
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except ConnectionError as error:
         raise ValueError(f"no Ray cluster at {address!r}: {error}; start one, or leave --address out") from error
 
@@ -141,8 +142,9 @@ class _Adapter(Searcher):
         super().__init__()
         self._search, self._tracker, self._progress, self._slots = search, tracker, progress, slots
         self._trials: dict[str, tuple[Trial, str]] = {}
+        self._metrics: dict[str, dict[str, float]] = {}
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is a str
         """The next trial's configuration; None while every slot is taken or nothing is released yet."""
         if len(self._search.running) >= self._slots:
             return None
@@ -156,15 +158,19 @@ class _Adapter(Searcher):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """A trial reports."""
-        if result["stage"] != "done":
+        if result["stage"] == "done":
+            found = {name.partition("metrics/")[2]: value for name, value in result.items()}  # Tune flattened them
+            self._metrics[trial_id] = {name: value for name, value in found.items() if name}
+        else:
             self._progress.update(self._trials[trial_id][0], result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A trial has ended, well or not."""
         trial, run_id = self._trials.pop(trial_id)
-        if result is not None and result.get("stage") == "done" and not error:
-            self._search.tell(trial.key, result["metrics"])
-            self._progress.finished(trial, result["metrics"])
+        metrics = self._metrics.pop(trial_id, None)
+        if metrics is not None:
+            self._search.tell(trial.key, metrics)
+            self._progress.finished(trial, metrics)
             return
         reason = self._tracker.failure(run_id)
         if not reason:  # it had no time to write one
