@@ -82,7 +82,7 @@ def _lay_out(
         tan_half = float(rng.uniform(-warp.MAX_TAN_HALF, warp.MAX_TAN_HALF))
     if rng.random() < 0.4:
         pulls = rng.uniform(0, warp.MAX_PULL, size=(4, 2))
-    for part in (1.0, 0.7, 0.4, 0.2, 0.0, 0.0, 0.0):
+    for part in (1.0, 0.5, 0.2, 0.0, 0.0):
         laid = warp.skewed(height_px, width_px, _MARGIN_PX, part * tan_half, part * pulls)
         blocks = layouts.LAYOUTS[name](rng, fake, faces, laid.width_px, laid.height_px)
         if blocks and _order_is_clear(laid, [line for block in blocks for line in block.lines]):
@@ -126,19 +126,24 @@ def _order(lines: list[Line]) -> list[int]:
 
 def _ink(rng: np.random.Generator, ground: np.ndarray, laid: Warp, blocks: list[Block]) -> np.ndarray:
     """The background with panels and text on it, (H, W, 3) uint8."""
-    height, width = ground.shape[:2]
     flat = np.zeros((laid.height_px, laid.width_px), dtype=np.uint8)
-    # The colour of each pixel's ink: that of the block whose outline, a little widened, holds it.
+    # The colour of each pixel's ink: that of the block whose line's outline, a little widened, holds it.
     inks = np.zeros_like(ground)
+    outlines = []
     for block in blocks:
-        for line in block.lines:
-            flat[line.top : line.bottom, line.left : line.right] = line.ink.coverage
         ground, colour = colour_block(rng, ground, laid, block)
         for line in block.lines:
-            outline = np.array(laid.quad(line.left - 2, line.top - 2, line.right + 2, line.bottom + 2))
-            cv2.fillConvexPoly(inks, np.rint(outline).astype(np.int32), colour)
-    alpha = laid.lay(flat, height, width).astype(np.uint16)[..., None]
-    return ((ground * (255 - alpha) + inks * alpha + 127) // 255).astype(np.uint8)
+            flat[line.top : line.bottom, line.left : line.right] = line.ink.coverage
+            outline = np.rint(laid.quad(line.left - 2, line.top - 2, line.right + 2, line.bottom + 2)).astype(np.int32)
+            cv2.fillConvexPoly(inks, outline, colour)
+            outlines.append(outline)
+    left, top = np.maximum(0, np.concatenate(outlines).min(axis=0)).tolist()
+    right, bottom = np.minimum(ground.shape[1::-1], np.concatenate(outlines).max(axis=0) + 1).tolist()
+    cut = np.s_[top:bottom, left:right]
+    alpha = laid.lay(flat, left, top, right, bottom).astype(np.uint16)[..., None]
+    image = ground.copy()
+    image[cut] = (ground[cut] * (255 - alpha) + inks[cut] * alpha + 127) // 255
+    return image
 
 
 def _degrade(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:

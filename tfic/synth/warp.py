@@ -42,15 +42,15 @@ class Warp:
         """Where a rectangle of the flat page lies in the image, clockwise from its top left."""
         return self.point(left, top), self.point(right, top), self.point(right, bottom), self.point(left, bottom)
 
-    def lay(self, flat: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
-        """A flat (height_px, width_px) uint8 layer of this warp as seen in the image, (height_px, width_px) uint8."""
+    def lay(self, flat: np.ndarray, left: int, top: int, right: int, bottom: int) -> np.ndarray:
+        """That cut of the image, (bottom - top, right - left) uint8, of a (height_px, width_px) uint8 flat layer."""
         a, b, c, d, e, f, g, h, i = self.matrix
         # The adjugate: the inverse up to a factor, which division by w removes.
         p, q, r = e * i - f * h, c * h - b * i, b * f - c * e
         s, t, u = f * g - d * i, a * i - c * g, c * d - a * f
         v, w, z = d * h - e * g, b * g - a * h, a * e - b * d
-        x = np.arange(width_px, dtype=np.float64)[None, :] + 0.5
-        y = np.arange(height_px, dtype=np.float64)[:, None] + 0.5
+        x = np.arange(left, right, dtype=np.float64)[None, :] + 0.5
+        y = np.arange(top, bottom, dtype=np.float64)[:, None] + 0.5
         depth = v * x + w * y + z
         steps_x = np.rint(((p * x + q * y + r) / depth - 0.5) * _SUBPIXELS).astype(np.int32)
         steps_y = np.rint(((s * x + t * y + u) / depth - 0.5) * _SUBPIXELS).astype(np.int32)
