@@ -5,6 +5,7 @@ Every point reads a page with a `skill`; a page has a `difficulty`, the same for
 
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from analysis.runs import CLASSICAL, FAMILIES, METRICS
 
 IMAGES = 24
 PICTURES = 4
@@ -113,9 +116,35 @@ def rows_of(point: Made, index: int = 0) -> pd.DataFrame:
 
 def means_of(rows: pd.DataFrame) -> dict[str, float]:
     """Mean of every number over the images, without those that are not finite."""
-    numbers = rows.drop(columns=["image", "truth", "text", "width_px", "height_px", "file_bytes"])
+    numbers = rows.select_dtypes("number").drop(columns=["width_px", "height_px", "file_bytes"])
     finite = numbers.where(np.isfinite(numbers))
     return {name: float(value) for name, value in finite.mean().items() if math.isfinite(value)}
+
+
+def world(
+    made: list[Made], change: Callable[[pd.DataFrame, Made], pd.DataFrame] = lambda rows, point: rows
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Points and rows as `analysis.runs` gives them, without a store; `change` may rewrite the rows of a point."""
+    rows, points = [], []
+    for index, point in enumerate(made):
+        own = change(rows_of(point, index), point)
+        rows.append(own.assign(trial_key=point.key))
+        family = FAMILIES.get(point.kind) or CLASSICAL[point.codec]
+        points.append(
+            {
+                **dict.fromkeys(METRICS, np.nan),
+                **means_of(own),
+                "trial_key": point.key,
+                "kind": point.kind,
+                "family": family,
+                "codec": point.codec,
+                "label": point.key,
+                "lmbda": float(point.lmbda or 0),
+                "gamma": float(point.gamma or 0),
+                "parent": point.parent,
+            }
+        )
+    return pd.DataFrame(points), pd.concat(rows, ignore_index=True)
 
 
 def picture(text: str, point: Made) -> bytes:

@@ -1,0 +1,293 @@
+"""The six claims of the TFIC slides, each put to the rows of a sweep.
+
+Every comparison pairs images; a claim is decided by an interval of 95 % and never by a mean. Where a claim asks
+whether ANY of n codecs does it, each gets the interval of 1 - 0.05 / n (Bonferroni), so that a long sweep does not
+find a winner by luck. What an interval leaves open is "not testable here", with the reason.
+
+Source: "TFIC: End-to-End Text-Focused Image Compression for Coding for Machines", EUSIPCO 2025. The slides give no
+thresholds; those below are ours.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from analysis import stats
+from analysis.matched import Partner, at_partner, by_image, partner
+
+Status = Literal["confirmed", "refuted", "not testable here"]
+
+SHARP_DROP = 0.1
+"""Accuracy lost between the baseline's highest and lowest rate that counts as a sharp drop."""
+LOW_RATE = 0.9
+"""A rate is low where the baseline reads less than this part of what is read uncompressed."""
+ABOUT_HALF = 0.75
+"""Encoding that costs less than this part of reading counts as "about half" (the slides: 12.9 / 24.1 ms = 0.54)."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim and what the sweep says about it."""
+
+    number: int
+    """Its number, 1 to 6."""
+    text: str
+    """The claim."""
+    rule: str
+    """What decides it here."""
+    status: Status
+    """The decision."""
+    reason: str
+    """The numbers behind the decision, or what is missing, as sentences."""
+
+
+TEXTS: dict[int, tuple[str, str]] = {
+    1: (
+        "The baseline's reading accuracy drops sharply at low bit rates.",
+        f"Accuracy at the baseline's highest rate minus accuracy at its lowest, by image: above {SHARP_DROP:g}.",
+    ),
+    2: (
+        "TFIC keeps a higher accuracy there.",
+        f"At low rates (the baseline reads under {LOW_RATE:.0%} of uncompressed), TFIC minus baseline at equal rate: above 0.",
+    ),
+    3: (
+        "At low bit rates TFIC even surpasses the accuracy on uncompressed images.",
+        "TFIC at low rate minus uncompressed: above 0 for the training reader and for the held-out reader alike.",
+    ),
+    4: (
+        "The baseline has the higher PSNR at equal rate.",
+        "Baseline minus TFIC at equal rate, averaged over the TFIC codecs: above 0 dB.",
+    ),
+    5: (
+        "The baseline keeps the global picture but blurs text; TFIC keeps text sharp and gives up background.",
+        "At equal rate, PSNR inside text lines is higher for TFIC and PSNR outside of them lower.",
+    ),
+    6: (
+        "Encoding costs about half of reading (12.9 against 24.1 ms).",
+        f"Encoding time over the time to read a page, on the machine of this sweep: below {ABOUT_HALF:g}.",
+    ),
+}
+"""Claim and rule by number."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A sweep's points and rows, arranged for the claims."""
+
+    points: pd.DataFrame
+    """As in `runs.Sweep`."""
+    rows: pd.DataFrame
+    """As from `runs.rows`."""
+
+    def kind(self, kind: str) -> pd.DataFrame:
+        """Points of that kind by rising rate."""
+        return self.points[self.points["kind"] == kind].sort_values("bpp")
+
+    def baselines_for(self, point: pd.Series) -> pd.DataFrame:
+        """The baselines of the same codec as `point`."""
+        baselines = self.kind("pretrain")
+        return baselines[baselines["codec"] == point["codec"]]
+
+    def pairs(self) -> list[tuple[pd.Series, Partner]]:
+        """Each TFIC point with the baseline at its rate."""
+        tuned = [row for _, row in self.kind("finetune").iterrows()]
+        return [(row, partner(own, row["bpp"])) for row in tuned if not (own := self.baselines_for(row)).empty]
+
+    def reference(self, metric: str) -> np.ndarray | None:
+        """The uncompressed reference's value for each image."""
+        keys = self.kind("uncompressed")["trial_key"].tolist()
+        return by_image(self.rows, metric)[keys[0]].to_numpy() if keys else None
+
+    def low(self) -> list[tuple[pd.Series, Partner]]:
+        """The pairs at low rate whose baseline has no fewer bits than TFIC."""
+        accuracy, reference = by_image(self.rows, "accuracy"), self.reference("accuracy")
+        if reference is None:
+            return []
+        bar = LOW_RATE * np.nanmean(reference)
+        return [
+            (row, who)
+            for row, who in self.pairs()
+            if who.bits != "fewer" and np.nanmean(at_partner(accuracy, who)) < bar
+        ]
+
+
+def judge(points: pd.DataFrame, rows: pd.DataFrame) -> list[Claim]:
+    """All six claims, in order."""
+    evidence = Evidence(points, rows)
+    return [Claim(number, *TEXTS[number], *decide(evidence)) for number, decide in _DECISIONS.items()]
+
+
+def _drop(evidence: Evidence) -> tuple[Status, str]:
+    baselines = evidence.kind("pretrain")
+    if len(baselines) < 2:
+        return "not testable here", f"It needs baselines at two rates; this sweep finished {len(baselines)}."
+    # The largest family of one codec: rates of different codecs make no curve.
+    baselines = baselines[baselines["codec"] == baselines["codec"].mode()[0]]
+    if len(baselines) < 2:
+        return "not testable here", "It needs two baselines of the same codec."
+    lowest, highest = baselines.iloc[0], baselines.iloc[-1]
+    accuracy = by_image(evidence.rows, "accuracy")
+    drop = stats.mean(accuracy[highest["trial_key"]].to_numpy() - accuracy[lowest["trial_key"]].to_numpy())
+    numbers = (
+        f"From {highest['bpp']:.3g} to {lowest['bpp']:.3g} bpp the baseline falls from {highest['accuracy']:.3f} to "
+        f"{lowest['accuracy']:.3f}: by {show(drop)}."
+    )
+    return _compare(drop, SHARP_DROP, numbers)
+
+
+def _keeps(evidence: Evidence) -> tuple[Status, str]:
+    pairs = evidence.low()
+    if not pairs:
+        return "not testable here", _no_low_rate(evidence)
+    accuracy = by_image(evidence.rows, "accuracy")
+    confidence = 1 - 0.05 / len(pairs)
+    gains = [
+        stats.mean(accuracy[row["trial_key"]].to_numpy() - at_partner(accuracy, who), confidence) for row, who in pairs
+    ]
+    best = int(np.argmax([gain.low for gain in gains]))
+    row, who = pairs[best]
+    better = sum(gain.low > 0 for gain in gains)
+    numbers = (
+        f"{better} of {len(pairs)} TFIC codecs at low rate read more than the baseline with equal or more bits. {row['label']} at "
+        f"{row['bpp']:.3g} bpp: {show(gains[best], sign=True)} against the baseline at {who.bpp:.3g} bpp."
+    )
+    if better:
+        return "confirmed", numbers
+    return _all_below(gains, numbers)
+
+
+def _surpasses(evidence: Evidence) -> tuple[Status, str]:
+    pairs = evidence.low()
+    if not pairs:
+        return "not testable here", _no_low_rate(evidence)
+    confidence = 1 - 0.05 / len(pairs)
+    gains = _over_uncompressed(evidence, pairs, "accuracy", confidence)
+    assert gains is not None, "low rates are only known with an uncompressed reference"
+    seen = _over_uncompressed(evidence, pairs, "accuracy_heldout", confidence)
+    best = int(np.argmax([gain.value for gain in gains]))
+    numbers = f"The nearest is {pairs[best][0]['label']} at {pairs[best][0]['bpp']:.3g} bpp: {show(gains[best], sign=True)} to uncompressed."
+    if not any(gain.low > 0 for gain in gains):
+        return _all_below(gains, numbers)
+    if seen is None:
+        return (
+            "not testable here",
+            f"{numbers} No held-out reader took part, and a gain that one reader sees may be a pattern made for it.",
+        )
+    numbers += f" The held-out reader sees {show(seen[best], sign=True)} there."
+    if any(gain.low > 0 and other.low > 0 for gain, other in zip(gains, seen, strict=True)):
+        return "confirmed", numbers
+    if all(other.high < 0 for gain, other in zip(gains, seen, strict=True) if gain.low > 0):
+        return "refuted", f"{numbers} The gain belongs to the training reader alone."
+    return "not testable here", f"{numbers} The held-out reader's interval holds 0; more test images would tell."
+
+
+def _psnr(evidence: Evidence) -> tuple[Status, str]:
+    # Where TFIC has fewer bits than any baseline, a baseline's lead would be the bits' and not the method's.
+    pairs = [(row, who) for row, who in evidence.pairs() if who.bits != "more"]
+    if not pairs:
+        return "not testable here", "No TFIC codec lies within or above the baseline's rates."
+    lead = _mean_lead(by_image(evidence.rows, "psnr_db"), pairs)
+    if lead is None:
+        return "not testable here", "PSNR was not recorded."
+    return _compare(
+        lead, 0.0, f"Over {len(pairs)} TFIC codecs the baseline leads by {show(lead, unit=' dB', sign=True)}."
+    )
+
+
+def _pictures(evidence: Evidence) -> tuple[Status, str]:
+    pairs = [(row, who) for row, who in evidence.pairs() if who.bits == "equal"]
+    if not pairs:
+        return "not testable here", "No TFIC codec lies within the baseline's rates."
+    text = _mean_lead(by_image(evidence.rows, "psnr_text_db"), pairs)
+    rest = _mean_lead(by_image(evidence.rows, "psnr_background_db"), pairs)
+    if text is None or rest is None:
+        return "not testable here", "PSNR inside and outside of text lines was not recorded."
+    numbers = (
+        f"Over {len(pairs)} TFIC codecs at equal rate the baseline leads by {show(rest, unit=' dB', sign=True)} outside of text "
+        f"and by {show(text, unit=' dB', sign=True)} inside. PSNR measures distance from the original, not legibility; "
+        "the pictures below show the rest."
+    )
+    if text.high < 0 < rest.low:
+        return "confirmed", numbers
+    if text.low > 0 or rest.high < 0:
+        return "refuted", numbers
+    return "not testable here", f"{numbers} An interval holds 0; more test images would tell."
+
+
+def _cost(evidence: Evidence) -> tuple[Status, str]:
+    tuned = evidence.kind("finetune")["trial_key"].tolist()
+    read = evidence.reference("read_ms")
+    if not tuned or read is None:
+        return "not testable here", "It needs a TFIC codec and the uncompressed reference."
+    encode = by_image(evidence.rows, "encode_ms")[tuned].mean(axis=1).to_numpy()
+    ratio = stats.ratio(encode, read)
+    numbers = (
+        f"Encoding takes {np.nanmean(encode):.3g} ms and reading a page {np.nanmean(read):.3g} ms on this machine: "
+        f"a ratio of {show(ratio)}."
+    )
+    status, _ = _compare(ratio, ABOUT_HALF, "")
+    if status == "not testable here":
+        return status, f"{numbers} The interval holds {ABOUT_HALF:g}."
+    return ("refuted" if status == "confirmed" else "confirmed"), numbers
+
+
+_DECISIONS: dict[int, Callable[[Evidence], tuple[Status, str]]] = {
+    1: _drop, 2: _keeps, 3: _surpasses, 4: _psnr, 5: _pictures, 6: _cost,
+}  # fmt: skip
+
+
+def show(interval: stats.Interval, unit: str = "", sign: bool = False) -> str:
+    """An interval as text: value, then both ends in brackets."""
+    how = "+.2f" if sign else ".2f"
+    text = f"{interval.value:{how}}{unit} [{interval.low:{how}}, {interval.high:{how}}]"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _compare(interval: stats.Interval, bar: float, numbers: str) -> tuple[Status, str]:
+    """Above the bar, below it, or open."""
+    if interval.low > bar:
+        return "confirmed", numbers
+    if interval.high < bar:
+        return "refuted", numbers
+    return "not testable here", f"{numbers} The interval holds {bar:g}; {interval.images} images do not decide it."
+
+
+def _all_below(gains: list[stats.Interval], numbers: str) -> tuple[Status, str]:
+    """No gain is above 0: refuted if all are below, else open."""
+    if all(gain.high <= 0 for gain in gains):
+        return "refuted", numbers
+    return "not testable here", f"{numbers} The interval holds 0; {gains[0].images} images do not decide it."
+
+
+def _mean_lead(table: pd.DataFrame, pairs: list[tuple[pd.Series, Partner]]) -> stats.Interval | None:
+    """Baseline minus TFIC by image, averaged over the pairs; None where nothing was recorded."""
+    leads = np.mean([at_partner(table, who) - table[row["trial_key"]].to_numpy() for row, who in pairs], axis=0)
+    return stats.mean(leads) if np.isfinite(leads).any() else None
+
+
+def _over_uncompressed(
+    evidence: Evidence, pairs: list[tuple[pd.Series, Partner]], metric: str, confidence: float
+) -> list[stats.Interval] | None:
+    """TFIC minus uncompressed for each pair; None where the metric was not recorded."""
+    table, reference = by_image(evidence.rows, metric), evidence.reference(metric)
+    if reference is None or not np.isfinite(reference).any():
+        return None
+    return [stats.mean(table[row["trial_key"]].to_numpy() - reference, confidence) for row, _ in pairs]
+
+
+def _no_low_rate(evidence: Evidence) -> str:
+    """Why there is no pair at low rate."""
+    for kind, name in (
+        ("uncompressed", "the uncompressed reference"),
+        ("pretrain", "a baseline"),
+        ("finetune", "a TFIC codec"),
+    ):
+        if evidence.kind(kind).empty:
+            return f"This sweep has not finished {name}."
+    return (
+        f"No TFIC codec has a baseline with equal or more bits that reads under {LOW_RATE:.0%} of uncompressed; "
+        "smaller lambdas would reach lower rates, larger ones a baseline with more bits."
+    )

@@ -1,0 +1,295 @@
+"""The figures of the report: what is drawn is computed first, as plain values, and tested there; plotly only draws it.
+
+Colour means one thing everywhere: the family of a codec (Okabe and Ito's palette, safe for colour-blind readers), or,
+where a third objective is shown, its value, and then the symbol tells the family.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import plotly.offline
+
+from analysis import stats
+from analysis.bd import envelope
+from analysis.findings import lossy
+from analysis.matched import by_image
+from analysis.pareto import OBJECTIVES, front_of
+
+COLOURS = {"TFIC": "#d55e00", "baseline": "#0072b2", "JPEG": "#7a7a7a", "WebP": "#009e73", "AVIF": "#b0578d",
+           "JPEG XL": "#3f9fd0", "HEIC": "#c48a00", "uncompressed": "#222222"}  # fmt: skip
+SYMBOLS = {"TFIC": "circle", "baseline": "square", "JPEG": "circle-open", "WebP": "diamond", "AVIF": "diamond-open",
+           "JPEG XL": "square-open", "HEIC": "cross"}  # fmt: skip
+NAMES = {"bpp": "bits per pixel, whole file", "accuracy": "reading accuracy", "psnr_db": "PSNR in dB",
+         "accuracy_heldout": "accuracy, held-out reader"}  # fmt: skip
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
+INK, GRID = "#26282b", "#e7e5e0"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One family's points in a figure, by rising x."""
+
+    family: str
+    """Name of the family, which has its colour and symbol."""
+    x: list[float]
+    """Values along the horizontal axis."""
+    y: list[float]
+    """Values along the vertical axis."""
+    low: list[float]
+    """Lower end of the interval of y."""
+    high: list[float]
+    """Upper end."""
+    hover: list[str]
+    """What a point says when it is pointed at."""
+
+
+def hover(point: pd.Series) -> str:
+    """Codec, settings, metrics and trial key of a point."""
+    shown = [("bpp", ".3f", ""), ("accuracy", ".3f", ""), ("accuracy_heldout", ".3f", ""), ("psnr_db", ".2f", " dB"),
+             ("encode_ms", ".0f", " ms"), ("decode_ms", ".0f", " ms")]  # fmt: skip
+    numbers = [f"{name} {point[name]:{how}}{unit}" for name, how, unit in shown if pd.notna(point[name])]
+    return "<br>".join([f"<b>{point['label']}</b> ({point['codec']})", *numbers, f"<i>{point['trial_key']}</i>"])
+
+
+def curves(points: pd.DataFrame, rows: pd.DataFrame, metric: str) -> list[Curve]:
+    """One curve per family: its metric against bpp, with intervals over the images; points without the metric left out."""
+    table = by_image(rows, metric)
+    found = []
+    for family, own in _by_family(lossy(points).dropna(subset=[metric])):
+        own = own.sort_values("bpp")
+        sure = [stats.mean(table[key].to_numpy()) for key in own["trial_key"]]
+        found.append(
+            Curve(family, own["bpp"].tolist(), own[metric].tolist(), [each.low for each in sure],
+                  [each.high for each in sure], [hover(point) for _, point in own.iterrows()])
+        )  # fmt: skip
+    return found
+
+
+def _by_family(points: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Points by family in the order of COLOURS, unknown families last."""
+    order = [*COLOURS, *sorted(set(points["family"]) - set(COLOURS))]
+    return [(family, points[points["family"] == family]) for family in order if (points["family"] == family).any()]
+
+
+def front(points: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
+    """The codecs on the front of two objectives, by rising x; the uncompressed reference takes no part."""
+    codecs = lossy(points)
+    mask = front_of([codecs[x], codecs[y]], [OBJECTIVES[x], OBJECTIVES[y]])
+    return codecs[mask].sort_values([x, y])
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Round values (1, 2, 5 times a power of ten) that cover a logarithmic axis, between `low` and `high`."""
+    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+    steps = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+    return [step for step in steps if low * 0.999 <= step <= high * 1.001]
+
+
+def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp: float | None = None) -> go.Figure:
+    """A metric against bpp for every family, with the uncompressed reference as a line where it has the metric."""
+    figure = go.Figure()
+    drawn = curves(points, rows, metric)
+    _origins(figure, points, metric)
+    for curve in drawn:
+        colour, tuned = COLOURS.get(curve.family, INK), curve.family == "TFIC"
+        if tuned:
+            # The points of two dials are a cloud, not a curve: the line is the best reading within each rate.
+            rates, best = envelope(np.array(curve.x), np.array(curve.y))
+            figure.add_scatter(x=2**rates, y=best, mode="lines", line={"color": colour, "width": 3, "shape": "hv"}, opacity=0.45,
+                               hoverinfo="skip", showlegend=False)  # fmt: skip
+        learned = tuned or curve.family == "baseline"
+        figure.add_scatter(
+            x=curve.x, y=curve.y, name=curve.family, text=curve.hover, hovertemplate="%{text}<extra></extra>",
+            mode="markers" if tuned else "lines+markers", line={"color": colour, "width": 2.5 if learned else 1.4},
+            marker={"color": colour, "symbol": SYMBOLS.get(curve.family, "circle"), "size": 10 if learned else 7,
+                    "line": {"color": "white", "width": 1}},
+            error_y={"type": "data", "symmetric": False, "array": np.subtract(curve.high, curve.y),
+                     "arrayminus": np.subtract(curve.y, curve.low), "thickness": 1, "width": 0, "visible": learned},
+        )  # fmt: skip
+    reference = points[points["kind"] == "uncompressed"]
+    if not reference.empty and pd.notna(reference.iloc[0][metric]):
+        value = reference.iloc[0][metric]
+        figure.add_hline(y=value, line={"color": INK, "width": 1.2, "dash": "dash"})
+        figure.add_annotation(x=0.24, xref="paper", y=value, yanchor="bottom", xanchor="left", showarrow=False,
+                              text=f"read from uncompressed images: {value:.2f}", font={"size": 12})  # fmt: skip
+        if text_bpp is not None:
+            figure.add_vline(x=text_bpp, line={"color": INK, "width": 1, "dash": "dot"})
+            figure.add_scatter(
+                x=[text_bpp], y=[value], mode="markers", name="text read on the device and sent", hovertemplate=(
+                    f"<b>read on the device, send the text</b><br>bpp {text_bpp:.4f}<br>accuracy {value:.3f}<extra></extra>"),
+                marker={"symbol": "star", "size": 14, "color": INK},
+            )  # fmt: skip
+            figure.add_annotation(x=math.log10(text_bpp), y=0.06, xanchor="left", xshift=6, showarrow=False, align="left",
+                                  text=f"the text itself:<br>{text_bpp:.2g} bpp", font={"size": 12})  # fmt: skip
+    shown = [*(rate for curve in drawn for rate in curve.x), *([text_bpp] if text_bpp else [])]
+    _log_axis(figure, shown)
+    figure.update_yaxes(title=NAMES[metric], range=[-0.02, 1.04] if metric == "accuracy" else None)
+    return _styled(figure, 520 if metric == "accuracy" else 440)
+
+
+def _origins(figure: go.Figure, points: pd.DataFrame, metric: str) -> None:
+    """A thin line from each baseline to the codecs that were tuned from it."""
+    known = points.set_index("trial_key")
+    tuned = points[(points["kind"] == "finetune") & points["parent"].isin(known.index)]
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for _, point in tuned.iterrows():
+        parent = known.loc[point["parent"]]
+        x += [parent["bpp"], point["bpp"], None]
+        y += [parent[metric], point[metric], None]
+    if x:
+        figure.add_scatter(x=x, y=y, mode="lines", line={"color": "#b9b5ad", "width": 1, "dash": "dot"}, hoverinfo="skip",
+                           name="tuned from")  # fmt: skip
+
+
+def front_figure(points: pd.DataFrame, x: str, y: str, third: str) -> go.Figure:
+    """Every codec in two objectives, the third as colour, and the front as a staircase."""
+    figure = go.Figure()
+    best = front(points, x, y)
+    figure.add_scatter(x=best[x], y=best[y], mode="lines", hoverinfo="skip", showlegend=False,
+                       line={"color": INK, "width": 1.5, "shape": "hv" if OBJECTIVES[x] < 0 else "vh"})  # fmt: skip
+    codecs = lossy(points).dropna(subset=[x, y, third])
+    for family, own in _by_family(codecs):
+        figure.add_scatter(
+            x=own[x], y=own[y], mode="markers", name=family, showlegend=False,
+            text=[hover(point) for _, point in own.iterrows()], hovertemplate="%{text}<extra></extra>",
+            marker={"symbol": SYMBOLS.get(family, "circle"), "size": 10, "color": _scaled(own[third], third),
+                    "coloraxis": "coloraxis", "line": _edge(family)},
+        )  # fmt: skip
+    if x == "bpp":
+        _log_axis(figure, codecs["bpp"].tolist())
+    else:
+        figure.update_xaxes(title=NAMES[x])
+    figure.update_yaxes(title=NAMES[y])
+    figure.update_layout(coloraxis=_colour_axis(codecs[third], third))
+    return _styled(figure, 400)
+
+
+def space_figure(points: pd.DataFrame) -> go.Figure:
+    """All three objectives; colour repeats PSNR, and the codecs that none beats in all three are ringed by a larger mark."""
+    codecs = lossy(points).dropna(subset=list(OBJECTIVES))
+    on_front = front_of([codecs[name] for name in OBJECTIVES], list(OBJECTIVES.values()))
+    figure = go.Figure()
+    for family, own in _by_family(codecs.assign(on_front=on_front)):
+        figure.add_scatter3d(
+            x=own["bpp"], y=own["accuracy"], z=own["psnr_db"], mode="markers", name=family, showlegend=False,
+            text=[hover(point) for _, point in own.iterrows()], hovertemplate="%{text}<extra></extra>",
+            marker={"symbol": SYMBOLS.get(family, "circle"), "size": np.where(own["on_front"], 9, 5).tolist(),
+                    "color": own["psnr_db"], "coloraxis": "coloraxis", "line": {"color": INK, "width": 0.5}},
+        )  # fmt: skip
+    marks = ticks(codecs["bpp"].min() * 0.9, codecs["bpp"].max() * 1.1) if len(codecs) else [1.0]
+    wall = {"backgroundcolor": "#f7f5f1", "gridcolor": "#dcd8cf", "showspikes": False}
+    axes = {
+        "xaxis": {
+            "title": "bpp",
+            "type": "log",
+            "tickvals": marks,
+            "ticktext": [f"{mark:g}" for mark in marks],
+            **wall,
+        },
+        "yaxis": {"title": "accuracy", **wall},
+        "zaxis": {"title": "PSNR", **wall},
+        "camera": {"eye": {"x": -1.6, "y": -1.7, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.12}},
+        "aspectmode": "cube",
+    }
+    figure.update_layout(scene=axes, coloraxis=_colour_axis(codecs["psnr_db"], "psnr_db"))
+    return _styled(figure, 440).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
+
+
+def readers_figure(points: pd.DataFrame) -> go.Figure:
+    """The held-out reader against the training reader: below the diagonal only the reader trained against can read it."""
+    figure = go.Figure()
+    seen = points.dropna(subset=["accuracy_heldout"])
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": "#b9b5ad", "width": 1, "dash": "dash"}, hoverinfo="skip",
+                       showlegend=False)  # fmt: skip
+    for family, own in _by_family(seen):
+        figure.add_scatter(
+            x=own["accuracy"], y=own["accuracy_heldout"], mode="markers", name=family,
+            text=[hover(point) for _, point in own.iterrows()], hovertemplate="%{text}<extra></extra>",
+            marker={"symbol": SYMBOLS.get(family, "star"), "size": 10, "color": COLOURS.get(family, INK),
+                    "line": {"color": "white", "width": 1}},
+        )  # fmt: skip
+    figure.update_xaxes(title="accuracy, training reader", range=[-0.02, 1.02])
+    figure.update_yaxes(title=NAMES["accuracy_heldout"], range=[-0.02, 1.02])
+    return _styled(figure, 420)
+
+
+def pages_figure(rows: pd.DataFrame, tuned: pd.Series, baseline: pd.Series) -> go.Figure:
+    """Each test page as a line from the baseline's accuracy to TFIC's, from the greatest loss to the greatest gain."""
+    table = by_image(rows, "accuracy")[[baseline["trial_key"], tuned["trial_key"]]].dropna()
+    table.columns = pd.Index(["before", "after"])
+    table = table.assign(gain=table["after"] - table["before"]).sort_values("gain")
+    places = list(range(len(table)))
+    figure = go.Figure()
+    for rising, colour in ((True, COLOURS["TFIC"]), (False, COLOURS["baseline"])):
+        x: list[float | None] = []
+        y: list[float | None] = []
+        for place, (_, page) in enumerate(table.iterrows()):
+            if (page["gain"] > 0) == rising:
+                x += [place, place, None]
+                y += [page["before"], page["after"], None]
+        figure.add_scatter(x=x, y=y, mode="lines", line={"color": colour, "width": 2}, opacity=0.35, hoverinfo="skip",
+                           showlegend=False)  # fmt: skip
+    for name, column, family in ((baseline["label"], "before", "baseline"), (tuned["label"], "after", "TFIC")):
+        figure.add_scatter(
+            x=places, y=table[column], mode="markers", name=name, text=table.index,
+            hovertemplate="%{text}<br>accuracy %{y:.3f}<extra></extra>",
+            marker={"color": COLOURS[family], "symbol": SYMBOLS[family], "size": 8 if len(table) < 80 else 4},
+        )  # fmt: skip
+    figure.update_yaxes(title="reading accuracy", range=[-0.02, 1.04])
+    return _styled(figure, 420).update_xaxes(title="test pages, from loss to gain", showticklabels=False, ticks="")
+
+
+def html(figure: go.Figure, name: str) -> str:
+    """A figure as a piece of HTML that needs `plotly_js` once on its page."""
+    config = {"displayModeBar": False, "responsive": True}
+    return figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config)
+
+
+def plotly_js() -> str:
+    """The whole of plotly.js, about 4.8 MB."""
+    return plotly.offline.get_plotlyjs()
+
+
+def _log_axis(figure: go.Figure, rates: Sequence[float]) -> None:
+    """A rate axis that is logarithmic and says so in round numbers."""
+    low, high = (min(rates) / 1.25, max(rates) * 1.25) if rates else (0.1, 1.0)
+    marks = ticks(low, high)
+    figure.update_xaxes(
+        title=NAMES["bpp"], type="log", range=[math.log10(low), math.log10(high)], tickvals=marks,
+        ticktext=[f"{mark:g}" for mark in marks],
+    )  # fmt: skip
+
+
+def _edge(family: str) -> dict[str, object]:
+    """The rim of a mark; an open mark is nothing but rim, in its own colour."""
+    return {"width": 2} if SYMBOLS.get(family, "").endswith("-open") else {"color": INK, "width": 0.6}
+
+
+def _scaled(values: pd.Series, name: str) -> pd.Series:
+    """Values for the colour: rates by their logarithm."""
+    return np.log10(values) if name == "bpp" else values
+
+
+def _colour_axis(values: pd.Series, name: str) -> dict[str, object]:
+    bar: dict[str, object] = {"title": {"text": "bpp" if name == "bpp" else NAMES[name], "side": "right"}, "thickness": 10,
+                              "outlinewidth": 0}  # fmt: skip
+    if name == "bpp" and len(values):
+        marks = ticks(values.min(), values.max())
+        bar |= {"tickvals": [math.log10(mark) for mark in marks], "ticktext": [f"{mark:g}" for mark in marks]}
+    return {"colorscale": "Cividis", "colorbar": bar}
+
+
+def _styled(figure: go.Figure, height_px: int) -> go.Figure:
+    """The look that all figures share."""
+    figure.update_xaxes(gridcolor=GRID, zeroline=False, linecolor="#9b978f", ticks="outside", tickcolor="#9b978f")
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor="#9b978f", ticks="outside", tickcolor="#9b978f")
+    return figure.update_layout(
+        height=height_px, font={"family": FONT, "size": 13, "color": INK}, paper_bgcolor="white", plot_bgcolor="white",
+        margin={"l": 62, "r": 18, "t": 18, "b": 56}, hoverlabel={"bgcolor": "white", "font": {"size": 12}, "align": "left"},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "font": {"size": 13}},
+    )  # fmt: skip

@@ -1,0 +1,65 @@
+"""Codecs at equal rate, image by image: what the baseline does with the bits that a fine-tuned codec took.
+
+Two trained codecs never land on the same rate. Between two baselines the baseline is interpolated for each image over
+the log of their mean rates. Outside their range nothing is extrapolated: the nearest end stands in, and `Partner.more`
+says whether it has more bits (so that a win against it is safe) or fewer.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A mixture of one or two measured codecs that stands at a given rate."""
+
+    weights: dict[str, float]
+    """Trial keys and their shares, which sum to 1."""
+    bpp: float
+    """Mean rate at which it stands."""
+    bits: Literal["equal", "more", "fewer"]
+    """Its rate against the asked one."""
+
+
+def partner(points: pd.DataFrame, bpp: float) -> Partner:
+    """What `points` (rows with trial_key and bpp, one family) offer at rate `bpp`.
+
+    Raises:
+        ValueError: when there are no points.
+    """
+    if points.empty:
+        raise ValueError("no point to compare with; a sweep needs a finished pre-training (gamma 0) for that")
+    curve = points.drop_duplicates("bpp").sort_values("bpp")
+    keys, rates = curve["trial_key"].tolist(), curve["bpp"].to_numpy(dtype=float)
+    if bpp < rates[0]:
+        return Partner({keys[0]: 1.0}, rates[0], "more")
+    if bpp > rates[-1]:
+        return Partner({keys[-1]: 1.0}, rates[-1], "fewer")
+    right = int(np.searchsorted(rates, bpp))
+    if rates[right] == bpp:
+        return Partner({keys[right]: 1.0}, bpp, "equal")
+    share = float(np.log(bpp / rates[right - 1]) / np.log(rates[right] / rates[right - 1]))
+    return Partner({keys[right - 1]: 1 - share, keys[right]: share}, bpp, "equal")
+
+
+def by_image(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """One metric as (images, trial keys); inf (a picture without any error) becomes nan."""
+    table = rows.pivot(index="image", columns="trial_key", values=metric)
+    return table.replace([np.inf, -np.inf], np.nan)
+
+
+def at_partner(table: pd.DataFrame, who: Partner) -> np.ndarray:
+    """The partner's value for each image of a `by_image` table."""
+    return sum((weight * table[key].to_numpy() for key, weight in who.weights.items()), start=np.zeros(len(table)))
+
+
+def nearest(points: pd.DataFrame, bpp: float) -> pd.Series | None:
+    """The measured point whose rate is nearest in ratio; of equally near ones the one that reads better."""
+    if points.empty:
+        return None
+    distance = np.abs(np.log(points["bpp"] / bpp)).round(6)
+    order = pd.DataFrame({"distance": distance, "accuracy": -points["accuracy"]}).sort_values(["distance", "accuracy"])
+    return points.loc[order.index[0]]

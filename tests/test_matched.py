@@ -1,0 +1,46 @@
+"""A baseline at the rate of another codec."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.matched import at_partner, by_image, nearest, partner
+
+POINTS = pd.DataFrame({"trial_key": ["b", "a", "c"], "bpp": [0.2, 0.1, 0.8], "accuracy": [0.5, 0.2, 0.8]})
+
+
+def test_between_two_baselines_the_shares_go_by_the_log_of_the_rate():
+    who = partner(POINTS, 0.4)
+    assert who.weights == pytest.approx({"b": 0.5, "c": 0.5})
+    assert (who.bpp, who.bits) == (0.4, "equal")
+
+
+def test_at_a_measured_rate_the_measured_codec_stands_alone():
+    assert partner(POINTS, 0.2).weights == {"b": 1.0}
+    assert partner(POINTS, 0.1).bits == "equal"
+
+
+def test_outside_the_range_the_nearest_end_stands_in_and_says_so():
+    assert (partner(POINTS, 0.05).weights, partner(POINTS, 0.05).bits) == ({"a": 1.0}, "more")
+    assert (partner(POINTS, 2.0).weights, partner(POINTS, 2.0).bits) == ({"c": 1.0}, "fewer")
+
+
+def test_without_a_baseline_there_is_no_partner():
+    with pytest.raises(ValueError, match="needs a finished pre-training"):
+        partner(POINTS.head(0), 0.2)
+
+
+def test_each_image_is_mixed_on_its_own_and_an_error_free_picture_has_no_psnr():
+    rows = pd.DataFrame(
+        {"image": ["x", "y", "x", "y"], "trial_key": ["b", "b", "c", "c"], "psnr_db": [20.0, np.inf, 30.0, 40.0]}
+    )
+    mixed = at_partner(by_image(rows, "psnr_db"), partner(POINTS, 0.4))
+    assert mixed[0] == pytest.approx(25.0)
+    assert np.isnan(mixed[1])
+
+
+def test_the_nearest_is_nearest_in_ratio_and_of_equals_the_better_reader():
+    points = pd.DataFrame({"trial_key": ["a", "b", "c"], "bpp": [0.1, 0.4, 0.4], "accuracy": [0.9, 0.3, 0.6]})
+    assert nearest(points, 0.25)["trial_key"] == "c"
+    assert nearest(points, 0.15)["trial_key"] == "a"
+    assert nearest(points.head(0), 0.2) is None
