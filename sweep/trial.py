@@ -47,7 +47,7 @@ def run_trial(trial: Trial, tracker: Tracker, run_id: str, workdir: Path, report
         tracker.tag(run_id, provenance() | {"device": device()})
         files = workdir / "measured"
         shutil.rmtree(files, ignore_errors=True)  # of an attempt that was cut off
-        (files / CHECKPOINT).parent.mkdir(parents=True)
+        files.mkdir(parents=True)
         match trial.kind:
             case "uncompressed":
                 coder: Any = uncompressed()
@@ -55,6 +55,7 @@ def run_trial(trial: Trial, tracker: Tracker, run_id: str, workdir: Path, report
                 coder = classical(trial.config.codec, trial.quality)
             case _:
                 codec = _train(trial, tracker, run_id, workdir, report)
+                (files / CHECKPOINT).parent.mkdir()
                 shutil.copyfile(codec, files / CHECKPOINT)
                 coder = load(codec)
         report({"stage": "measure"})

@@ -21,3 +21,13 @@ def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     log_sweep(client, "demo", points(), folder, minute=10)
     client.create_experiment("planned")
     return uri
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URI of a store without sweeps, for tests that write; each takes a sweep name of its own."""
+    from sweep.tracking import Tracker
+
+    uri = f"sqlite:///{tmp_path_factory.mktemp('empty') / 'mlflow.db'}"
+    Tracker(uri, "none")
+    return uri

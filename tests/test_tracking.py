@@ -17,17 +17,9 @@ from sweep.space import Sweep
 from sweep.tracking import Tracker, absolute_uri, check_reachable, params
 
 
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A database of its own; making one takes seconds, so the tests share it under different sweep names."""
-    uri = absolute_uri(f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}")
-    Tracker(uri, "first")
-    return uri
-
-
 @pytest.fixture
-def tracker(store: str, request: pytest.FixtureRequest) -> Tracker:
-    return Tracker(store, request.node.name)
+def tracker(empty_store: str, request: pytest.FixtureRequest) -> Tracker:
+    return Tracker(empty_store, request.node.name)
 
 
 @pytest.fixture

@@ -1,0 +1,133 @@
+"""One trial without Ray: everything it makes is in the store when it is called finished, and so is why it failed."""
+
+import csv
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.presets import preset
+from sweep.space import Qualities, Space, Sweep, Trial
+from sweep.tracking import CHECKPOINT, Tracker
+from sweep.trial import run_trial
+from tfic.config import DataConfig, EvalConfig
+
+
+@pytest.fixture(scope="module")
+def tracker(empty_store: str) -> Tracker:
+    return Tracker(empty_store, "trials")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+def small() -> Sweep:
+    base = preset("tiny")
+    train = replace(
+        base.train, pretrain_steps=2, finetune_steps=2, batch=2, finetune_batch=2, lines_per_step=2, log_every=1
+    )
+    return replace(
+        base,
+        space=Space((0.003,), (1.0,), classical=Qualities((10,), (), ())),
+        data=DataConfig(train_count=4, test_count=2),
+        train=train,
+        eval=EvalConfig(detect_side_px=256, heldout=False, pictures=1),
+    )
+
+
+def run(trial: Trial, tracker: Tracker, runs: Path) -> tuple[dict[str, float], str, list[dict[str, Any]]]:
+    """Its metrics, its run's id and its reports."""
+    run_id = tracker.start(trial)
+    reports: list[dict[str, Any]] = []
+    return run_trial(trial, tracker, run_id, runs / trial.key, reports.append), run_id, reports
+
+
+def artifacts(tracker: Tracker, run_id: str, folder: str = "") -> list[str]:
+    return sorted(each.path for each in tracker._client.list_artifacts(run_id, folder))
+
+
+@pytest.fixture(scope="module")
+def pretrained(tracker: Tracker, runs: Path) -> tuple[dict[str, float], str, list[dict[str, Any]]]:
+    return run(small().pretrain(0.003), tracker, runs)
+
+
+def test_a_pretraining_leaves_codec_rows_pictures_steps_and_provenance(
+    pretrained: tuple[dict[str, float], str, list[dict[str, Any]]], tracker: Tracker
+) -> None:
+    metrics, run_id, reports = pretrained
+    found = tracker._client.get_run(run_id)
+    assert found.info.status == "FINISHED"
+    assert artifacts(tracker, run_id) == ["checkpoint", "comparison.png", "pictures", "rows.csv"]
+    assert artifacts(tracker, run_id, "checkpoint") == [CHECKPOINT]
+    assert len(artifacts(tracker, run_id, "pictures")) == 1
+    assert {"bpp", "bpp_payload", "bpp_estimated", "psnr_db", "accuracy", "cer", "seconds"} <= set(found.data.metrics)
+    assert found.data.metrics["bpp"] == pytest.approx(metrics["bpp"])
+    assert {"host", "device", "versions"} <= set(found.data.tags)
+    assert [each.step for each in tracker._client.get_metric_history(run_id, "train_loss")] == [1, 2]
+    assert [(each["stage"], each.get("step")) for each in reports] == [
+        ("pretrain", 1),
+        ("pretrain", 2),
+        ("measure", None),
+    ]
+
+
+def test_the_final_metrics_are_the_means_of_the_rows(
+    pretrained: tuple[dict[str, float], str, list[dict[str, Any]]], tracker: Tracker, tmp_path: Path
+) -> None:
+    metrics, run_id, _ = pretrained
+    with Path(tracker._client.download_artifacts(run_id, "rows.csv", str(tmp_path))).open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2
+    for name in ("bpp", "accuracy", "psnr_db"):
+        assert math.fsum(float(row[name]) for row in rows) / 2 == pytest.approx(metrics[name])
+
+
+def test_a_finetuning_on_another_machine_starts_from_the_codec_in_the_store_and_counts_steps_on(
+    pretrained: tuple[dict[str, float], str, list[dict[str, Any]]], tracker: Tracker, tmp_path: Path
+) -> None:
+    trial = small().finetune(0.003, 1.0)
+    _, run_id, reports = run(trial, tracker, tmp_path)
+    assert (tmp_path / trial.key / "start" / Path(CHECKPOINT).name).is_file()
+    assert not (tmp_path / trial.key / "pretrain").exists()
+    assert [each.step for each in tracker._client.get_metric_history(run_id, "train_ocr")] == [3, 4]
+    assert reports[0]["stage"] == "finetune"
+    assert tracker._client.get_run(run_id).data.tags["parent"] == trial.parent
+
+
+def test_classical_codecs_and_the_reference_are_measured_alike(tracker: Tracker, runs: Path) -> None:
+    (anchor,), reference = small().anchors(), small().reference()
+    jpeg, run_id, _ = run(anchor, tracker, runs)
+    raw, raw_id, _ = run(reference, tracker, runs)
+    assert 0 < jpeg["bpp"] < raw["bpp"]
+    assert "psnr_db" not in tracker._client.get_run(raw_id).data.metrics
+    assert artifacts(tracker, run_id) == artifacts(tracker, raw_id) == ["comparison.png", "pictures", "rows.csv"]
+
+
+def test_a_loss_that_is_not_a_number_fails_the_trial_with_step_and_term_and_passes_on(
+    tracker: Tracker, runs: Path
+) -> None:
+    trial = small().pretrain(1e38)
+    with pytest.raises(FloatingPointError):
+        run(trial, tracker, runs)
+    (found,) = tracker._client.search_runs([tracker._experiment], f"tags.trial_key = '{trial.key}'")
+    assert found.info.status == "FAILED"
+    assert found.data.tags["failure"].startswith("FloatingPointError: ")
+    assert "step 1" in found.data.tags["failure"]
+    assert artifacts(tracker, found.info.run_id) == ["failure.txt"]
+    assert not {record.key: record for record in tracker.records()}[trial.key].finished
+
+
+def test_a_report_that_interrupts_is_no_failure(tracker: Tracker, runs: Path) -> None:
+    def interrupt(event: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    trial = small().pretrain(0.02)
+    run_id = tracker.start(trial)
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(trial, tracker, run_id, runs / trial.key, interrupt)
+    assert tracker._client.get_run(run_id).info.status == "KILLED"
+    assert tracker.failure(run_id) == ""
