@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 
 from analysis import stats
-from analysis.matched import Partner, at_partner, by_image, partner
+from analysis.evidence import LOW_RATE, Evidence
+from analysis.matched import Partner, at_partner, by_image
+from analysis.stats import show
 
 Status = Literal["confirmed", "refuted", "not testable here"]
 
 SHARP_DROP = 0.1
 """Accuracy lost between the baseline's highest and lowest rate that counts as a sharp drop."""
-LOW_RATE = 0.9
-"""A rate is low where the baseline reads less than this part of what is read uncompressed."""
 ABOUT_HALF = 0.75
 """Encoding that costs less than this part of reading counts as "about half" (the slides: 12.9 / 24.1 ms = 0.54)."""
 
@@ -51,7 +51,8 @@ TEXTS: dict[int, tuple[str, str]] = {
     ),
     2: (
         "TFIC keeps a higher accuracy there.",
-        f"At low rates (the baseline reads under {LOW_RATE:.0%} of uncompressed), TFIC minus baseline at equal rate: above 0.",
+        f"At low rates (the baseline reads under {LOW_RATE:.0%} of uncompressed), TFIC minus baseline at equal rate: "
+        "above 0.",
     ),
     3: (
         "At low bit rates TFIC even surpasses the accuracy on uncompressed images.",
@@ -71,47 +72,6 @@ TEXTS: dict[int, tuple[str, str]] = {
     ),
 }
 """Claim and rule by number."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A sweep's points and rows, arranged for the claims."""
-
-    points: pd.DataFrame
-    """As in `runs.Sweep`."""
-    rows: pd.DataFrame
-    """As from `runs.rows`."""
-
-    def kind(self, kind: str) -> pd.DataFrame:
-        """Points of that kind by rising rate."""
-        return self.points[self.points["kind"] == kind].sort_values("bpp")
-
-    def baselines_for(self, point: pd.Series) -> pd.DataFrame:
-        """The baselines of the same codec as `point`."""
-        baselines = self.kind("pretrain")
-        return baselines[baselines["codec"] == point["codec"]]
-
-    def pairs(self) -> list[tuple[pd.Series, Partner]]:
-        """Each TFIC point with the baseline at its rate."""
-        tuned = [row for _, row in self.kind("finetune").iterrows()]
-        return [(row, partner(own, row["bpp"])) for row in tuned if not (own := self.baselines_for(row)).empty]
-
-    def reference(self, metric: str) -> np.ndarray | None:
-        """The uncompressed reference's value for each image."""
-        keys = self.kind("uncompressed")["trial_key"].tolist()
-        return by_image(self.rows, metric)[keys[0]].to_numpy() if keys else None
-
-    def low(self) -> list[tuple[pd.Series, Partner]]:
-        """The pairs at low rate whose baseline has no fewer bits than TFIC."""
-        accuracy, reference = by_image(self.rows, "accuracy"), self.reference("accuracy")
-        if reference is None:
-            return []
-        bar = LOW_RATE * np.nanmean(reference)
-        return [
-            (row, who)
-            for row, who in self.pairs()
-            if who.bits != "fewer" and np.nanmean(at_partner(accuracy, who)) < bar
-        ]
 
 
 def judge(points: pd.DataFrame, rows: pd.DataFrame) -> list[Claim]:
@@ -151,8 +111,9 @@ def _keeps(evidence: Evidence) -> tuple[Status, str]:
     row, who = pairs[best]
     better = sum(gain.low > 0 for gain in gains)
     numbers = (
-        f"{better} of {len(pairs)} TFIC codecs at low rate read more than the baseline with equal or more bits. {row['label']} at "
-        f"{row['bpp']:.3g} bpp: {show(gains[best], sign=True)} against the baseline at {who.bpp:.3g} bpp."
+        f"{better} of {len(pairs)} TFIC codecs at low rate read more than the baseline with equal or more bits. "
+        f"{row['label']} at {row['bpp']:.3g} bpp: {show(gains[best], sign=True)} against the baseline at "
+        f"{who.bpp:.3g} bpp."
     )
     if better:
         return "confirmed", numbers
@@ -168,7 +129,8 @@ def _surpasses(evidence: Evidence) -> tuple[Status, str]:
     assert gains is not None, "low rates are only known with an uncompressed reference"
     seen = _over_uncompressed(evidence, pairs, "accuracy_heldout", confidence)
     best = int(np.argmax([gain.value for gain in gains]))
-    numbers = f"The nearest is {pairs[best][0]['label']} at {pairs[best][0]['bpp']:.3g} bpp: {show(gains[best], sign=True)} to uncompressed."
+    row = pairs[best][0]
+    numbers = f"Best is {row['label']} at {row['bpp']:.3g} bpp: {show(gains[best], sign=True)} against uncompressed."
     if not any(gain.low > 0 for gain in gains):
         return _all_below(gains, numbers)
     if seen is None:
@@ -206,8 +168,9 @@ def _pictures(evidence: Evidence) -> tuple[Status, str]:
     if text is None or rest is None:
         return "not testable here", "PSNR inside and outside of text lines was not recorded."
     numbers = (
-        f"Over {len(pairs)} TFIC codecs at equal rate the baseline leads by {show(rest, unit=' dB', sign=True)} outside of text "
-        f"and by {show(text, unit=' dB', sign=True)} inside. PSNR measures distance from the original, not legibility; "
+        f"Over {len(pairs)} TFIC codecs at equal rate the baseline leads by "
+        f"{show(rest, unit=' dB', sign=True)} outside of text and by {show(text, unit=' dB', sign=True)} inside. PSNR "
+        "measures distance from the original, not legibility; "
         "the pictures below show the rest."
     )
     if text.high < 0 < rest.low:
@@ -237,13 +200,6 @@ def _cost(evidence: Evidence) -> tuple[Status, str]:
 _DECISIONS: dict[int, Callable[[Evidence], tuple[Status, str]]] = {
     1: _drop, 2: _keeps, 3: _surpasses, 4: _psnr, 5: _pictures, 6: _cost,
 }  # fmt: skip
-
-
-def show(interval: stats.Interval, unit: str = "", sign: bool = False) -> str:
-    """An interval as text: value, then both ends in brackets."""
-    how = "+.2f" if sign else ".2f"
-    text = f"{interval.value:{how}}{unit} [{interval.low:{how}}, {interval.high:{how}}]"
-    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _compare(interval: stats.Interval, bar: float, numbers: str) -> tuple[Status, str]:

@@ -6,87 +6,22 @@ where a third objective is shown, its value, and then the symbol tells the famil
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import plotly.offline
 
-from analysis import stats
 from analysis.bd import envelope
+from analysis.curves import COLOURS, SYMBOLS, by_family, curves, front, hover, ticks
 from analysis.findings import lossy
 from analysis.matched import by_image
 from analysis.pareto import OBJECTIVES, front_of
 
-COLOURS = {"TFIC": "#d55e00", "baseline": "#0072b2", "JPEG": "#7a7a7a", "WebP": "#009e73", "AVIF": "#b0578d",
-           "JPEG XL": "#3f9fd0", "HEIC": "#c48a00", "uncompressed": "#222222"}  # fmt: skip
-SYMBOLS = {"TFIC": "circle", "baseline": "square", "JPEG": "circle-open", "WebP": "diamond", "AVIF": "diamond-open",
-           "JPEG XL": "square-open", "HEIC": "cross"}  # fmt: skip
 NAMES = {"bpp": "bits per pixel, whole file", "accuracy": "reading accuracy", "psnr_db": "PSNR in dB",
          "accuracy_heldout": "accuracy, held-out reader"}  # fmt: skip
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 INK, GRID = "#26282b", "#e7e5e0"
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One family's points in a figure, by rising x."""
-
-    family: str
-    """Name of the family, which has its colour and symbol."""
-    x: list[float]
-    """Values along the horizontal axis."""
-    y: list[float]
-    """Values along the vertical axis."""
-    low: list[float]
-    """Lower end of the interval of y."""
-    high: list[float]
-    """Upper end."""
-    hover: list[str]
-    """What a point says when it is pointed at."""
-
-
-def hover(point: pd.Series) -> str:
-    """Codec, settings, metrics and trial key of a point."""
-    shown = [("bpp", ".3f", ""), ("accuracy", ".3f", ""), ("accuracy_heldout", ".3f", ""), ("psnr_db", ".2f", " dB"),
-             ("encode_ms", ".0f", " ms"), ("decode_ms", ".0f", " ms")]  # fmt: skip
-    numbers = [f"{name} {point[name]:{how}}{unit}" for name, how, unit in shown if pd.notna(point[name])]
-    return "<br>".join([f"<b>{point['label']}</b> ({point['codec']})", *numbers, f"<i>{point['trial_key']}</i>"])
-
-
-def curves(points: pd.DataFrame, rows: pd.DataFrame, metric: str) -> list[Curve]:
-    """One curve per family: its metric against bpp, with intervals over the images; points without the metric left out."""
-    table = by_image(rows, metric)
-    found = []
-    for family, own in _by_family(lossy(points).dropna(subset=[metric])):
-        own = own.sort_values("bpp")
-        sure = [stats.mean(table[key].to_numpy()) for key in own["trial_key"]]
-        found.append(
-            Curve(family, own["bpp"].tolist(), own[metric].tolist(), [each.low for each in sure],
-                  [each.high for each in sure], [hover(point) for _, point in own.iterrows()])
-        )  # fmt: skip
-    return found
-
-
-def _by_family(points: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Points by family in the order of COLOURS, unknown families last."""
-    order = [*COLOURS, *sorted(set(points["family"]) - set(COLOURS))]
-    return [(family, points[points["family"] == family]) for family in order if (points["family"] == family).any()]
-
-
-def front(points: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
-    """The codecs on the front of two objectives, by rising x; the uncompressed reference takes no part."""
-    codecs = lossy(points)
-    mask = front_of([codecs[x], codecs[y]], [OBJECTIVES[x], OBJECTIVES[y]])
-    return codecs[mask].sort_values([x, y])
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """Round values (1, 2, 5 times a power of ten) that cover a logarithmic axis, between `low` and `high`."""
-    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
-    steps = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
-    return [step for step in steps if low * 0.999 <= step <= high * 1.001]
 
 
 def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp: float | None = None) -> go.Figure:
@@ -99,8 +34,8 @@ def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp:
         if tuned:
             # The points of two dials are a cloud, not a curve: the line is the best reading within each rate.
             rates, best = envelope(np.array(curve.x), np.array(curve.y))
-            figure.add_scatter(x=2**rates, y=best, mode="lines", line={"color": colour, "width": 3, "shape": "hv"}, opacity=0.45,
-                               hoverinfo="skip", showlegend=False)  # fmt: skip
+            figure.add_scatter(x=2**rates, y=best, mode="lines", opacity=0.45, showlegend=False,
+                               line={"color": colour, "width": 3, "shape": "hv"}, hoverinfo="skip")  # fmt: skip
         learned = tuned or curve.family == "baseline"
         figure.add_scatter(
             x=curve.x, y=curve.y, name=curve.family, text=curve.hover, hovertemplate="%{text}<extra></extra>",
@@ -120,11 +55,12 @@ def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp:
             figure.add_vline(x=text_bpp, line={"color": INK, "width": 1, "dash": "dot"})
             figure.add_scatter(
                 x=[text_bpp], y=[value], mode="markers", name="text read on the device and sent", hovertemplate=(
-                    f"<b>read on the device, send the text</b><br>bpp {text_bpp:.4f}<br>accuracy {value:.3f}<extra></extra>"),
+                    f"<b>read on the device, send the text</b><br>bpp {text_bpp:.4f}<br>accuracy {value:.3f}"
+                    "<extra></extra>"),
                 marker={"symbol": "star", "size": 14, "color": INK},
             )  # fmt: skip
-            figure.add_annotation(x=math.log10(text_bpp), y=0.06, xanchor="left", xshift=6, showarrow=False, align="left",
-                                  text=f"the text itself:<br>{text_bpp:.2g} bpp", font={"size": 12})  # fmt: skip
+            figure.add_annotation(x=math.log10(text_bpp), y=0.06, xanchor="left", xshift=6, showarrow=False,
+                                  align="left", text=f"the text itself:<br>{text_bpp:.2g} bpp")  # fmt: skip
     shown = [*(rate for curve in drawn for rate in curve.x), *([text_bpp] if text_bpp else [])]
     _log_axis(figure, shown)
     figure.update_yaxes(title=NAMES[metric], range=[-0.02, 1.04] if metric == "accuracy" else None)
@@ -142,8 +78,8 @@ def _origins(figure: go.Figure, points: pd.DataFrame, metric: str) -> None:
         x += [parent["bpp"], point["bpp"], None]
         y += [parent[metric], point[metric], None]
     if x:
-        figure.add_scatter(x=x, y=y, mode="lines", line={"color": "#b9b5ad", "width": 1, "dash": "dot"}, hoverinfo="skip",
-                           name="tuned from")  # fmt: skip
+        figure.add_scatter(x=x, y=y, mode="lines", line={"color": "#b9b5ad", "width": 1, "dash": "dot"},
+                           hoverinfo="skip", name="tuned from")  # fmt: skip
 
 
 def front_figure(points: pd.DataFrame, x: str, y: str, third: str) -> go.Figure:
@@ -153,7 +89,7 @@ def front_figure(points: pd.DataFrame, x: str, y: str, third: str) -> go.Figure:
     figure.add_scatter(x=best[x], y=best[y], mode="lines", hoverinfo="skip", showlegend=False,
                        line={"color": INK, "width": 1.5, "shape": "hv" if OBJECTIVES[x] < 0 else "vh"})  # fmt: skip
     codecs = lossy(points).dropna(subset=[x, y, third])
-    for family, own in _by_family(codecs):
+    for family, own in by_family(codecs):
         figure.add_scatter(
             x=own[x], y=own[y], mode="markers", name=family, showlegend=False,
             text=[hover(point) for _, point in own.iterrows()], hovertemplate="%{text}<extra></extra>",
@@ -170,11 +106,11 @@ def front_figure(points: pd.DataFrame, x: str, y: str, third: str) -> go.Figure:
 
 
 def space_figure(points: pd.DataFrame) -> go.Figure:
-    """All three objectives; colour repeats PSNR, and the codecs that none beats in all three are ringed by a larger mark."""
+    """All three objectives; colour repeats PSNR, and the codecs on the front have larger marks."""
     codecs = lossy(points).dropna(subset=list(OBJECTIVES))
     on_front = front_of([codecs[name] for name in OBJECTIVES], list(OBJECTIVES.values()))
     figure = go.Figure()
-    for family, own in _by_family(codecs.assign(on_front=on_front)):
+    for family, own in by_family(codecs.assign(on_front=on_front)):
         figure.add_scatter3d(
             x=own["bpp"], y=own["accuracy"], z=own["psnr_db"], mode="markers", name=family, showlegend=False,
             text=[hover(point) for _, point in own.iterrows()], hovertemplate="%{text}<extra></extra>",
@@ -201,12 +137,12 @@ def space_figure(points: pd.DataFrame) -> go.Figure:
 
 
 def readers_figure(points: pd.DataFrame) -> go.Figure:
-    """The held-out reader against the training reader: below the diagonal only the reader trained against can read it."""
+    """The held-out reader against the training reader: what only the latter can read lies far below the diagonal."""
     figure = go.Figure()
     seen = points.dropna(subset=["accuracy_heldout"])
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": "#b9b5ad", "width": 1, "dash": "dash"}, hoverinfo="skip",
-                       showlegend=False)  # fmt: skip
-    for family, own in _by_family(seen):
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": "#b9b5ad", "width": 1, "dash": "dash"},
+                       hoverinfo="skip", showlegend=False)  # fmt: skip
+    for family, own in by_family(seen):
         figure.add_scatter(
             x=own["accuracy"], y=own["accuracy_heldout"], mode="markers", name=family,
             text=[hover(point) for _, point in own.iterrows()], hovertemplate="%{text}<extra></extra>",
@@ -276,8 +212,8 @@ def _scaled(values: pd.Series, name: str) -> pd.Series:
 
 
 def _colour_axis(values: pd.Series, name: str) -> dict[str, object]:
-    bar: dict[str, object] = {"title": {"text": "bpp" if name == "bpp" else NAMES[name], "side": "right"}, "thickness": 10,
-                              "outlinewidth": 0}  # fmt: skip
+    title = {"text": "bpp" if name == "bpp" else NAMES[name], "side": "right"}
+    bar: dict[str, object] = {"title": title, "thickness": 10, "outlinewidth": 0}  # fmt: skip
     if name == "bpp" and len(values):
         marks = ticks(values.min(), values.max())
         bar |= {"tickvals": [math.log10(mark) for mark in marks], "ticktext": [f"{mark:g}" for mark in marks]}
@@ -290,6 +226,7 @@ def _styled(figure: go.Figure, height_px: int) -> go.Figure:
     figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor="#9b978f", ticks="outside", tickcolor="#9b978f")
     return figure.update_layout(
         height=height_px, font={"family": FONT, "size": 13, "color": INK}, paper_bgcolor="white", plot_bgcolor="white",
-        margin={"l": 62, "r": 18, "t": 18, "b": 56}, hoverlabel={"bgcolor": "white", "font": {"size": 12}, "align": "left"},
+        margin={"l": 62, "r": 18, "t": 18, "b": 56},
+        hoverlabel={"bgcolor": "white", "font": {"size": 12}, "align": "left"},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "font": {"size": 13}},
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What else a sweep shows: what each family reads for its bits, what gamma buys, and how far PSNR and a second reader agree."""
+"""What else a sweep shows: what each family reads for its bits, what gamma buys, how well PSNR and readers agree."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from analysis.bd import Difference, NotComparable, average_gain, rate_saving
-from analysis.claims import Evidence
+from analysis.evidence import Evidence
 from analysis.pareto import OBJECTIVES, hypervolume
 from analysis.verdict import Pick
 
@@ -32,7 +32,7 @@ def lossy(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def cheapest(points: pd.DataFrame) -> pd.DataFrame:
-    """For each part of the uncompressed accuracy (rows) and family (columns) the trial key of the cheapest codec, or ""."""
+    """Trial key of the cheapest codec of each family (columns) for each of LEVELS (rows); "" for none."""
     reference = points[points["kind"] == "uncompressed"]
     codecs = lossy(points)
     families = list(dict.fromkeys(codecs["family"]))
@@ -69,7 +69,8 @@ def volumes(points: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, float]]:
     """Hypervolumes of the baselines alone, with TFIC, of the classical codecs and of all; and the reference point.
 
     `plane` (bpp, accuracy) is a part of the box from the reference to 0 bpp and accuracy 1; `space` also has PSNR
-    and is in bpp * dB. The reference is the highest rate of a learned codec, accuracy 0, and 1 dB under the lowest PSNR.
+    and is in bpp * dB. The reference is the highest rate of a learned codec, accuracy 0, and 1 dB under the lowest
+    PSNR.
     """
     codecs = lossy(points).dropna(subset=list(OBJECTIVES))
     learned = codecs[codecs["kind"].isin(["pretrain", "finetune"])]
@@ -98,7 +99,7 @@ def _volume(points: pd.DataFrame, names: list[str], corner: dict[str, float]) ->
 
 
 def averages(points: pd.DataFrame) -> dict[str, dict[str, Difference | NotComparable]]:
-    """Each family against the baseline: `accuracy` and `psnr_db` over the common rates, `rate` saved at equal accuracy."""
+    """Each family against the baseline: `accuracy` and `psnr_db` at equal rate, `rate` saved at equal accuracy."""
     codecs = lossy(points).dropna(subset=list(OBJECTIVES))
     baseline = codecs[codecs["kind"] == "pretrain"]
     found: dict[str, dict[str, Difference | NotComparable]] = {}
@@ -137,8 +138,8 @@ def _psnr_and_reading(codecs: pd.DataFrame) -> list[Finding]:
         else "PSNR is a fair guide to what can be read"
     )
     text = (
-        f"In {wrong} of {pairs} pairs of codecs ({wrong / pairs:.0%}; a coin would give 50%) the one with the higher PSNR reads less. "
-        f"The rank correlation over all {len(codecs)} codecs is {_rank(codecs, 'psnr_db'):.2f}"
+        f"In {wrong} of {pairs} pairs of codecs ({wrong / pairs:.0%}; a coin would give 50%) the one with the higher "
+        f"PSNR reads less. The rank correlation over all {len(codecs)} codecs is {_rank(codecs, 'psnr_db'):.2f}"
     )
     parts = {name: codecs[codecs["kind"].isin(kinds)] for name, kinds in
              {"classical codecs and baseline": ["classical", "pretrain"], "TFIC": ["finetune"]}.items()}  # fmt: skip
@@ -166,9 +167,10 @@ def _readers(codecs: pd.DataFrame) -> list[Finding]:
     return [
         Finding(
             title,
-            f"Tuned codecs change the training reader's accuracy by {own:+.2f} on average over the codec they start from, and the "
-            f"held-out reader's by {other:+.2f}{passed} at {effect['rate'].mean():+.0%} bits. Over all {len(seen)} codecs the two "
-            f"readers rank codecs with a correlation of {_rank(seen, 'accuracy_heldout'):.2f}.",
+            f"Tuned codecs change the training reader's accuracy by {own:+.2f} on average over the codec they start "
+            f"from, and the held-out reader's by {other:+.2f}{passed} at {effect['rate'].mean():+.0%} bits. Over all "
+            f"{len(seen)} codecs the two readers agree on the order with a correlation of "
+            f"{_rank(seen, 'accuracy_heldout'):.2f}.",
         )
     ]
 

@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from analysis import runs
-from analysis.claims import Evidence
+from analysis.evidence import Evidence
 from analysis.matched import nearest
 from analysis.verdict import Pick
 
@@ -32,48 +32,37 @@ class Shown:
     """Its row of measurements."""
 
 
-def side_by_side(sweep: runs.Sweep, evidence: Evidence, chosen: Pick, count: int = 3) -> list[tuple[str, list[Shown]]]:
-    """Up to `count` pages (title, pictures): where TFIC gains most on the baseline, the middle one, and where it gains least.
+def side_by_side(sweep: runs.Sweep, evidence: Evidence, chosen: Pick) -> list[tuple[str, list[Shown]]]:
+    """Up to three pages (title, pictures): where TFIC gains most on the baseline, the middle one, where it gains least.
 
-    Only pages whose pictures every codec shown has kept; the codecs are the original, the classical codec and the
-    baseline nearest in rate to the chosen TFIC codec, and that codec.
+    The codecs are the original, the classical codec and the baseline nearest in rate to the chosen TFIC codec, and
+    that codec itself. Only pages whose pictures all of them have kept take part.
     """
-    reference = evidence.kind("uncompressed")
     near = nearest(evidence.baselines_for(chosen.tuned), chosen.tuned["bpp"])
-    classical = nearest(evidence.kind("classical"), chosen.tuned["bpp"])
-    points = [
-        *(row for _, row in reference.head(1).iterrows()),
-        *(row for row in (classical, near) if row is not None),
-        chosen.tuned,
-    ]
-    files = {point["trial_key"]: runs.pictures(sweep, point["trial_key"]) for point in points}
-    kept = set.intersection(*(set(found) for found in files.values()))
-    rows = evidence.rows.assign(stem=evidence.rows["image"].map(lambda name: Path(name).stem)).set_index(
-        ["trial_key", "stem"]
-    )
     assert near is not None, "a pick has a baseline"
-    gains = {
-        stem: rows.at[(chosen.tuned["trial_key"], stem), "accuracy"] - rows.at[(near["trial_key"], stem), "accuracy"]
-        for stem in kept
-    }
-    order = sorted(gains, key=lambda stem: (-gains[stem], stem))
-    places = sorted({round(place) for place in np.linspace(0, len(order) - 1, min(count, len(order)))}) if order else []
+    classical = nearest(evidence.kind("classical"), chosen.tuned["bpp"])
+    original = nearest(evidence.kind("uncompressed"), chosen.tuned["bpp"])
+    points = [point for point in (original, classical, near, chosen.tuned) if point is not None]
+    files = {point["trial_key"]: runs.pictures(sweep, point["trial_key"]) for point in points}
+    kept = sorted(set.intersection(*(set(found) for found in files.values())))
+    stems = evidence.rows["image"].map(lambda name: Path(name).stem)
+    rows = evidence.rows.assign(stem=stems).set_index(["trial_key", "stem"])
+    accuracy = rows["accuracy"].astype(float).unstack("trial_key").loc[kept]
+    order = (
+        (accuracy[near["trial_key"]] - accuracy[chosen.tuned["trial_key"]]).sort_values(kind="stable").index.tolist()
+    )
+    places = {"In between": len(order) // 2, "Where it gains least": len(order) - 1, "Where TFIC gains most": 0}
+    # With fewer than three pages one page has several places; the last title in the dict is the one that stays.
+    titles = {place: title for title, place in places.items() if order}
     shown = []
-    for place in places:
+    for place in sorted(titles):
         stem = order[place]
         window = busiest(files[points[0]["trial_key"]][stem])
         cut = [
             Shown(point["label"], crop(files[point["trial_key"]][stem], window), rows.loc[(point["trial_key"], stem)])
             for point in points
         ]
-        where = (
-            "Where TFIC gains most"
-            if place == 0
-            else "Where it gains least"
-            if place == len(order) - 1
-            else "In between"
-        )
-        shown.append((f"{where}: {stem}", cut))
+        shown.append((f"{titles[place]}: {stem}", cut))
     return shown
 
 
@@ -113,9 +102,10 @@ def figure(shown: Shown) -> str:
     row = shown.row
     psnr = f", {row['psnr_db']:.1f} dB" if np.isfinite(row["psnr_db"]) else ""
     read = marked(row["text"], row["truth"]) if row["text"] else "<em>nothing</em>"
+    title = html.escape(shown.title)
     source = f"data:image/png;base64,{base64.b64encode(shown.png).decode()}"
     return (
-        f'<figure><img src="{source}" alt="{html.escape(shown.title)}"><figcaption><strong>{html.escape(shown.title)}</strong>'
+        f'<figure><img src="{source}" alt="{title}"><figcaption><strong>{title}</strong>'
         f'<span class="numbers">{row["bpp"]:.3f} bpp{psnr}, reads {row["accuracy"]:.2f}</span>'
         f"<pre>{read}</pre></figcaption></figure>"
     )

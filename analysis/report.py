@@ -9,7 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from analysis import claims, figures, findings, pictures, runs, tables, verdict
-from analysis.claims import Evidence
+from analysis.evidence import Evidence
+from analysis.pareto import OBJECTIVES, front_of
 
 
 def write(sweep: runs.Sweep, out: Path) -> None:
@@ -63,19 +64,20 @@ def _plot(figure: figures.go.Figure, name: str) -> str:
 def _head(sweep: runs.Sweep, evidence: Evidence, said: Sequence[str]) -> str:
     images = evidence.rows["image"].nunique()
     links = {
-        "rates": "Curves", "choice": "Choosing", "claims": "Claims", "pictures": "Pictures", "readers": "Readers", "fronts": "Fronts",
-        "cost": "Cost", "points": "All points", "made": "What made it",
+        "rates": "Curves", "choice": "Choosing", "claims": "Claims", "pictures": "Pictures", "readers": "Readers",
+        "fronts": "Fronts", "cost": "Cost", "points": "All points", "made": "What made it",
     }  # fmt: skip
     counts = sweep.points["kind"].value_counts()
     kinds = [f"{counts[kind]} {name}" for kind, name in (("pretrain", "baselines"), ("finetune", "TFIC codecs"),
              ("classical", "classical settings")) if kind in counts]  # fmt: skip
     missing = f" Not shown: {sweep.unfinished} failed or unfinished." if sweep.unfinished else ""
     return (
-        f'<header><p class="eyebrow">Sweep {html.escape(sweep.name)}: {", ".join(kinds)}, on {images} test images.{missing}</p>'
+        f'<header><p class="eyebrow">Sweep {html.escape(sweep.name)}: '
+        f"{', '.join(kinds)}, on {images} test images.{missing}</p>"
         "<h1>What a machine can still read, and for how many bits</h1>"
         f'<div class="verdict">{"".join(f"<p>{html.escape(sentence)}</p>" for sentence in said)}</div>'
-        '<p class="note">In brackets: the 95&nbsp;% bootstrap interval over the test images, paired by image for differences. It knows '
-        "how much images differ, and nothing of a second training with another seed.</p>"
+        '<p class="note">In brackets: the 95&nbsp;% bootstrap interval over the test images, paired by image for '
+        "differences. It knows how much images differ, and nothing of a second training with another seed.</p>"
         f"<nav>{''.join(f'<a href=#{name}>{title}</a>' for name, title in links.items())}</nav></header>"
     )
 
@@ -88,18 +90,19 @@ def _curves(evidence: Evidence) -> str:
         "<h3>Reading accuracy</h3>",
         _plot(figures.rate_figure(evidence.points, evidence.rows, "accuracy", bound), "accuracy-bpp"),
         _note(
-            "bpp counts every byte of the file, over the pixels of the original. Small images are dominated by container bytes, so the "
-            "payload's share stands beside it in the table of points. The thick line is the best of TFIC within each rate; dotted "
-            "lines lead from each baseline to the codecs tuned from it; bars are intervals over images. "
-            f"The star is the bound nobody may hide: OCR on the device and sending its text, {bound:.2g} bpp on these pages."
+            "bpp counts every byte of the file, over the pixels of the original. Small images are dominated by "
+            "container bytes, so payload bpp stands beside it in the table of points. The thick line is the best of "
+            "TFIC within each rate; dotted lines lead from each baseline to the codecs tuned from it; bars are "
+            "intervals over images. "
+            f"The star is the bound nobody may hide: OCR on the device and sending its text, {bound:.2g} bpp here."
         ),
         "<h3>PSNR</h3>",
         _plot(figures.rate_figure(evidence.points, evidence.rows, "psnr_db"), "psnr-bpp"),
         "<h3>Average differences to the baseline</h3>",
         tables.averages(findings.averages(evidence.points)),
         _note(
-            "Averages over the log-rates (or accuracies) that both curves cover, of each family's best within a rate. Curves that share "
-            "under half of the shorter one's range are not averaged."
+            "Averages over the log-rates (or accuracies) that both curves cover, of each family's best within a rate. "
+            "Curves that share under half of the shorter one's range are not averaged."
         ),
     )
 
@@ -120,7 +123,7 @@ def _claims(judged: Sequence[claims.Claim]) -> str:
     return _section(
         "claims",
         "The claims of the slides",
-        "<p>Computed from the rows of this sweep. The slides give no thresholds; the rule under each claim is ours.</p>",
+        "<p>Computed from the rows of this sweep. The slides give no thresholds: the rule under each is ours.</p>",
         tables.claims(judged),
     )
 
@@ -138,8 +141,8 @@ def _pictures(sweep: runs.Sweep, evidence: Evidence, chosen: verdict.Pick | None
     return _section(
         "pictures",
         "Side by side at matched rate",
-        "<p>The TFIC codec of the verdict with the baseline and the classical codec nearest to it in rate. Under each picture is what the "
-        "training reader read, with its errors marked.</p>",
+        "<p>The TFIC codec of the verdict with the baseline and the classical codec nearest to it in rate. Under each "
+        "picture is what the training reader read, with its errors marked.</p>",
         *rows,
     )
 
@@ -164,8 +167,8 @@ def _readers(evidence: Evidence, chosen: verdict.Pick | None) -> str:
         "What the readers say",
         f'<div class="pair"><div>{left}</div>{right}</div>',
         _note(
-            "A gain that only the training reader sees is a pattern made for it, not text. Far below the diagonal lies what only that reader "
-            "can read."
+            "A gain that only the training reader sees is a pattern made for it, not text. Far below the diagonal lies "
+            "what only that reader can read."
         ),
         f'<div class="findings">{found}</div>',
     )
@@ -186,12 +189,13 @@ def _fronts(evidence: Evidence) -> str:
         "<p>The line joins the codecs that no other beats in the two objectives shown; colour is the third.</p>",
         tables.symbols(findings.lossy(points)["family"]),
         f'<div class="pair">{drawn}<div><h3>All three at once</h3>{_plot(figures.space_figure(points), "front-space")}'
-        f"{_note('Large marks: no other codec is better in one objective without being worse in another.')}</div></div>",
+        f"{_note('Large marks: no other codec is better in one objective and as good in the others.')}</div></div>",
         "<h3>Hypervolume</h3>",
         tables.volumes(volumes),
         _note(
-            f"Reference point: {corner['bpp']:.3g} bpp (the highest rate of a learned codec), accuracy 0, {corner['psnr_db']:.3g} dB (1 dB "
-            "under the lowest PSNR). Codecs beyond it add nothing. Volumes compare within this sweep only."
+            f"Reference point: {corner['bpp']:.3g} bpp (the highest rate of a learned codec), accuracy 0, "
+            f"{corner['psnr_db']:.3g} dB (1 dB under the lowest PSNR). Codecs beyond it add nothing. Volumes compare "
+            "within this sweep only."
             if corner
             else "There is no learned codec yet to take a reference point from."
         ),
@@ -202,13 +206,14 @@ def _cost(evidence: Evidence) -> str:
     return _section(
         "cost",
         "What it costs in time",
-        "<p>Means per test image on the machine that measured. TFIC pays where encoding is cheaper than reading; the slides give 0.54.</p>",
+        "<p>Means per test image on the machine that measured. TFIC pays where encoding is cheaper than reading; the "
+        "slides give a ratio of 0.54.</p>",
         tables.cost(evidence.points),
     )
 
 
 def _points(evidence: Evidence) -> str:
-    mask = figures.front_of([evidence.points[name] for name in figures.OBJECTIVES], list(figures.OBJECTIVES.values()))
+    mask = front_of([evidence.points[name] for name in OBJECTIVES], list(OBJECTIVES.values()))
     return _section(
         "points",
         "All points",
@@ -228,7 +233,8 @@ def _made(sweep: runs.Sweep, evidence: Evidence) -> str:
         **{
             name: "; ".join(runs.distinct(made, column))
             for name, column in (
-                ("git commit", "git_commit"), ("device", "device"), ("host", "host"), ("versions", "versions"), ("codecs", "codec"),
+                ("git commit", "git_commit"), ("device", "device"), ("host", "host"), ("versions", "versions"),
+                ("codecs", "codec"),
                 ("training images", "data.train_count"), ("stage 1 steps", "train.pretrain_steps"),
                 ("stage 2 steps", "train.finetune_steps"), ("detector's short side", "eval.detect_side_px"),
             )

@@ -28,6 +28,13 @@ class Interval:
     """Images it rests on."""
 
 
+def show(interval: Interval, unit: str = "", sign: bool = False) -> str:
+    """An interval as text: value, then both ends in brackets."""
+    how = "+.2f" if sign else ".2f"
+    text = f"{interval.value:{how}}{unit} [{interval.low:{how}}, {interval.high:{how}}]"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 @lru_cache(maxsize=8)
 def _weights(images: int, seed: int) -> np.ndarray:
     """How often each image is drawn in each resample, divided by the count: (RESAMPLES, images), rows sum to 1."""

@@ -7,7 +7,8 @@ import pandas as pd
 
 from analysis.bd import Difference, NotComparable
 from analysis.claims import Claim
-from analysis.figures import COLOURS, INK, SYMBOLS
+from analysis.curves import COLOURS, SYMBOLS
+from analysis.figures import INK
 
 MISSING = "&ndash;"
 SHAPES = {
@@ -19,7 +20,7 @@ SHAPES = {
     "square-open": '<rect x="2" y="2" width="8" height="8" class="open"/>',
     "cross": '<path d="M4 0H8V4H12V8H8V12H4V8H0V4H4Z"/>',
 }
-"""The marks of figures.SYMBOLS, drawn in a box of 12."""
+"""The marks of curves.SYMBOLS, drawn in a box of 12."""
 
 
 def table(
@@ -27,11 +28,13 @@ def table(
 ) -> str:
     """Rows (as HTML) under a head, columns from `numbers_from` on set as numbers."""
     cells = "".join(
-        f"<th{' class=number' if column >= numbers_from else ''}>{f'<button>{name}</button>' if sortable else name}</th>"
-        for column, name in enumerate(head)
+        f"<th{' class=number' if column >= numbers_from else ''}>"
+        f"{f'<button>{title}</button>' if sortable else title}</th>"
+        for column, title in enumerate(head)
     )
     names = f"{classes} sortable".strip() if sortable else classes
-    return f'<div class="scroll"><table class="{names}"><thead><tr>{cells}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    body = f"<thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody>"
+    return f'<div class="scroll"><table class="{names}">{body}</table></div>'
 
 
 def number(value: float, how: str, unit: str = "") -> str:
@@ -48,7 +51,12 @@ def signed(value: float, how: str) -> str:
 
 def name(family: str, text: str) -> str:
     """A cell that names a codec, with its family's colour."""
-    return f'<td class="name"><span class="swatch" style="background:{COLOURS.get(family, INK)}"></span>{html.escape(text)}</td>'
+    return f'<td class="name">{swatch(family)}{html.escape(text)}</td>'
+
+
+def swatch(family: str) -> str:
+    """A small square in a family's colour."""
+    return f'<span class="swatch" style="background:{COLOURS.get(family, INK)}"></span>'
 
 
 def symbols(families: Sequence[str] | pd.Series) -> str:
@@ -64,7 +72,8 @@ def symbols(families: Sequence[str] | pd.Series) -> str:
 def claims(judged: Sequence[Claim]) -> str:
     """The claims with their rule, decision and reason."""
     rows = [
-        f"<tr><td>{claim.number}</td><td>{html.escape(claim.text)}<span class=rule>{html.escape(claim.rule)}</span></td>"
+        f"<tr><td>{claim.number}</td>"
+        f"<td>{html.escape(claim.text)}<span class=rule>{html.escape(claim.rule)}</span></td>"
         f'<td class="{"open" if claim.status == "not testable here" else claim.status}">{claim.status}</td>'
         f"<td>{html.escape(claim.reason)}</td></tr>"
         for claim in judged
@@ -80,7 +89,8 @@ def averages(found: Mapping[str, Mapping[str, Difference | NotComparable]]) -> s
     def cell(answer: Difference | NotComparable, scale: float, how: str, unit: str) -> str:
         if isinstance(answer, NotComparable):
             return f'<td class="small">{html.escape(answer.why)}</td>'
-        return f"<td>{signed(answer.value * scale, how)}{unit} <span class=small>({answer.low:.2g} to {answer.high:.2g})</span></td>"
+        where = f"<span class=small>({answer.low:.2g} to {answer.high:.2g})</span>"
+        return f"<td>{signed(answer.value * scale, how)}{unit} {where}</td>"
 
     rows = [
         f"<tr>{name(family, family)}{cell(row['accuracy'], 1, '+.3f', '')}{cell(row['rate'], -100, '+.0f', '&nbsp;%')}"
@@ -103,7 +113,7 @@ def cheapest(found: pd.DataFrame, points: pd.DataFrame) -> str:
     known = points.set_index("trial_key")
     rows = []
     for level, row in found.iterrows():
-        reached = [known.at[key, "bpp"] for key in row if key]
+        reached = known.loc[[key for key in row if key], "bpp"]
         cells = []
         for family, key in row.items():
             if not key:
@@ -112,13 +122,10 @@ def cheapest(found: pd.DataFrame, points: pd.DataFrame) -> str:
             point = known.loc[key]
             setting = html.escape(str(point["label"]).removeprefix(str(family)).strip())
             value = f"{point['bpp']:.3f} bpp"
-            cells.append(
-                f"<td>{f'<b>{value}</b>' if point['bpp'] == min(reached) else value}<br><span class=small>{setting}</span></td>"
-            )
+            shown = f"<b>{value}</b>" if point["bpp"] == reached.min() else value
+            cells.append(f"<td>{shown}<br><span class=small>{setting}</span></td>")
         rows.append(f"<tr><td>{level:.0%}</td>{''.join(cells)}</tr>")
-    heads = [
-        f'<span class="swatch" style="background:{COLOURS.get(str(each), INK)}"></span>{each}' for each in found.columns
-    ]
+    heads = [f"{swatch(str(each))}{each}" for each in found.columns]
     return table(["of uncompressed", *heads], rows, numbers_from=9)
 
 
@@ -127,7 +134,8 @@ def gamma(effect: pd.DataFrame) -> str:
     if effect.empty:
         return "<p>No TFIC codec with its baseline has finished yet.</p>"
     rows = [
-        f"<tr><td>{row['gamma']:g}</td>{number(row['lmbda'], 'g')}{number(row['accuracy'], '+.3f')}{number(row['heldout'], '+.3f')}"
+        f"<tr><td>{row['gamma']:g}</td>{number(row['lmbda'], 'g')}"
+        f"{number(row['accuracy'], '+.3f')}{number(row['heldout'], '+.3f')}"
         f"{number(row['rate'] * 100, '+.0f', '&nbsp;%')}{number(row['psnr_db'], '+.2f', ' dB')}</tr>"
         for _, row in effect.iterrows()
     ]
@@ -146,18 +154,18 @@ def volumes(found: pd.DataFrame) -> str:
 def cost(points: pd.DataFrame) -> str:
     """Encoding, decoding and reading times by family and codec."""
     reference = points[points["kind"] == "uncompressed"]
+    none = number(float("nan"), "")
     read = float("nan") if reference.empty else float(reference.iloc[0]["read_ms"])
     rows = []
     for (family, codec), own in points[points["kind"] != "uncompressed"].groupby(["family", "codec"], sort=False):
         title = f"{family} ({codec})" if own["kind"].isin(["pretrain", "finetune"]).any() else str(family)
         encode = own["encode_ms"].mean()
         rows.append(
-            f"<tr>{name(str(family), title)}{number(encode, '.1f', ' ms')}{number(own['decode_ms'].mean(), '.1f', ' ms')}"
+            f"<tr>{name(str(family), title)}{number(encode, '.1f', ' ms')}"
+            f"{number(own['decode_ms'].mean(), '.1f', ' ms')}"
             f"{number(own['read_ms'].mean(), '.1f', ' ms')}{number(encode / read, '.2f')}</tr>"
         )
-    rows.append(
-        f"<tr>{name('uncompressed', 'uncompressed')}{number(float('nan'), '')}{number(float('nan'), '')}{number(read, '.1f', ' ms')}{number(float('nan'), '')}</tr>"
-    )
+    rows.append(f"<tr>{name('uncompressed', 'uncompressed')}{none}{none}{number(read, '.1f', ' ms')}{none}</tr>")
     return table(["", "encode", "decode", "read what was decoded", "encode over reading uncompressed"], rows)
 
 
@@ -171,7 +179,8 @@ def points(found: pd.DataFrame) -> str:
         ("decode_ms", "decode ms", ".0f"),
     )  # fmt: skip
     rows = [
-        f'<tr data-key="{html.escape(row["trial_key"])}"{" class=front" if row["on_front"] else ""}>{name(row["family"], row["label"])}'
+        f'<tr data-key="{html.escape(row["trial_key"])}"{" class=front" if row["on_front"] else ""}>'
+        + name(row["family"], row["label"])
         + "".join(number(row[column], how) for column, _, how in columns)
         + "</tr>"
         for _, row in found.iterrows()

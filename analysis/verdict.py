@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from analysis import stats
-from analysis.claims import Evidence, show
+from analysis.evidence import Evidence
 from analysis.matched import at_partner, by_image, nearest
+from analysis.stats import show
 
 EQUAL_RATE = 1.25
 """Rates within this factor are called near."""
@@ -118,9 +119,9 @@ def _equal_rate(evidence: Evidence, chosen: Pick) -> list[str]:
     other = heldout[row["trial_key"]].to_numpy() - at_partner(heldout, who)
     seen = f"; the held-out reader {show(stats.mean(other), sign=True)}" if np.isfinite(other).any() else ""
     return [
-        f"At equal rate, the baseline interpolated between its measured neighbours, TFIC leads most at {row['bpp']:.3f} bpp "
-        f"(λ {row['lmbda']:g}, γ {row['gamma']:g}): {row['accuracy']:.2f} against {np.nanmean(at_partner(accuracy, who)):.2f}, "
-        f"{show(gains[best], sign=True)}{seen}."
+        f"At equal rate, the baseline interpolated between its measured neighbours, TFIC leads most at "
+        f"{row['bpp']:.3f} bpp (λ {row['lmbda']:g}, γ {row['gamma']:g}): {row['accuracy']:.2f} against "
+        f"{np.nanmean(at_partner(accuracy, who)):.2f}, {show(gains[best], sign=True)}{seen}."
     ]
 
 
@@ -130,8 +131,8 @@ def _reference(evidence: Evidence, chosen: Pick) -> list[str]:
         return []
     share = chosen.tuned["accuracy"] / reference.iloc[0]["accuracy"]
     return [
-        f"Uncompressed, the same reader reads {_mean(evidence, reference.iloc[0])}; TFIC at {chosen.tuned['bpp']:.3f} bpp "
-        f"keeps {share:.0%} of that."
+        f"Uncompressed, the same reader reads {_mean(evidence, reference.iloc[0])}; "
+        f"TFIC at {chosen.tuned['bpp']:.3f} bpp keeps {share:.0%} of that."
     ]
 
 
@@ -150,7 +151,8 @@ def _cheapest(evidence: Evidence, chosen: Pick) -> list[str]:
         f"; the next other kind is {others.iloc[0]['label']} at {others.iloc[0]['bpp']:.3f} bpp" if len(others) else ""
     )
     return [
-        f"The cheapest codec that keeps {NEARLY_ALL:.0%} of the reading is {first['label']} at {first['bpp']:.3f} bpp{rest}."
+        f"The cheapest codec that keeps {NEARLY_ALL:.0%} of the reading is {first['label']} "
+        f"at {first['bpp']:.3f} bpp{rest}."
     ]
 
 

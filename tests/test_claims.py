@@ -97,8 +97,3 @@ def test_a_sweep_that_lacks_a_kind_is_judged_without_a_crash_and_says_what_is_mi
     assert found[2].status == "not testable here"
     assert "has not finished" in found[2].reason
     assert len(found) == 6
-
-
-def test_numbers_carry_a_true_minus_sign():
-    text = claims.show(claims.stats.Interval(-0.1, -0.2, 0.3, 5), sign=True)
-    assert text == "−0.10 [−0.20, +0.30]"

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from analysis.bd import Difference, NotComparable
-from analysis.claims import Evidence
+from analysis.evidence import Evidence
 from analysis.findings import averages, cheapest, discordant, findings, gamma_effect, volumes
 from analysis.verdict import pick
 

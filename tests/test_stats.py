@@ -67,3 +67,8 @@ def test_what_has_no_mean_is_refused():
         stats.ratio(np.ones(2), np.ones(3))
     with pytest.raises(ValueError, match="between 0 and 1"):
         stats.mean(VALUES, confidence=95)
+
+
+def test_numbers_carry_a_true_minus_sign():
+    text = stats.show(stats.Interval(-0.1, -0.2, 0.3, 5), sign=True)
+    assert text == "−0.10 [−0.20, +0.30]"

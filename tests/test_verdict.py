@@ -4,7 +4,7 @@ import made_store
 import numpy as np
 import pytest
 
-from analysis.claims import Evidence
+from analysis.evidence import Evidence
 from analysis.verdict import pick, sentences, text_bound
 
 

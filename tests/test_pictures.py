@@ -1,0 +1,52 @@
+"""Pictures for comparison: where they are cut, and how errors of reading are marked."""
+
+import io
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from analysis.pictures import LARGEST_PX, Shown, busiest, crop, figure, marked
+
+
+def png(pixels):
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_small_page_is_shown_whole():
+    assert busiest(png(np.zeros((40, 90, 3), np.uint8))) == (0, 0, 90, 40)
+
+
+def test_a_large_page_is_cut_where_it_changes_most():
+    pixels = np.full((700, 900, 3), 200, np.uint8)
+    pixels[420:600, 520:760:2] = 0
+    left, top, right, bottom = busiest(png(pixels))
+    assert (right - left, bottom - top) == (LARGEST_PX, LARGEST_PX)
+    assert left <= 520
+    assert right >= 760
+    assert top <= 420
+    assert bottom >= 600
+
+
+def test_a_crop_keeps_the_pixels():
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 30, 3), dtype=np.uint8)
+    cut = np.asarray(Image.open(io.BytesIO(crop(png(pixels), (5, 10, 25, 30)))))
+    assert (cut == pixels[10:30, 5:25]).all()
+
+
+def test_what_was_read_right_is_plain_and_what_was_not_is_marked():
+    assert marked("same", "same") == "same"
+    assert marked("Tota1", "Total") == "Tota<mark>1</mark>"
+    assert marked("<b>", "<b>") == "&lt;b&gt;"
+    assert "<mark>" in marked("ab", "abc")
+    assert marked("abcx", "abc") == "abc<mark>x</mark>"
+
+
+def test_a_page_of_which_nothing_was_read_says_so():
+    row = pd.Series({"psnr_db": np.inf, "bpp": 0.5, "accuracy": 0.0, "text": "", "truth": "word"})
+    text = figure(Shown("JPEG q 5", b"", row))
+    assert "<em>nothing</em>" in text
+    assert "inf" not in text
+    assert "0.500 bpp, reads 0.00" in text

@@ -1,0 +1,152 @@
+"""The report is one file that needs nothing else and shows everything."""
+
+import html
+import json
+import re
+from html.parser import HTMLParser
+
+import made_store
+import pytest
+
+from analysis import __main__ as commands
+from analysis import claims, pareto, report, runs
+
+
+@pytest.fixture(scope="module")
+def page(tracking_uri):
+    return report.page(runs.load(tracking_uri, "demo"))
+
+
+@pytest.fixture(scope="module")
+def body(page):
+    """The report without its scripts, which hold the whole of plotly.js."""
+    return re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+
+
+class Loads(HTMLParser):
+    """Collects what a browser would fetch for a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        for name, value in attrs:
+            if name in ("src", "srcset", "poster", "data") or (tag == "link" and name == "href"):
+                self.found.append(value)
+
+
+def test_the_report_loads_nothing_from_outside(page):
+    loads = Loads()
+    loads.feed(page)
+    assert loads.found, "the pictures are there"
+    assert all(each.startswith("data:image/png;base64,") for each in loads.found)
+    style = re.search(r"<style>(.*?)</style>", page, flags=re.DOTALL).group(1)
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_plotly_is_in_the_file_once(page):
+    assert page.count(report.figures.plotly_js()[-400:]) == 1
+    assert len(page.encode()) < 8_000_000
+
+
+def test_every_claim_is_there_with_its_decision_and_numbers(tracking_uri, body):
+    sweep = runs.load(tracking_uri, "demo")
+    judged = claims.judge(sweep.points, runs.rows(sweep))
+    assert len(judged) == 6
+    for claim in judged:
+        assert html.escape(claim.text) in body
+        assert html.escape(claim.reason) in body
+        assert f">{claim.status}</td>" in body
+
+
+def test_every_point_is_in_the_table(body):
+    for point in made_store.points():
+        assert body.count(f'<tr data-key="{point.key}"') == 1
+
+
+def test_the_verdict_comes_first_and_names_both_codecs(body):
+    said = re.search(r'<div class="verdict"><p>(.*?)</p>', body).group(1)
+    assert "TFIC (λ 0.003, γ 1) reads" in said
+    assert "for the baseline at" in said
+    assert body.index('class="verdict"') < body.index("<section")
+
+
+def test_pictures_stand_beside_each_other_with_what_was_read(body):
+    rows = re.findall(r'<div class="pictures">(.*?)</div>', body, flags=re.DOTALL)
+    assert len(rows) == 3
+    for row in rows:
+        assert row.count("<figure>") == 4
+        assert "<mark>" in row
+        assert re.search(r"\d\.\d{3} bpp, [\d.]+ dB, reads \d\.\d\d", row)
+
+
+def test_what_made_it_is_told(body):
+    for wanted in (
+        "0123abc",
+        "torch 2.15.0, compressai 1.2.8",
+        "demo (asked for by name)",
+        f"<dd>{made_store.IMAGES}</dd>",
+    ):
+        assert wanted in body
+
+
+def test_the_bound_of_sending_the_text_is_stated(body):
+    assert "sending the text would take" in body
+    assert "The bound nobody may hide" in body or "the bound nobody may hide" in body
+
+
+def test_a_sweep_of_baselines_alone_makes_a_report_too(tracking_uri):
+    page = report.page(runs.load(tracking_uri, "older"))
+    assert "nothing to decide" in page
+    assert "not testable here" in page
+
+
+def test_the_command_writes_the_file_and_says_which_sweep(tracking_uri, tmp_path, capsys):
+    out = tmp_path / "front.html"
+    assert report.main(["--tracking-uri", tracking_uri, "--out", str(out)]) == 0
+    assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert capsys.readouterr().out.strip() == f"{out}: 19 points of sweep demo (the most recent of demo, older)"
+
+
+def test_a_folder_that_is_not_there_is_one_line_and_nothing_is_read(tmp_path, capsys):
+    assert (
+        report.main(["--tracking-uri", "sqlite:////nowhere/mlflow.db", "--out", str(tmp_path / "no" / "r.html")]) == 2
+    )
+    assert capsys.readouterr().err == f"there is no folder {tmp_path / 'no'} to write r.html in; make it first\n"
+
+
+def test_an_unknown_sweep_is_one_line_with_exit_code_2(tracking_uri, capsys):
+    for command in (report.main, pareto.main):
+        assert command(["--tracking-uri", tracking_uri, "--name", "dmo"]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert "did you mean 'demo'?" in error
+
+
+def test_pareto_as_json_gives_every_point_with_its_place_on_the_front(tracking_uri, capsys):
+    assert commands.main(["pareto", "--json", "--name", "demo", "--tracking-uri", tracking_uri]) == 0
+    points = {each["trial_key"]: each for each in json.loads(capsys.readouterr().out)["points"]}
+    assert set(points) == {each.key for each in made_store.points()}
+    reference = points["uncompressed"]
+    assert (reference["on_front"], reference["psnr_db"], reference["lmbda"]) == (False, None, None)
+    assert points["pretrain-l0.001"]["on_front"] is True
+    assert points["jpeg-q35"]["on_front"] is False
+    for point in points.values():
+        assert {"kind", "codec", "lmbda", "gamma", "bpp", "accuracy", "psnr_db", "on_front"} <= set(point)
+
+
+def test_pareto_as_a_table_stars_the_front(tracking_uri, capsys):
+    assert pareto.main(["--tracking-uri", tracking_uri]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("sweep demo (the most recent of demo, older)")
+    assert len(lines) == 2 + len(made_store.points())
+    assert any(line.startswith("*  finetune") for line in lines)
+
+
+def test_the_front_door_knows_its_commands(capsys):
+    assert commands.main(["--help"]) == 0
+    assert "report" in capsys.readouterr().out
+    assert commands.main(["reprot"]) == 2
+    assert "usage" in capsys.readouterr().err
