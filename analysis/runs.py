@@ -29,6 +29,8 @@ METRICS = (
 FAMILIES = {"pretrain": "baseline", "finetune": "TFIC", "uncompressed": "uncompressed"}
 """What a kind of run is called in figures; a classical codec goes by its own name."""
 CLASSICAL = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "heic": "HEIC"}
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+"""Where a server of that kind listens unless its URI says otherwise."""
 TEXTS = ("image", "truth", "text")
 """Columns of rows.csv that are text; all others are numbers."""
 
@@ -135,17 +137,21 @@ def _open(uri: str) -> MlflowClient:
                 raise ValueError(f"{file} is not a tracking store ({error}); give the one a sweep wrote") from error
         if tables is None:
             raise ValueError(f"{file} is not a tracking store (it has no experiments); give the one a sweep wrote")
-    elif parsed.scheme in ("http", "https"):
+    elif parsed.hostname:
         # MLflow asks a dead server again for minutes; a knock at the door takes seconds.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         try:
-            address = (parsed.hostname or "", parsed.port or {"http": 80, "https": 443}[parsed.scheme])
-            socket.create_connection(address, timeout=5).close()
+            socket.create_connection((parsed.hostname, parsed.port or PORTS.get(parsed.scheme, 80)), timeout=5).close()
         except OSError as error:
             raise ValueError(f"no tracking server answers at {uri} ({error}); start it or give another URI") from error
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    return MlflowClient(tracking_uri=uri)
+    try:
+        return MlflowClient(tracking_uri=uri)
+    except (MlflowException, ImportError) as error:
+        raise ValueError(
+            f"the tracking store at {uri} cannot be opened: {str(error).splitlines()[0].strip()}"
+        ) from error
 
 
 def _runs(client: MlflowClient, experiment: Experiment, status: str) -> list[Run]:
