@@ -132,9 +132,9 @@ def test_a_program_with_torch_and_threads_draws_on_many_processes() -> None:
         "def work():\n    print(len(drawn_set(SetSpec(0, 'train', 40, 32, 32), 2)))\n"
         "if __name__ == '__main__':\n"
         "    torch.ones(64, 64) @ torch.ones(64, 64)\n"
-        "    p = m.get_context('fork').Process(target=work, daemon=True); p.start(); p.join(60); print(p.exitcode)\n"
+        "    p = m.get_context('fork').Process(target=work, daemon=True); p.start(); p.join(200); print(p.exitcode)\n"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
     assert out.stdout.split() == ["40", "0"]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from tfic.synth.layouts import GAP_PX, Block
 from tfic.synth.warp import Warp
 
-MIN_CONTRAST = 42
+MIN_CONTRAST = 36
 """Least difference of luma (0 to 255, BT.601) between text and the background around it, before degradation."""
 
 _TAIL = 0.06
@@ -28,10 +28,11 @@ def colour_block(rng: np.random.Generator, ground: np.ndarray, laid: Warp, block
     if block.boxed or (darkest < MIN_CONTRAST and brightest > 255 - MIN_CONTRAST):
         ground = _panel(rng, ground, laid, block)
         darkest, brightest = luma_range(ground, laid, block)
-    dark, light = darkest - MIN_CONTRAST, brightest + MIN_CONTRAST
-    sides = [(0, dark)] * (dark >= 0) + [(light, 255)] * (light <= 255)
-    low, high = sides[int(rng.integers(len(sides)))]
-    return ground, _with_luma(rng, low, high)
+    dark, light = max(0, darkest - MIN_CONTRAST + 1), max(0, 255 - brightest - MIN_CONTRAST + 1)
+    # Mostly the side with more room: grey on black is for few signs, black on white for many.
+    if rng.random() * (dark * dark + light * light) < dark * dark:
+        return ground, _with_luma(rng, 0, dark - 1)
+    return ground, _with_luma(rng, 256 - light, 255)
 
 
 def luma_range(ground: np.ndarray, laid: Warp, block: Block) -> tuple[int, int]:

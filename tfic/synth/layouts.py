@@ -124,7 +124,7 @@ def sign(rng: np.random.Generator, fake: Faker, faces: Sequence[Face], width_px:
     face, size = _face_and_size(rng, faces, width_px, height_px, 3.0)
     lines: list[Ink] = []
     for _ in range(int(rng.integers(1, 4))):
-        kind = str(rng.choice(("words", "words", "company", "price", "code", "name", "phone")))
+        kind = str(rng.choice(("words", "words", "company", "price", "code", "code", "name", "phone")))
         ink = _fitting(face, size, texts.phrase(kind, rng, fake), width_px)
         if ink is not None:
             lines.append(ink)
@@ -140,7 +140,9 @@ def scattered(
     wanted = int(rng.integers(2, 8))
     for _ in range(3 * wanted):
         face, size = _face_and_size(rng, faces, width_px, height_px, 2.0)
-        kind = str(rng.choice(("name", "street", "city", "date", "price", "phone", "email", "words", "code", "code")))
+        kind = str(
+            rng.choice(("name", "street", "city", "date", "price", "phone", "email", "words", "code", "code", "code"))
+        )
         ink = typefaces.typeset(face, size, texts.phrase(kind, rng, fake))
         room_x, room_y = width_px - ink.width, height_px - ink.height
         if room_x < 0 or room_y < 0:

@@ -61,7 +61,7 @@ def phrase(kind: str, rng: np.random.Generator, fake: Faker) -> str:
             text = " ".join(fake.words(int(rng.integers(1, 4))))
             text = (text, text.title(), text.upper(), text.capitalize())[int(rng.integers(4))]
         case "code":
-            text = code(rng, int(rng.integers(4, 9)))
+            text = code(rng, int(rng.integers(5, 11)))
         case _:
             raise AssertionError(f"no such kind of text: {kind!r}")
     return text.encode("ascii", "ignore").decode()
@@ -93,4 +93,4 @@ def value(rng: np.random.Generator, fake: Faker) -> str:
     draw = rng.random()
     if draw < 0.6:
         return price(rng)
-    return phrase("date" if draw < 0.75 else "code" if draw < 0.9 else "phone", rng, fake)
+    return phrase("date" if draw < 0.7 else "code" if draw < 0.9 else "phone", rng, fake)
