@@ -36,6 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     args = _parser().parse_args(arguments)
     try:
+        return _main(args)
+    except KeyboardInterrupt:
+        _say("\nStopped before anything was run. The same command begins again.")
+        return 130
+
+
+def _main(args: argparse.Namespace) -> int:
+    try:
         sweep, why = settings(args)
         uri, tracker = _open(args, sweep)
         search = Search(sweep, tracker.records() if tracker is not None else [])

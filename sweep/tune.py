@@ -31,6 +31,8 @@ QUIET = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 """Environment of the driver and its workers, where the user has set nothing else."""
+TOLD_ALREADY = ("ray.tune.execution.tune_controller", "ray.tune.tune")
+"""Loggers that print the traceback of a failed trial; the reason gets its line here, the traceback is in the store."""
 OBJECT_STORE_BYTES = 100_000_000
 """Ray's shared memory on a machine of its own; trials pass nothing through it."""
 
@@ -72,6 +74,8 @@ def run(
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    for name in TOLD_ALREADY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     _connect(address)
     adapter = None
     try:

@@ -1,0 +1,190 @@
+"""The real thing, twice: a trial's process killed and then Ctrl-C; and the same command again until all is done.
+
+One sweep, with a lambda at which the loss overflows, runs in a folder of its own through its command line.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+SETTINGS = """
+recipe = "tiny"
+name = "trouble"
+[space]
+lmbdas = [0.003, 1e38]
+gammas = [1.0]
+trials = 1
+[space.classical]
+jpeg = [10]
+webp = []
+avif = []
+[data]
+train_count = 8
+test_count = 2
+[train]
+pretrain_steps = 30
+finetune_steps = 2
+batch = 2
+finetune_batch = 2
+lines_per_step = 2
+checkpoint_every = 2
+log_every = 2
+[eval]
+heldout = false
+pictures = 1
+"""
+STEPS = 30
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one run of the command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Story:
+    """The two runs of the command, and the store after them."""
+
+    broken: Ended
+    done: Ended
+    client: MlflowClient
+    runs: list[Run]
+
+
+def sweep_in(folder: Path, disturbances: Mapping[str, Callable[[int], None]]) -> Ended:
+    """Run the command; each disturbance is called once, with the driver's process id, at a line with its words."""
+    quiet = {"RAY_AUTH_MODE": "disabled", "CUDA_VISIBLE_DEVICES": "", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", "sqlite:///mlflow.db"]
+    left = dict(disturbances)
+    lines = []
+    with (
+        (folder / "errors.txt").open("w+") as errors,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | quiet,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            for words in [each for each in left if each in line]:
+                left.pop(words)(process.pid)
+        code = process.wait(timeout=60)
+        errors.seek(0)
+        return Ended(code, "".join(lines), errors.read())
+
+
+def kill_the_trials(driver: int) -> None:
+    """SIGKILL to every trial's process, as the kernel does when memory is short, once there is a checkpoint."""
+    process = psutil.Process(driver)
+    deadline = time.monotonic() + 60
+    while not list(Path(process.cwd()).glob("runs/trouble/pretrain-l0.003-*/state.pt")):
+        assert time.monotonic() < deadline, "no checkpoint was written"
+        time.sleep(0.02)
+    trials = [each for each in process.children(recursive=True) if each.name().startswith("ray::")]
+    assert trials, "no process of a trial to kill"
+    for trial in trials:
+        trial.kill()
+
+
+def press_ctrl_c(driver: int) -> None:
+    """As a terminal does: to the whole process group."""
+    os.killpg(driver, signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    folder = tmp_path_factory.mktemp("trouble")
+    (folder / "sweep.toml").write_text(SETTINGS)
+    broken = sweep_in(folder, {"pretrain step 2 of": kill_the_trials, "its process died": press_ctrl_c})
+    done = sweep_in(folder, {})
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("trouble")
+    assert experiment is not None
+    return Story(broken, done, client, list(client.search_runs([experiment.experiment_id])))
+
+
+def good(story: Story, kind: str) -> list[Run]:
+    """Runs of a kind, without those of the lambda that overflows."""
+    runs = [run for run in story.runs if run.data.tags["kind"] == kind]
+    return [run for run in runs if run.data.params.get("lmbda") != "1e+38"]
+
+
+def test_a_killed_trial_is_told_with_its_reason(story: Story) -> None:
+    told = [
+        line for line in story.broken.out.splitlines() if "FAILED: its process died (killed, or out of memory)" in line
+    ]
+    assert any("pretrain lmbda 0.003" in line for line in told)
+
+
+def test_ctrl_c_stops_with_130_and_says_how_to_go_on(story: Story) -> None:
+    assert story.broken.code == 130
+    assert story.broken.out.splitlines()[-1].endswith("left. The same command goes on.")
+    assert story.broken.err == ""
+
+
+def test_a_loss_that_overflows_fails_its_trial_and_its_finetuning_is_not_run_but_the_others_are(story: Story) -> None:
+    assert story.done.code == 1
+    pretrain, finetune, summary = story.done.err.splitlines()
+    assert pretrain.startswith("failed: pretrain lmbda 1e+38 (pretrain-l1e+38-")
+    assert "FloatingPointError: loss is inf at step 1" in pretrain
+    assert finetune.startswith("failed: finetune lmbda 1e+38 gamma 1 (finetune-l1e+38-g1-")
+    assert "its pre-training failed: FloatingPointError" in finetune
+    assert summary == "2 of 7 trials failed; the same command tries them again."
+
+
+def test_the_same_command_ends_with_one_finished_run_per_key(story: Story) -> None:
+    keys = [run.data.tags["trial_key"] for run in story.runs]
+    assert len(set(keys)) == len(keys) == 6
+    counts = {kind: len(good(story, kind)) for kind in ("uncompressed", "classical", "pretrain", "finetune")}
+    assert counts == {"uncompressed": 1, "classical": 1, "pretrain": 1, "finetune": 2}
+    for kind in counts:
+        assert {run.info.status for run in good(story, kind)} == {"FINISHED"}
+        assert not any("failure" in run.data.tags for run in good(story, kind))
+
+
+def test_a_resumed_training_logs_every_step_once_and_does_not_begin_again(story: Story) -> None:
+    (run,) = good(story, "pretrain")
+    steps = [each.step for each in story.client.get_metric_history(run.info.run_id, "train_loss")]
+    assert sorted(steps) == list(range(2, STEPS + 1, 2))
+    told = [int(line.split(" step ")[1].split()[0]) for line in story.done.out.splitlines() if "pretrain step" in line]
+    assert min(told) > 2
+    assert max(told) == STEPS
+
+
+def test_optuna_proposes_beyond_the_grid_and_its_run_says_so(story: Story) -> None:
+    (run,) = [run for run in story.runs if run.data.tags.get("proposed") == "true"]
+    assert 1 / 3 <= float(run.data.params["gamma"]) <= 3
+    assert run.data.params["lmbda"] == "0.003"
+
+
+def test_the_end_is_the_front_and_where_to_look(story: Story) -> None:
+    end = story.done.out.split("No other codec reads more at fewer bits than these:")[1]
+    assert "uncompressed" in end
+    assert "Report: python -m analysis.report --name trouble --tracking-uri sqlite:///" in end
+    assert "MLflow: mlflow ui --backend-store-uri sqlite:///" in end
+
+
+def test_ray_is_not_heard_unless_it_lost_a_process(story: Story) -> None:
+    for noise in ("(raylet)", "WARNING", "INFO", "Traceback", "Trial status"):
+        assert noise not in story.done.out + story.done.err
+    assert "Traceback" not in story.broken.out
