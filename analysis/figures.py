@@ -128,7 +128,7 @@ def space_figure(points: pd.DataFrame) -> go.Figure:
             **wall,
         },
         "yaxis": {"title": "accuracy", **wall},
-        "zaxis": {"title": "PSNR", **wall},
+        "zaxis": {"title": "", **wall},
         "camera": {"eye": {"x": -1.6, "y": -1.7, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.12}},
         "aspectmode": "cube",
     }

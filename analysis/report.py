@@ -77,7 +77,8 @@ def _head(sweep: runs.Sweep, evidence: Evidence, said: Sequence[str]) -> str:
         "<h1>What a machine can still read, and for how many bits</h1>"
         f'<div class="verdict">{"".join(f"<p>{html.escape(sentence)}</p>" for sentence in said)}</div>'
         '<p class="note">In brackets: the 95&nbsp;% bootstrap interval over the test images, paired by image for '
-        "differences. It knows how much images differ, and nothing of a second training with another seed.</p>"
+        "differences, and widened where the best of several codecs was chosen. It knows how much images differ, and "
+        "nothing of a second training with another seed.</p>"
         f"<nav>{''.join(f'<a href=#{name}>{title}</a>' for name, title in links.items())}</nav></header>"
     )
 
@@ -188,7 +189,8 @@ def _fronts(evidence: Evidence) -> str:
         "The fronts",
         "<p>The line joins the codecs that no other beats in the two objectives shown; colour is the third.</p>",
         tables.symbols(findings.lossy(points)["family"]),
-        f'<div class="pair">{drawn}<div><h3>All three at once</h3>{_plot(figures.space_figure(points), "front-space")}'
+        f'<div class="pair">{drawn}<div><h3>All three at once: height and colour are PSNR</h3>'
+        f"{_plot(figures.space_figure(points), 'front-space')}"
         f"{_note('Large marks: no other codec is better in one objective and as good in the others.')}</div></div>",
         "<h3>Hypervolume</h3>",
         tables.volumes(volumes),

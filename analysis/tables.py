@@ -174,15 +174,13 @@ def points(found: pd.DataFrame) -> str:
     columns = (
         ("bpp", "bpp", ".3f"), ("bpp_payload", "payload bpp", ".3f"), ("bpp_estimated", "estim. bpp", ".3f"),
         ("accuracy", "accuracy", ".3f"), ("accuracy_lines", "by line", ".3f"), ("accuracy_heldout", "held-out", ".3f"),
-        ("cer", "CER", ".3f"), ("psnr_db", "PSNR dB", ".2f"), ("psnr_text_db", "in text", ".2f"),
-        ("psnr_background_db", "outside", ".2f"), ("ms_ssim", "MS-SSIM", ".3f"), ("encode_ms", "encode ms", ".0f"),
+        ("cer", "CER", ".3f"), ("psnr_db", "PSNR dB", ".2f"), ("psnr_text_db", "text dB", ".2f"),
+        ("psnr_background_db", "backgr. dB", ".2f"), ("ms_ssim", "MS-SSIM", ".3f"), ("encode_ms", "encode ms", ".0f"),
         ("decode_ms", "decode ms", ".0f"),
     )  # fmt: skip
-    rows = [
-        f'<tr data-key="{html.escape(row["trial_key"])}"{" class=front" if row["on_front"] else ""}>'
-        + name(row["family"], row["label"])
-        + "".join(number(row[column], how) for column, _, how in columns)
-        + "</tr>"
-        for _, row in found.iterrows()
-    ]
+    rows = []
+    for _, row in found.iterrows():
+        key, marked = html.escape(row["trial_key"]), " class=front" if row["on_front"] else ""
+        cells = "".join(number(row[column], how) for column, _, how in columns)
+        rows.append(f'<tr data-key="{key}" title="{key}"{marked}>{name(row["family"], row["label"])}{cells}</tr>')
     return table(["codec", *(title for _, title, _ in columns)], rows, "points", sortable=True)

@@ -33,9 +33,11 @@ class Pick:
 def pick(evidence: Evidence) -> Pick | None:
     """The TFIC codec with the surest gain (by the interval's lower end) over a measured baseline of no fewer bits.
 
-    Codecs that lack such a baseline come after all that have one; None without any pair.
+    Codecs that lack such a baseline come after all that have one; None without any pair. The interval is widened for
+    the choice among n codecs (Bonferroni), or a long sweep would find its winner by luck.
     """
     accuracy = by_image(evidence.rows, "accuracy")
+    confidence = 1 - 0.05 / max(len(evidence.kind("finetune")), 1)
     pairs = []
     for _, tuned in evidence.kind("finetune").iterrows():
         baselines = evidence.baselines_for(tuned)
@@ -43,7 +45,7 @@ def pick(evidence: Evidence) -> Pick | None:
             continue
         enough = baselines[baselines["bpp"] >= tuned["bpp"]]
         baseline = baselines.iloc[-1] if enough.empty else enough.iloc[0]
-        gain = stats.mean((accuracy[tuned["trial_key"]] - accuracy[baseline["trial_key"]]).to_numpy())
+        gain = stats.mean((accuracy[tuned["trial_key"]] - accuracy[baseline["trial_key"]]).to_numpy(), confidence)
         pairs.append(Pick(tuned, baseline, gain, not enough.empty))
     return max(pairs, key=lambda each: (each.fair, each.gain.low), default=None)
 
@@ -111,9 +113,10 @@ def _equal_rate(evidence: Evidence, chosen: Pick) -> list[str]:
     """Where TFIC leads most at equal rate, which may be another codec than the chosen one."""
     accuracy, heldout = by_image(evidence.rows, "accuracy"), by_image(evidence.rows, "accuracy_heldout")
     pairs = [(row, who) for row, who in evidence.pairs() if who.bits == "equal"]
-    gains = [stats.mean(accuracy[row["trial_key"]].to_numpy() - at_partner(accuracy, who)) for row, who in pairs]
-    if not gains:
+    if not pairs:
         return []
+    differences = [accuracy[row["trial_key"]].to_numpy() - at_partner(accuracy, who) for row, who in pairs]
+    gains = [stats.mean(difference, 1 - 0.05 / len(pairs)) for difference in differences]
     best = int(np.argmax([gain.low for gain in gains]))
     row, who = pairs[best]
     other = heldout[row["trial_key"]].to_numpy() - at_partner(heldout, who)
