@@ -52,15 +52,16 @@ def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp:
         figure.add_annotation(x=0.24, xref="paper", y=value, yanchor="bottom", xanchor="left", showarrow=False,
                               text=f"read from uncompressed images: {value:.2f}", font={"size": 12})  # fmt: skip
         if text_bpp is not None:
-            figure.add_vline(x=text_bpp, line={"color": INK, "width": 1, "dash": "dot"})
             figure.add_scatter(
                 x=[text_bpp], y=[value], mode="markers", name="text read on the device and sent", hovertemplate=(
                     f"<b>read on the device, send the text</b><br>bpp {text_bpp:.4f}<br>accuracy {value:.3f}"
                     "<extra></extra>"),
                 marker={"symbol": "star", "size": 14, "color": INK},
             )  # fmt: skip
-            figure.add_annotation(x=math.log10(text_bpp), y=0.06, xanchor="left", xshift=6, showarrow=False,
-                                  align="left", text=f"the text itself:<br>{text_bpp:.2g} bpp")  # fmt: skip
+    if text_bpp is not None:
+        figure.add_vline(x=text_bpp, line={"color": INK, "width": 1, "dash": "dot"})
+        figure.add_annotation(x=math.log10(text_bpp), y=0.06, xanchor="left", xshift=6, showarrow=False, align="left",
+                              text=f"the text itself:<br>{text_bpp:.2g} bpp", font={"size": 12})  # fmt: skip
     shown = [*(rate for curve in drawn for rate in curve.x), *([text_bpp] if text_bpp else [])]
     _log_axis(figure, shown)
     figure.update_yaxes(title=NAMES[metric], range=[-0.02, 1.04] if metric == "accuracy" else None)
@@ -225,7 +226,8 @@ def _styled(figure: go.Figure, height_px: int) -> go.Figure:
     figure.update_xaxes(gridcolor=GRID, zeroline=False, linecolor="#9b978f", ticks="outside", tickcolor="#9b978f")
     figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor="#9b978f", ticks="outside", tickcolor="#9b978f")
     return figure.update_layout(
-        height=height_px, font={"family": FONT, "size": 13, "color": INK}, paper_bgcolor="white", plot_bgcolor="white",
+        height=height_px, showlegend=True, font={"family": FONT, "size": 13, "color": INK},
+        paper_bgcolor="white", plot_bgcolor="white",
         margin={"l": 62, "r": 18, "t": 18, "b": 56},
         hoverlabel={"bgcolor": "white", "font": {"size": 12}, "align": "left"},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "font": {"size": 13}},

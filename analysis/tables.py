@@ -84,7 +84,7 @@ def claims(judged: Sequence[Claim]) -> str:
 def averages(found: Mapping[str, Mapping[str, Difference | NotComparable]]) -> str:
     """Average gains of each family over the baseline, or why there is none."""
     if not found:
-        return "<p>No baseline has finished yet.</p>"
+        return "<p>It needs a finished baseline and something to compare with it.</p>"
 
     def cell(answer: Difference | NotComparable, scale: float, how: str, unit: str) -> str:
         if isinstance(answer, NotComparable):
