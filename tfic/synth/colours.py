@@ -6,7 +6,7 @@ import numpy as np
 from tfic.synth.layouts import GAP_PX, Block
 from tfic.synth.warp import Warp
 
-MIN_CONTRAST = 36
+MIN_CONTRAST = 42
 """Least difference of luma (0 to 255, BT.601) between text and the background around it, before degradation."""
 
 _TAIL = 0.06

@@ -13,7 +13,7 @@ from tfic.synth.layouts import Block, Placed
 from tfic.synth.typefaces import Face
 from tfic.synth.warp import Warp
 
-DRAWING_VERSION = 2
+DRAWING_VERSION = 3
 """Raised whenever the same seed draws another image."""
 
 MIN_SIDE_PX = 32
@@ -149,13 +149,13 @@ def _ink(rng: np.random.Generator, ground: np.ndarray, laid: Warp, blocks: list[
 def _degrade(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Two in five images each: a slight blur, uneven light, and grain as of a small sensor."""
     if rng.random() < 0.4:
-        image = cv2.GaussianBlur(image, (0, 0), float(rng.integers(5, 15)) / 10)
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.integers(5, 14)) / 10)
     if rng.random() < 0.4:
         corners = rng.integers(140, 256, size=(2, 2), dtype=np.uint16).astype(np.uint8)
         light = cv2.resize(corners, image.shape[1::-1], interpolation=cv2.INTER_LINEAR_EXACT)
         image = ((image.astype(np.uint16) * light[..., None] + 127) // 255).astype(np.uint8)
     if rng.random() < 0.4:
-        reach = int(rng.integers(8, 38))
+        reach = int(rng.integers(8, 33))
         grain = rng.integers(-reach, reach + 1, size=image.shape, dtype=np.int16)
         image = (image.astype(np.int16) + grain).clip(0, 255).astype(np.uint8)
     return image
