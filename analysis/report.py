@@ -134,7 +134,9 @@ def _pictures(sweep: runs.Sweep, evidence: Evidence, chosen: verdict.Pick | None
         return _section("pictures", "Side by side", "<p>No TFIC codec with a baseline has finished yet.</p>")
     shown = pictures.side_by_side(sweep, evidence, chosen)
     rows = [
-        f'<h3>{html.escape(title)}</h3><div class="pictures">{"".join(pictures.figure(each) for each in cut)}</div>'
+        f"<h3>{html.escape(title)}</h3>"
+        f"{_note('True text: ' + html.escape(' / '.join(cut[0].row['truth'].splitlines())))}"
+        f'<div class="pictures">{"".join(pictures.figure(each) for each in cut)}</div>'
         for title, cut in shown
     ]
     if not rows:

@@ -76,6 +76,8 @@ def test_the_verdict_comes_first_and_names_both_codecs(body):
 def test_pictures_stand_beside_each_other_with_what_was_read(body):
     rows = re.findall(r'<div class="pictures">(.*?)</div>', body, flags=re.DOTALL)
     assert len(rows) == 3
+    truths = [" / ".join(text.splitlines()) for text in made_store.page_texts()[: made_store.PICTURES]]
+    assert sum(f"True text: {html.escape(truth)}</p>" in body for truth in truths) == 3
     for row in rows:
         assert row.count("<figure>") == 4
         assert "<mark>" in row
