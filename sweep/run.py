@@ -195,8 +195,12 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     """The command line."""
-    about, _, _ = (__doc__ or "").partition("\n\n")
-    parser = _Parser(prog="python -m sweep.run", description=about, allow_abbrev=False)
+    parser = _Parser(
+        prog="python -m sweep.run",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     add = parser.add_argument
     add("--recipe", metavar="NAME", help=f"settings by name: {', '.join(RECIPES)}; default demo, with a GPU base")
     add("--config", metavar="FILE", help="sweep.toml with recipe, name, codec, [space], [data], [train], [eval]")

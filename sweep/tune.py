@@ -79,7 +79,10 @@ def run(
     _connect(address)
     adapter = None
     try:
-        slot, slots = _slots(search, gpus_per_trial)
+        there = ray.cluster_resources()
+        threads = search.sweep.train.threads
+        slot, slots = share(there.get("CPU", 1.0), there.get("GPU", 0.0), gpus_per_trial, threads)
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # else processes start one after the other, seconds each
         adapter = _Adapter(search, tracker, Progress(search, slots, write), slots)
         with tempfile.TemporaryDirectory(prefix="tfic-sweep-") as scratch:
             tune.Tuner(
@@ -114,18 +117,26 @@ def _connect(address: str) -> None:
         raise ValueError(f"no Ray cluster at {address!r}: {error}; start one, or leave --address out") from error
 
 
-def _slots(search: Search, gpus_per_trial: float | None) -> tuple[Slot, int]:
-    """What a trial holds, and how many run side by side."""
-    there = ray.cluster_resources()
-    cpus, gpus = there.get("CPU", 1.0), there.get("GPU", 0.0)
-    wanted = (1.0 if gpus else 0.0) if gpus_per_trial is None else gpus_per_trial
-    if wanted > gpus:
-        raise ValueError(f"--gpus-per-trial is {wanted:g}, but Ray sees {gpus:g} GPUs; ask for fewer, or for 0")
+def share(cpus: float, gpus: float, gpus_per_trial: float | None, threads: int) -> tuple[Slot, int]:
+    """What a trial holds, and how many run side by side.
+
+    Args:
+        cpus: CPUs of the machine or cluster.
+        gpus: GPUs of the machine or cluster.
+        gpus_per_trial: GPUs that a trial which trains asks for; None for one if there are any.
+        threads: CPU threads of a trial without a GPU; 0 counts as one.
+
+    Raises:
+        ValueError: when a trial asks for more GPUs than there are, or for less than none.
+    """
+    wanted = min(1.0, gpus) if gpus_per_trial is None else gpus_per_trial
+    if not 0 <= wanted <= gpus:
+        raise ValueError(f"--gpus-per-trial is {wanted:g}; Ray sees {gpus:g} GPUs: ask for 0 to {gpus:g}")
     if wanted:
-        slots = int(gpus / wanted)
+        slots = int(gpus / wanted + 1e-9)
         return Slot(max(1.0, cpus // slots), wanted), slots
-    threads = float(min(cpus, max(1, search.sweep.train.threads)))
-    return Slot(threads, 0.0), int(cpus // threads)
+    each = float(min(cpus, max(1, threads)))
+    return Slot(each, 0.0), int(cpus // each)
 
 
 def _trainable(uri: str, sweep: str, folder: Path) -> Callable[[dict[str, Any]], None]:

@@ -98,6 +98,16 @@ def test_a_finetuning_on_another_machine_starts_from_the_codec_in_the_store_and_
     assert tracker._client.get_run(run_id).data.tags["parent"] == trial.parent
 
 
+def test_a_pretraining_cut_off_while_measuring_is_not_trained_again_for_another_stage_two(
+    pretrained: tuple[dict[str, float], str, list[dict[str, Any]]], tracker: Tracker, runs: Path
+) -> None:
+    other = replace(small(), train=replace(small().train, finetune_steps=9, log_every=2, threads=2)).pretrain(0.003)
+    assert other.key == small().pretrain(0.003).key
+    _, run_id, reports = run(other, tracker, runs)
+    assert run_id == pretrained[1]
+    assert [each["stage"] for each in reports] == ["measure"]
+
+
 def test_classical_codecs_and_the_reference_are_measured_alike(tracker: Tracker, runs: Path) -> None:
     (anchor,), reference = small().anchors(), small().reference()
     jpeg, run_id, _ = run(anchor, tracker, runs)

@@ -120,7 +120,10 @@ def fit(config: Config, run: Path, report: Report, start: Path | None = None) ->
 
 def _check_same(found: Config, wanted: Config, path: Path) -> None:
     def decisive(config: Config) -> Config:
-        return replace(config, train=replace(config.train, threads=0, log_every=1, checkpoint_every=1))
+        train = replace(config.train, threads=0, log_every=1, checkpoint_every=1)
+        if not config.gamma:  # stage 1 does not know how stage 2 will go on from it
+            train = replace(train, finetune_steps=1, finetune_batch=1, lines_per_step=1, finetune_learning_rate=1.0)
+        return replace(config, train=train)
 
     if decisive(found) != decisive(wanted):
         raise ValueError(f"{path} was trained with other settings; give another run directory or remove this one")
