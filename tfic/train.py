@@ -160,7 +160,7 @@ def _finetune(config: Config, pages: Sequence[Page]) -> _Stage:
         device = _device_of(codec)
         reader.to(device)
         x = crops.x.to(device)
-        result = codec(x)
+        result = codec(x, straight_through=True)  # the reader is to see what the decoder will really show
         bpp = losses.rate(result.bits(), x)
         lines = _readable(crops, reader, rng, train.lines_per_step)
         ocr = _reading_loss(reader, result.x_hat, lines) if lines else bpp.new_zeros(())

@@ -59,18 +59,21 @@ class LatentCoder(nn.Module):
         return self.z_density(z)
 
     def y_likelihoods(
-        self, y: Float[Tensor, "B M h w"], scales: Float[Tensor, "B M h w"], means: Float[Tensor, "B M h w"]
+        self,
+        y: Float[Tensor, "B M h w"],
+        scales: Float[Tensor, "B M h w"],
+        means: Float[Tensor, "B M h w"],
+        straight_through: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """y_hat and the likelihoods of y.
+        """y_hat (with uniform noise in training, rounded to the means else) and the likelihoods of y.
 
-        In training the likelihoods are of y with uniform noise, while y_hat is rounded with a straight-through
-        gradient: the rate needs a density, but a reader should be trained on what the decoder really shows.
+        With `straight_through`, training still takes the likelihoods of the noisy y, since a rate needs a density, but
+        y_hat is rounded and its gradient passes unchanged: the decoder is trained on what it will really be given.
         Source: Minnen and Singh, Channel-wise autoregressive entropy models (arXiv 2007.08739), section 3.3.
         """
-        noisy_or_rounded, likelihoods = self.y_density(y, scales, means)
-        if not self.training:
-            return noisy_or_rounded, likelihoods
-        y_hat = y + ((y - means).round() + means - y).detach()
+        y_hat, likelihoods = self.y_density(y, scales, means)
+        if self.training and straight_through:
+            y_hat = y + ((y - means).round() + means - y).detach()
         return y_hat, likelihoods
 
     def update(self) -> None:

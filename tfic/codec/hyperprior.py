@@ -67,12 +67,12 @@ class MeanScaleHyperprior(nn.Module):
         self.z_channels, self.y_stride = z_channels, y_stride
         self._fingerprint = b""
 
-    def forward(self, x: Float[Tensor, "B 3 H W"]) -> Reconstruction:
-        """Images in [0, 1] to reconstructions and likelihoods: noise and straight-through rounding in training."""
+    def forward(self, x: Float[Tensor, "B 3 H W"], straight_through: bool = False) -> Reconstruction:
+        """Images in [0, 1] to reconstructions and likelihoods; for training modes see `LatentCoder.y_likelihoods`."""
         y = self.g_a(x)
         z_hat, z_likelihoods = self.latents.z_likelihoods(self.h_a(y))
         scales, means = self._gaussians(z_hat, y.shape[-2:])
-        y_hat, y_likelihoods = self.latents.y_likelihoods(y, scales, means)
+        y_hat, y_likelihoods = self.latents.y_likelihoods(y, scales, means, straight_through)
         return Reconstruction(self._synthesis(y_hat, x.shape[-2:]), (y_likelihoods, z_likelihoods))
 
     def update(self) -> None:

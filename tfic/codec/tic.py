@@ -57,7 +57,7 @@ def tic(size: str) -> MeanScaleHyperprior:
         return RSTB(channels, s.depths[scale], s.heads[scale], s.windows[scale], s.mlp_ratio, drops)
 
     N, M = s.N, s.M
-    return MeanScaleHyperprior(
+    codec = MeanScaleHyperprior(
         g_a=nn.Sequential(
             conv(3, N, 5), group(N, 0),
             conv(N, N), group(N, 1),
@@ -75,3 +75,16 @@ def tic(size: str) -> MeanScaleHyperprior:
         z_channels=N,
         y_stride=16,
     )  # fmt: skip
+    _widen(codec)
+    return codec
+
+
+@torch.no_grad()
+def _widen(codec: MeanScaleHyperprior) -> None:
+    """Start with a latent some units wide and an image around mid-grey.
+
+    PyTorch's defaults shrink a signal layer by layer: y starts a quarter of a unit wide, drowns in the noise of
+    rounding, and short trainings spend most of their steps on finding it again (figures in LOG.md).
+    """
+    codec.g_a[-2].weight.mul_(8)
+    codec.g_s[-1].bias.fill_(0.5)

@@ -1,0 +1,71 @@
+"""The laws of coding: what is noisy costs no less than what is rounded, and bytes cost what likelihoods promise."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from tfic.codec.entropy import SCALES, LatentCoder
+
+SHAPE = (1, 16, 24, 24)
+
+
+@pytest.fixture(scope="module")
+def coder() -> LatentCoder:
+    torch.manual_seed(0)
+    coder = LatentCoder(z_channels=4).eval()
+    coder.update()
+    return coder
+
+
+def latents(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """z, and y drawn from the very Gaussians that it is coded with: scales from 0.2 to 20."""
+    torch.manual_seed(seed)
+    scales = torch.exp(torch.empty(SHAPE).uniform_(-1.6, 3.0))
+    means = torch.randn(SHAPE)
+    return 3 * torch.randn(1, 4, 6, 6), means + scales * torch.randn(SHAPE), scales, means
+
+
+@torch.no_grad()
+def bits(coder: LatentCoder, z: Tensor, y: Tensor, scales: Tensor, means: Tensor) -> float:
+    likelihoods = (coder.z_likelihoods(z)[1], coder.y_likelihoods(y, scales, means)[1])
+    return float(sum(-each.log2().sum() for each in likelihoods))
+
+
+def test_symbols_come_back_from_the_stream_z_first(coder: LatentCoder) -> None:
+    z, y, scales, means = latents(0)
+    z_symbols, y_symbols, indexes = coder.z_symbols(z), (y - means).round().int(), coder.scale_indexes(scales)
+    decoder = coder.decoder(coder.encode(z_symbols, y_symbols, indexes))
+    assert torch.equal(decoder.z_symbols(z.shape), z_symbols)
+    assert torch.equal(decoder.y_symbols(indexes), y_symbols)
+
+
+def test_coded_bits_are_the_estimate_within_one_percent_and_the_end_of_the_stream(coder: LatentCoder) -> None:
+    z, y, scales, means = latents(1)
+    estimated = bits(coder, z, y, scales, means)
+    coded = coder.encode(coder.z_symbols(z), (y - means).round().int(), coder.scale_indexes(scales))
+    assert estimated > 20_000, "too few bits to say anything about one percent"
+    assert 0.99 * estimated <= 8 * len(coded.stream) <= 1.01 * estimated + 64
+
+
+def test_bits_with_noise_are_at_least_the_bits_of_rounded_latents(coder: LatentCoder) -> None:
+    for seed in range(5):
+        z, y, scales, means = latents(seed)
+        rounded = bits(coder, z, y, scales, means)
+        noisy = bits(coder.train(), z, y, scales, means)
+        coder.eval()
+        assert noisy >= rounded
+
+
+def test_straight_through_training_shows_rounded_latents_and_lets_gradients_pass(coder: LatentCoder) -> None:
+    y = torch.randn(SHAPE, requires_grad=True)
+    means = torch.randn(SHAPE)
+    y_hat, _ = coder.train().y_likelihoods(y, torch.ones(SHAPE), means, straight_through=True)
+    coder.eval()
+    torch.testing.assert_close(y_hat, (y - means).round() + means)
+    (gradient,) = torch.autograd.grad(y_hat.sum(), y)
+    assert torch.equal(gradient, torch.ones_like(y))
+
+
+def test_a_scale_index_is_compressai_s_own(coder: LatentCoder) -> None:
+    scales = torch.cat([torch.tensor(SCALES), torch.empty(5000).uniform_(-1, 300)]).view(1, 1, 1, -1)
+    assert torch.equal(coder.scale_indexes(scales), coder.y_density.build_indexes(scales))
