@@ -16,9 +16,10 @@ from typing import Any
 
 from tfic.baselines import QUALITIES
 from tfic.config import Config, DataConfig, EvalConfig, TrainConfig, check_positive
+from tfic.synth import DRAWING_VERSION
 
 STAGE_1 = frozenset((
-    "pretrain_steps", "batch", "crop_height_px", "crop_width_px",
+    "pretrain_steps", "klt_start", "batch", "crop_height_px", "crop_width_px",
     "learning_rate", "clip_norm", "seed",
 ))  # fmt: skip
 """Training settings that decide a pre-trained codec, and through it everything fine-tuned from it."""
@@ -206,7 +207,12 @@ class Sweep:
     def _drawn(self) -> dict[str, Any]:
         """What decides a synthetic image of a given split and index."""
         data = self.data
-        drawn: dict[str, Any] = {"height_px": data.height_px, "width_px": data.width_px, "seed": data.seed}
+        drawn: dict[str, Any] = {
+            "version": DRAWING_VERSION,
+            "height_px": data.height_px,
+            "width_px": data.width_px,
+            "seed": data.seed,
+        }
         for name in ("background_dir", "font_dir"):
             if getattr(data, name):
                 drawn[name] = folder_digest(Path(getattr(data, name)))

@@ -13,7 +13,13 @@ def box(text: str, left: float, top: float, width: float = 40, height: float = 1
     return Line(text, ((left, top), (right, top), (right, bottom), (left, bottom)))
 
 
-RECEIPT = [box("Tea", 5, 10), box("2.50", 200, 13), box("Cake", 5, 30), box("4.00", 200, 27), box("Total", 5, 60, 90, 24)]
+RECEIPT = [
+    box("Tea", 5, 10),
+    box("2.50", 200, 13),
+    box("Cake", 5, 30),
+    box("4.00", 200, 27),
+    box("Total", 5, 60, 90, 24),
+]
 
 
 def test_rows_go_down_and_each_row_from_left_to_right_whatever_order_lines_came_in() -> None:

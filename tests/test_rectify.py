@@ -27,7 +27,7 @@ def test_an_upright_crop_at_its_own_size_is_the_page_s_own_pixels() -> None:
     page = torch.rand(1, 3, 80, 100)
     quad: Quad = ((20, 30), (60, 30), (60, 55), (20, 55))
     margin = with_margin(quad)
-    height, width = (int(round(float(each))) for each in (margin[3, 1] - margin[0, 1], margin[1, 0] - margin[0, 0]))
+    height, width = (round(float(each)) for each in (margin[3, 1] - margin[0, 1], margin[1, 0] - margin[0, 0]))
     assert (height, width) == (31, 46)
     crop = rectify(page, [quad], [0], height, width)
     torch.testing.assert_close(crop[0], page[0, :, 27 : 27 + 31, 17 : 17 + 46], rtol=0, atol=1e-3)

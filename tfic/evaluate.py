@@ -216,7 +216,7 @@ def _text_mask(page: Page) -> np.ndarray:
     """(H, W) bool, true inside the quadrilaterals of the lines."""
     mask = np.zeros(page.image.shape[:2], dtype=np.uint8)
     for line in page.lines:
-        cv2.fillConvexPoly(mask, np.round(np.asarray(line.quad)).astype(np.int32), 1)
+        cv2.fillConvexPoly(mask, np.round(np.asarray(line.quad)).astype(np.int32), (1,))
     return mask.astype(bool)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from tfic import checkpoint, losses
 from tfic.codec import build
 from tfic.codec.hyperprior import MeanScaleHyperprior
+from tfic.codec.klt import start_from_klt
 from tfic.config import Config
 from tfic.crops import Crops, draw_crops
 from tfic.data import train_pages
@@ -27,6 +28,8 @@ from tfic.ocr.rectify import rectify, width_at
 
 CODEC_FILE = "codec.safetensors"
 """The trained codec in a run directory."""
+KLT_IMAGES = 32
+"""Training images from which a KLT start is computed."""
 STATE_FILE = "state.pt"
 """Weights, optimiser and step of an unfinished training."""
 
@@ -108,6 +111,10 @@ def fit(config: Config, run: Path, report: Report, start: Path | None = None) ->
         codec.load_state_dict(checkpoint.load(start).state_dict())
         stage = _finetune(config, pages)
     else:
+        if config.train.klt_start and not (run / STATE_FILE).exists():
+            rng = _generator(config, "pretrain", 0)
+            sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
+            start_from_klt(codec, sample.x, config.lmbda)
         stage = _pretrain(config, pages)
     _run_stage(stage, codec, config, run, report)
 
@@ -171,7 +178,10 @@ def _finetune(config: Config, pages: Sequence[Page]) -> _Stage:
 
 
 def _readable(crops: Crops, reader: LineReader, rng: np.random.Generator, count: int) -> list[tuple[int, Line]]:
-    """At most `count` random lines that the reader could spell: known characters, wide enough for a CTC path."""
+    """At most `count` lines that the reader could spell: known characters, wide enough for a CTC path.
+
+    They are neighbours in width, from a random place in that order, since each is padded to the widest.
+    """
 
     def fits(line: Line) -> bool:
         if not line.text or not reader.alphabet.knows(line.text):
@@ -180,7 +190,9 @@ def _readable(crops: Crops, reader: LineReader, rng: np.random.Generator, count:
         return losses.ctc_steps(reader.alphabet.encode(line.text)) <= steps
 
     lines = [(b, line) for b, line in crops.lines if fits(line)]
-    return [lines[int(i)] for i in rng.permutation(len(lines))[:count]]
+    lines.sort(key=lambda each: width_at(each[1].quad, HEIGHT_PX))
+    first = int(rng.integers(max(0, len(lines) - count) + 1))
+    return lines[first : first + count]
 
 
 def _reading_loss(reader: LineReader, x_hat: Tensor, lines: list[tuple[int, Line]]) -> Tensor:
@@ -192,8 +204,8 @@ def _reading_loss(reader: LineReader, x_hat: Tensor, lines: list[tuple[int, Line
 
 
 def _learning_rate(peak: float, step: int, steps: int) -> float:
-    """Linear warm-up over the first fiftieth, then a cosine from `peak` to a tenth of it."""
-    warm_up = max(1, steps // 50)
+    """Linear warm-up over the first twentieth, then a cosine from `peak` to a tenth of it."""
+    warm_up = max(1, steps // 20)
     if step < warm_up:
         return peak * (step + 1) / warm_up
     return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))))

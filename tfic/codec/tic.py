@@ -18,10 +18,10 @@ from tfic.codec.layers import RSTB, conv, deconv
 class TicSize:
     """The numbers that make a TIC."""
 
+    channels: tuple[int, int, int, int]
+    """Channels at 1/2, 1/4, 1/8 and 1/16 of the image; the last is M, the channels of y."""
     N: int
-    """Channels of the transforms and of the side information z."""
-    M: int
-    """Channels of the latent y."""
+    """Channels of the hyper transforms and of z."""
     depths: tuple[int, int, int, int, int, int]
     """Swin blocks at 1/2, 1/4, 1/8, 1/16 of the image (g_a, mirrored in g_s), then 1/32 and 1/64 (h_a, h_s)."""
     heads: tuple[int, int, int, int, int, int]
@@ -35,11 +35,12 @@ class TicSize:
 
 
 SIZES = {
-    "tiny": TicSize(N=32, M=48, depths=(0, 1, 2, 1, 1, 1), heads=(4, 4, 4, 4, 4, 4), drop_path=0.0),
-    "small": TicSize(N=64, M=96, depths=(1, 2, 2, 2, 1, 1), heads=(8, 8, 8, 8, 8, 8), drop_path=0.0),
-    "medium": TicSize(N=96, M=144, depths=(2, 2, 4, 2, 2, 2), heads=(8, 8, 8, 12, 12, 12)),
-    "base": TicSize(N=128, M=192, depths=(2, 4, 6, 2, 2, 2), heads=(8, 8, 8, 16, 16, 16)),
+    "tiny": TicSize((16, 32, 64, 128), N=32, depths=(0, 0, 1, 1, 1, 1), heads=(4, 4, 4, 4, 4, 4), drop_path=0.0),
+    "small": TicSize((24, 48, 96, 192), N=64, depths=(0, 1, 2, 2, 1, 1), heads=(4, 4, 8, 8, 8, 8), drop_path=0.0),
+    "medium": TicSize((96, 96, 96, 144), N=96, depths=(2, 2, 4, 2, 2, 2), heads=(8, 8, 8, 12, 12, 12)),
+    "base": TicSize((128, 128, 128, 192), N=128, depths=(2, 4, 6, 2, 2, 2), heads=(8, 8, 8, 16, 16, 16)),
 }
+"""`base` is the published network; the smaller ones leave out the costly groups at high resolution first."""
 
 
 def tic(size: str) -> MeanScaleHyperprior:
@@ -50,41 +51,28 @@ def tic(size: str) -> MeanScaleHyperprior:
     def group(channels: int, scale: int, reverse: bool = False) -> nn.Module:
         """The Swin group of a scale index; in the synthesis the drop rates run the other way (deepest first)."""
         if not s.depths[scale]:
-            return nn.GELU()  # the smallest sizes leave out the costly groups at high resolution
+            return nn.Identity()
         depths, position = (s.depths[::-1], 5 - scale) if reverse else (s.depths, scale)
         first = sum(depths[:position])
         drops = tuple(rates[first : first + s.depths[scale]])
         return RSTB(channels, s.depths[scale], s.heads[scale], s.windows[scale], s.mlp_ratio, drops)
 
-    N, M = s.N, s.M
-    codec = MeanScaleHyperprior(
+    (A, B, C, M), N = s.channels, s.N
+    return MeanScaleHyperprior(
         g_a=nn.Sequential(
-            conv(3, N, 5), group(N, 0),
-            conv(N, N), group(N, 1),
-            conv(N, N), group(N, 2),
-            conv(N, M), group(M, 3),
+            conv(3, A, 5), group(A, 0),
+            conv(A, B), group(B, 1),
+            conv(B, C), group(C, 2),
+            conv(C, M), group(M, 3),
         ),
         g_s=nn.Sequential(
-            group(M, 3, reverse=True), deconv(M, N),
-            group(N, 2, reverse=True), deconv(N, N),
-            group(N, 1, reverse=True), deconv(N, N),
-            group(N, 0, reverse=True), deconv(N, 3, 5),
+            group(M, 3, reverse=True), deconv(M, C),
+            group(C, 2, reverse=True), deconv(C, B),
+            group(B, 1, reverse=True), deconv(B, A),
+            group(A, 0, reverse=True), deconv(A, 3, 5),
         ),
         h_a=nn.Sequential(conv(M, N), group(N, 4), conv(N, N), group(N, 5)),
         h_s=nn.Sequential(group(N, 5, reverse=True), deconv(N, N), group(N, 4, reverse=True), deconv(N, 2 * M)),
         z_channels=N,
         y_stride=16,
     )  # fmt: skip
-    _widen(codec)
-    return codec
-
-
-@torch.no_grad()
-def _widen(codec: MeanScaleHyperprior) -> None:
-    """Start with a latent some units wide and an image around mid-grey.
-
-    PyTorch's defaults shrink a signal layer by layer: y starts a quarter of a unit wide, drowns in the noise of
-    rounding, and short trainings spend most of their steps on finding it again (figures in LOG.md).
-    """
-    codec.g_a[-2].weight.mul_(8)
-    codec.g_s[-1].bias.fill_(0.5)

@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime
 import torch
 from rapidocr import RapidOCR
+from rapidocr.utils.output import RapidOCROutput
 
 from tfic.lines import Line, Quad
 from tfic.ocr.ppocr import HEIGHT_PX, MIN_WIDTH_PX, Alphabet, weights_path
@@ -43,6 +44,7 @@ class PPOCRPageReader:
     def read(self, image: np.ndarray) -> list[Line]:
         """The lines that detector and recogniser find on an (H, W, 3) uint8 RGB image; none on an empty page."""
         found = self._pipeline(np.ascontiguousarray(image[:, :, ::-1]))
+        assert isinstance(found, RapidOCROutput)
         if found.boxes is None or found.txts is None:
             return []
         return [

@@ -1,0 +1,84 @@
+"""The command line does what its help says, and answers bad input in one line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tfic import checkpoint
+from tfic.__main__ import main
+from tfic.codec import build
+from tfic.config import Config
+from tfic.data import read_folder
+from tfic.synth import draw
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return saved_codec(tmp_path / "codec.safetensors", seed=0)
+
+
+def saved_codec(path: Path, seed: int) -> Path:
+    torch.manual_seed(seed)
+    codec = build("tic-tiny").eval()
+    codec.update()
+    checkpoint.save(codec, Config(codec="tic-tiny"), path)
+    return path
+
+
+def refused(capsys: pytest.CaptureFixture[str], arguments: list[object], words: str) -> None:
+    assert main([str(each) for each in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_synth_writes_the_images_that_draw_draws(tmp_path: Path) -> None:
+    assert main(["synth", str(tmp_path / "out"), "--count", "3", "--split", "test", "--seed", "5"]) == 0
+    pages = read_folder(tmp_path / "out")
+    for i, page in enumerate(pages):
+        drawn = draw(5, "test", i)
+        assert np.array_equal(page.image, drawn.image)
+        assert page.text == drawn.text
+    assert len(pages) == 3
+
+
+def test_an_image_is_encoded_and_decoded_through_files(tmp_path: Path, model: Path) -> None:
+    image = draw(0, "test", 0, height_px=90, width_px=133).image
+    Image.fromarray(image).save(tmp_path / "x.png")
+    assert main(["encode", str(tmp_path / "x.png"), str(tmp_path / "x.tfic"), "--model", str(model)]) == 0
+    assert main(["decode", str(tmp_path / "x.tfic"), str(tmp_path / "y.png"), "--model", str(model)]) == 0
+    decoded = np.asarray(Image.open(tmp_path / "y.png"))
+    codec = checkpoint.load(model)
+    assert np.array_equal(decoded, codec.decode(codec.encode(image)))
+
+
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(draw(0, "test", 0).image).save(tmp_path / "x.png")
+    assert main(["encode", str(tmp_path / "x.png"), str(tmp_path / "x.tfic"), "--model", str(model)]) == 0
+    capsys.readouterr()
+    other = saved_codec(tmp_path / "other.safetensors", seed=1)
+    refused(capsys, ["decode", tmp_path / "x.tfic", tmp_path / "y.png", "--model", other], "written by model")
+    refused(capsys, ["decode", tmp_path / "x.png", tmp_path / "y.png", "--model", model], "not a TFIC file")
+    refused(capsys, ["decode", tmp_path / "none.tfic", tmp_path / "y.png", "--model", model], "No such file")
+    refused(capsys, ["encode", tmp_path / "x.tfic", tmp_path / "y.tfic", "--model", model], "cannot identify image")
+    refused(capsys, ["encode", tmp_path / "x.png", tmp_path / "y.tfic", "--model", tmp_path / "x.png"], "damaged")
+    refused(capsys, ["train", tmp_path / "run", "--lmbda", "-1"], "lmbda is -1.0; it must be a positive number")
+    refused(capsys, ["train", tmp_path / "run", "--lmbda", "1", "--recipe", "dmo"], "did you mean 'demo'")
+    refused(capsys, ["synth", tmp_path / "out", "--count", "0"], "--count is 0")
+    model.write_bytes(model.read_bytes()[:-7])
+    refused(capsys, ["decode", tmp_path / "x.tfic", tmp_path / "y.png", "--model", model], "damaged")
+
+
+def test_training_and_measuring_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert main(["train", str(run), "--recipe", "tiny", "--lmbda", "0.01", "--gamma", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "pretrain 20/20" in out
+    assert "finetune 6/6" in out
+    assert main(["evaluate", str(run / "codec.safetensors"), str(tmp_path / "measured")]) == 0
+    assert "bpp " in capsys.readouterr().out
+    assert (tmp_path / "measured" / "rows.csv").exists()

@@ -1,0 +1,146 @@
+"""Training is the stated one, and a kill costs nothing but time."""
+
+import dataclasses
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tfic import checkpoint
+from tfic.config import Config
+from tfic.recipes import recipe
+from tfic.train import STATE_FILE, Progress, _learning_rate, fit
+
+
+class StoppedError(Exception):
+    """Ends a training from its report, as a kill would."""
+
+
+def config(gamma: float = 0.0, **train: object) -> Config:
+    tiny = recipe("tiny")
+    settings = {"pretrain_steps": 6, "finetune_steps": 3, "checkpoint_every": 2, "log_every": 1, "batch": 2} | train
+    return replace(tiny, lmbda=0.01, gamma=gamma, train=replace(tiny.train, **settings))
+
+
+def ignore(progress: Progress) -> None:
+    pass
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return checkpoint.load(path).state_dict()
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fit(config(), tmp_path_factory.mktemp("pretrain"), ignore)
+
+
+def stop_at(step: int, stage: str):  # type: ignore[no-untyped-def]
+    def report(progress: Progress) -> None:
+        if (progress.stage, progress.step) == (stage, step):
+            raise StoppedError
+
+    return report
+
+
+def test_an_interrupted_stage_1_ends_with_the_very_weights_of_an_undisturbed_one(
+    pretrained: Path, tmp_path: Path
+) -> None:
+    steps: list[int] = []
+    with pytest.raises(StoppedError):
+        fit(config(), tmp_path, stop_at(5, "pretrain"))
+    assert (tmp_path / STATE_FILE).exists()
+    resumed = fit(config(), tmp_path, lambda progress: steps.append(progress.step))
+    assert steps == [5, 6], "at most one checkpoint interval is trained twice"
+    assert same(weights(resumed), weights(pretrained))
+    assert not (tmp_path / STATE_FILE).exists()
+
+
+def test_an_interrupted_stage_2_ends_with_the_very_weights_of_an_undisturbed_one(
+    pretrained: Path, tmp_path: Path
+) -> None:
+    undisturbed = fit(config(gamma=1.0), tmp_path / "undisturbed", ignore, pretrained)
+    with pytest.raises(StoppedError):
+        fit(config(gamma=1.0), tmp_path / "stopped", stop_at(3, "finetune"), pretrained)
+    resumed = fit(config(gamma=1.0), tmp_path / "stopped", ignore, pretrained)
+    assert same(weights(resumed), weights(undisturbed))
+    assert not same(weights(resumed), weights(pretrained))
+
+
+def test_without_a_start_stage_1_comes_first_and_steps_count_on(pretrained: Path, tmp_path: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+    fit(config(gamma=1.0), tmp_path, lambda p: seen.append((p.stage, p.step, p.global_step)))
+    assert seen == [("pretrain", s, s) for s in range(1, 7)] + [("finetune", s, 6 + s) for s in range(1, 4)]
+    assert same(weights(tmp_path / "pretrain" / "codec.safetensors"), weights(pretrained))
+
+
+def test_progress_is_the_mean_since_the_last_report(tmp_path: Path) -> None:
+    each: list[Progress] = []
+    pairs: list[Progress] = []
+    fit(config(pretrain_steps=4), tmp_path / "each", each.append)
+    fit(config(pretrain_steps=4, log_every=2), tmp_path / "pairs", pairs.append)
+    assert [p.step for p in pairs] == [2, 4]
+    for name in ("loss", "bpp_estimated", "mse"):
+        values = [getattr(p, name) for p in each]
+        expected = [sum(values[:2]) / 2, sum(values[2:]) / 2]
+        assert [getattr(p, name) for p in pairs] == pytest.approx(expected)
+    assert math.isnan(pairs[0].ocr)
+    assert pairs[-1].loss == pytest.approx(0.01 * 255**2 * pairs[-1].mse + pairs[-1].bpp_estimated, rel=1e-5)
+
+
+def test_stage_2_minimises_rate_and_reading_and_no_distortion(pretrained: Path, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    fit(config(gamma=0.5), tmp_path, seen.append, pretrained)
+    for progress in seen:
+        assert progress.loss == pytest.approx(progress.bpp_estimated + 0.5 * progress.ocr, rel=1e-5)
+        assert progress.ocr > 0
+
+
+def test_more_training_lowers_the_loss(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    fit(config(pretrain_steps=40, log_every=10, klt_start=True), tmp_path, seen.append)
+    assert seen[-1].loss < 0.9 * seen[0].loss
+
+
+def test_a_finished_training_returns_at_once_and_another_one_is_refused(pretrained: Path) -> None:
+    def never(progress: Progress) -> None:
+        raise AssertionError("nothing was to be trained")
+
+    assert fit(config(), pretrained.parent, never) == pretrained
+    assert fit(config(log_every=3, threads=2), pretrained.parent, never) == pretrained
+    with pytest.raises(ValueError, match="trained with other settings"):
+        fit(replace(config(), lmbda=0.02), pretrained.parent, never)
+
+
+def test_stage_2_starts_only_from_stage_1_of_the_same_codec(pretrained: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"is a tic-tiny with gamma 0.0; stage 2 starts from a tic-small"):
+        fit(replace(config(gamma=1.0), codec="tic-small"), tmp_path / "a", ignore, pretrained)
+    tuned = fit(config(gamma=1.0, finetune_steps=1), tmp_path / "b", ignore, pretrained)
+    with pytest.raises(ValueError, match=r"with gamma 1.0; stage 2 starts from"):
+        fit(config(gamma=2.0), tmp_path / "c", ignore, tuned)
+
+
+def test_a_loss_that_is_not_finite_names_step_and_term(tmp_path: Path) -> None:
+    with pytest.raises(FloatingPointError, match="loss is inf at step 1 of 6 of pretrain"):
+        fit(replace(config(), lmbda=1e38), tmp_path, ignore)
+    assert not (tmp_path / "codec.safetensors").exists()
+
+
+def test_the_learning_rate_warms_up_and_falls_to_a_tenth() -> None:
+    rates = [_learning_rate(1.0, step, 1000) for step in range(1000)]
+    assert rates[0] == pytest.approx(1 / 50)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates.index(max(rates)) in (49, 50)
+    assert rates[-1] == pytest.approx(0.1, abs=1e-3)
+
+
+def test_every_setting_of_training_is_used() -> None:
+    source = Path("tfic/train.py").read_text()
+    for field in dataclasses.fields(config().train):
+        assert f".{field.name}" in source, f"TrainConfig.{field.name} decides nothing"
