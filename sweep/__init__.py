@@ -1,0 +1,1 @@
+"""Which codecs to make, and where: grid, search, trials, tracking, Ray."""

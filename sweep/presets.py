@@ -30,10 +30,10 @@ from tfic.recipes import recipe
 SPACES: dict[str, Space] = {
     "tiny": Space((0.003,), (1.0,), 0, Qualities(jpeg=(10,), webp=(10,), avif=(20,))),
     "demo": Space(
-        lmbdas=(0.001, 0.003),
-        gammas=(0.3, 1.0),
-        trials=2,
-        classical=Qualities(jpeg=(1, 5, 15, 40), webp=(0, 5, 20, 50), avif=(5, 15, 30, 50)),
+        lmbdas=(0.0015, 0.003, 0.008),
+        gammas=(1.0,),
+        trials=1,
+        classical=Qualities(jpeg=(5, 15, 40), webp=(0, 20, 50), avif=(10, 25, 45)),
     ),
     "base": Space(trials=4),
     "paper": Space(trials=8),

@@ -23,7 +23,7 @@ STAGE_1 = frozenset((
     "learning_rate", "clip_norm", "seed",
 ))  # fmt: skip
 """Training settings that decide a pre-trained codec, and through it everything fine-tuned from it."""
-STAGE_2 = frozenset(("finetune_steps", "finetune_batch", "lines_per_step", "finetune_learning_rate"))
+STAGE_2 = frozenset(("finetune_steps", "finetune_batch", "read_width_px", "finetune_learning_rate"))
 """Training settings that decide a fine-tuned codec only."""
 NO_MATTER = frozenset(("checkpoint_every", "log_every", "threads"))
 """Training settings that decide no result."""

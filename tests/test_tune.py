@@ -39,7 +39,7 @@ pretrain_steps = 30
 finetune_steps = 2
 batch = 2
 finetune_batch = 2
-lines_per_step = 2
+read_width_px = 300
 checkpoint_every = 2
 log_every = 2
 [eval]

@@ -1,0 +1,1 @@
+"""What one codec is: settings, images, network, reader, training, measuring. Knows nothing of sweeps."""

@@ -54,8 +54,8 @@ class TrainConfig:
     """Height of a training crop in pixels."""
     crop_width_px: int = 256
     """Width of a training crop in pixels."""
-    lines_per_step: int = 32
-    """Most text lines the reader reads in a step of stage 2; fewer when the crops hold fewer."""
+    read_width_px: int = 16_000
+    """Width of text, in pixels at the reader's height, that is read in a step of stage 2; padding counts."""
     learning_rate: float = 1e-4
     """Peak learning rate of Adam in stage 1; it falls to a tenth along a cosine."""
     finetune_learning_rate: float = 1e-4

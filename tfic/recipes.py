@@ -15,9 +15,8 @@ def tiny() -> Config:
         codec="tic-tiny",
         data=DataConfig(train_count=32, test_count=4),
         train=TrainConfig(
-            pretrain_steps=20, finetune_steps=6, batch=4, finetune_batch=4, crop_height_px=64, crop_width_px=256,
-            lines_per_step=4, learning_rate=1e-3, finetune_learning_rate=3e-4, checkpoint_every=5, log_every=2,
-            threads=1,
+            pretrain_steps=20, finetune_steps=6, klt_start=True, batch=2, finetune_batch=2, read_width_px=600,
+            learning_rate=1e-3, finetune_learning_rate=3e-4, checkpoint_every=5, log_every=2, threads=1,
         ),
         eval=EvalConfig(detect_side_px=256, pictures=2),
     )  # fmt: skip
@@ -27,13 +26,12 @@ def demo() -> Config:
     """A front that shows something, in 15 minutes of two CPU cores."""
     return Config(
         codec="tic-tiny",
-        data=DataConfig(train_count=600, test_count=24),
+        data=DataConfig(train_count=600, test_count=32),
         train=TrainConfig(
-            pretrain_steps=1500, finetune_steps=250, batch=8, finetune_batch=4, crop_height_px=64, crop_width_px=256,
-            lines_per_step=6, learning_rate=1e-3, finetune_learning_rate=3e-4, checkpoint_every=100, log_every=25,
-            threads=1,
+            pretrain_steps=700, finetune_steps=180, klt_start=True, batch=2, finetune_batch=6, read_width_px=3500,
+            learning_rate=1e-3, finetune_learning_rate=3e-4, checkpoint_every=20, log_every=10, threads=1,
         ),
-        eval=EvalConfig(detect_side_px=256, pictures=4),
+        eval=EvalConfig(detect_side_px=256, pictures=6),
     )  # fmt: skip
 
 

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from tfic import checkpoint, losses
 from tfic.codec import build
@@ -23,13 +25,15 @@ from tfic.config import Config
 from tfic.crops import Crops, draw_crops
 from tfic.data import train_pages
 from tfic.lines import Line, Page
-from tfic.ocr.ppocr import HEIGHT_PX, MIN_WIDTH_PX, STRIDE_PX, LineReader
+from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX, LineReader
 from tfic.ocr.rectify import rectify, width_at
 
 CODEC_FILE = "codec.safetensors"
 """The trained codec in a run directory."""
 KLT_IMAGES = 32
 """Training images from which a KLT start is computed."""
+SQUEEZE = 0.7
+"""Share of their width that lines keep in stage 2: reading costs less by as much and is as good (figures in LOG.md)."""
 STATE_FILE = "state.pt"
 """Weights, optimiser and step of an unfinished training."""
 
@@ -59,6 +63,7 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+_Parts = dict[str, torch.nn.Module | torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class _Stage:
     steps: int
     steps_before: int
     learning_rate: float
+    averaged: bool
     loss: Callable[[MeanScaleHyperprior, int], dict[str, Tensor]]
     """Codec and step to the terms `loss`, `bpp_estimated`, `mse` and, in stage 2, `ocr`."""
 
@@ -129,7 +135,7 @@ def _check_same(found: Config, wanted: Config, path: Path) -> None:
     def decisive(config: Config) -> Config:
         train = replace(config.train, threads=0, log_every=1, checkpoint_every=1)
         if not config.gamma:  # stage 1 does not know how stage 2 will go on from it
-            train = replace(train, finetune_steps=1, finetune_batch=1, lines_per_step=1, finetune_learning_rate=1.0)
+            train = replace(train, finetune_steps=1, finetune_batch=1, read_width_px=1, finetune_learning_rate=1.0)
         return replace(config, train=train)
 
     if decisive(found) != decisive(wanted):
@@ -154,7 +160,7 @@ def _pretrain(config: Config, pages: Sequence[Page]) -> _Stage:
         bpp, distortion = losses.rate(result.bits(), x), losses.distortion(x, result.x_hat)
         return {"loss": config.lmbda * distortion + bpp, "bpp_estimated": bpp, "mse": distortion / 255**2}
 
-    return _Stage("pretrain", train.pretrain_steps, 0, train.learning_rate, loss)
+    return _Stage("pretrain", train.pretrain_steps, 0, train.learning_rate, False, loss)
 
 
 def _finetune(config: Config, pages: Sequence[Page]) -> _Stage:
@@ -169,16 +175,16 @@ def _finetune(config: Config, pages: Sequence[Page]) -> _Stage:
         x = crops.x.to(device)
         result = codec(x, straight_through=True)  # the reader is to see what the decoder will really show
         bpp = losses.rate(result.bits(), x)
-        lines = _readable(crops, reader, rng, train.lines_per_step)
+        lines = _readable(crops, reader, rng, train.read_width_px)
         ocr = _reading_loss(reader, result.x_hat, lines) if lines else bpp.new_zeros(())
         mse = losses.distortion(x, result.x_hat.detach()) / 255**2
         return {"loss": bpp + config.gamma * ocr, "bpp_estimated": bpp, "mse": mse, "ocr": ocr}
 
-    return _Stage("finetune", train.finetune_steps, train.pretrain_steps, train.finetune_learning_rate, loss)
+    return _Stage("finetune", train.finetune_steps, train.pretrain_steps, train.finetune_learning_rate, True, loss)
 
 
-def _readable(crops: Crops, reader: LineReader, rng: np.random.Generator, count: int) -> list[tuple[int, Line]]:
-    """At most `count` lines that the reader could spell: known characters, wide enough for a CTC path.
+def _readable(crops: Crops, reader: LineReader, rng: np.random.Generator, budget_px: int) -> list[tuple[int, Line]]:
+    """Lines that the reader can spell, as many as `budget_px` of width allow, one at least if there is any.
 
     They are neighbours in width, from a random place in that order, since each is padded to the widest.
     """
@@ -186,20 +192,25 @@ def _readable(crops: Crops, reader: LineReader, rng: np.random.Generator, count:
     def fits(line: Line) -> bool:
         if not line.text or not reader.alphabet.knows(line.text):
             return False
-        steps = max(MIN_WIDTH_PX, width_at(line.quad, HEIGHT_PX)) // STRIDE_PX
-        return losses.ctc_steps(reader.alphabet.encode(line.text)) <= steps
+        return losses.ctc_steps(reader.alphabet.encode(line.text)) <= _read_width(line) // STRIDE_PX
 
     lines = [(b, line) for b, line in crops.lines if fits(line)]
-    lines.sort(key=lambda each: width_at(each[1].quad, HEIGHT_PX))
-    first = int(rng.integers(max(0, len(lines) - count) + 1))
-    return lines[first : first + count]
+    if not lines:
+        return []
+    lines.sort(key=lambda each: _read_width(each[1]), reverse=True)
+    first = int(rng.integers(len(lines)))
+    return lines[first : first + max(1, budget_px // _read_width(lines[first][1]))]
+
+
+def _read_width(line: Line) -> int:
+    """Width in pixels at which the reader is given a line, in whole steps of its sequence."""
+    return math.ceil(width_at(line.quad, HEIGHT_PX, SQUEEZE) / STRIDE_PX) * STRIDE_PX
 
 
 def _reading_loss(reader: LineReader, x_hat: Tensor, lines: list[tuple[int, Line]]) -> Tensor:
-    quads = [line.quad for _, line in lines]
-    width = max(MIN_WIDTH_PX, *(width_at(quad, HEIGHT_PX) for quad in quads))
-    width = math.ceil(width / STRIDE_PX) * STRIDE_PX
-    crops = rectify(x_hat.clamp(0, 1), quads, [b for b, _ in lines], HEIGHT_PX, width)
+    quads, pages = [line.quad for _, line in lines], [b for b, _ in lines]
+    width = max(_read_width(line) for _, line in lines)
+    crops = rectify(x_hat.clamp(0, 1), quads, pages, HEIGHT_PX, width, SQUEEZE)
     return losses.reading(reader(crops), [reader.alphabet.encode(line.text) for _, line in lines])
 
 
@@ -212,11 +223,17 @@ def _learning_rate(peak: float, step: int, steps: int) -> float:
 
 
 def _run_stage(stage: _Stage, codec: MeanScaleHyperprior, config: Config, run: Path, report: Report) -> None:
-    """Train `codec` from the run's last state to the end of the stage."""
+    """Train `codec` from the run's last state to the end of the stage.
+
+    An averaged stage ends with the mean of the weights over its second half: with few lines a step the gradients of
+    reading are noisy, and the mean forgets the noise (Izmailov et al., arXiv 1803.05407; figures in LOG.md).
+    """
     codec.to("cuda" if torch.cuda.is_available() else "cpu").train()
     parameters = [p for p in codec.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(parameters, lr=stage.learning_rate)
-    first = _load_state(codec, optimiser, stage, config, run)
+    average = AveragedModel(codec)
+    parts: _Parts = {"codec": codec, "optimiser": optimiser, "average": average}
+    first = _load_state(parts, stage, config, run)
     sums: dict[str, float] = {}
     since, started = 0, time.monotonic()
     for step in range(first, stage.steps):
@@ -233,8 +250,14 @@ def _run_stage(stage: _Stage, codec: MeanScaleHyperprior, config: Config, run: P
                 )
             sums[name] = sums.get(name, 0.0) + value
         terms["loss"].backward()
-        torch.nn.utils.clip_grad_norm_(parameters, config.train.clip_norm, error_if_nonfinite=True)
+        norm = float(torch.nn.utils.clip_grad_norm_(parameters, config.train.clip_norm))
+        if not math.isfinite(norm):
+            raise FloatingPointError(
+                f"the gradient's norm is {norm} at step {step + 1} of {stage.steps} of {stage.name}"
+            )
         optimiser.step()
+        if stage.averaged and step >= stage.steps // 2:
+            average.update_parameters(codec)
 
         done, since = step + 1, since + 1
         if done % config.train.log_every == 0 or done == stage.steps:
@@ -244,27 +267,20 @@ def _run_stage(stage: _Stage, codec: MeanScaleHyperprior, config: Config, run: P
             report(Progress(stage.name, done, stage.steps, stage.steps_before + done, **means, seconds_left=left))
             sums, since = {}, 0
         if done % config.train.checkpoint_every == 0 and done < stage.steps:
-            _save_state(codec, optimiser, done, stage, config, run)
+            _save_state(parts, done, stage, config, run)
+    if stage.averaged:
+        codec.load_state_dict(average.module.state_dict())
 
 
-def _save_state(
-    codec: MeanScaleHyperprior, optimiser: torch.optim.Optimizer, step: int, stage: _Stage, config: Config, run: Path
-) -> None:
-    state = {
-        "codec": codec.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "step": step,
-        "stage": stage.name,
-        "config": json.dumps(asdict(config)),
-    }
+def _save_state(parts: _Parts, step: int, stage: _Stage, config: Config, run: Path) -> None:
+    state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
+    state |= {"step": step, "stage": stage.name, "config": json.dumps(asdict(config))}
     partial = run / f"{STATE_FILE}.partial"
     torch.save(state, partial)
     partial.replace(run / STATE_FILE)
 
 
-def _load_state(
-    codec: MeanScaleHyperprior, optimiser: torch.optim.Optimizer, stage: _Stage, config: Config, run: Path
-) -> int:
+def _load_state(parts: _Parts, stage: _Stage, config: Config, run: Path) -> int:
     """Take up the run's last state, if there is one; returns the steps already done."""
     path = run / STATE_FILE
     if not path.exists():
@@ -272,8 +288,8 @@ def _load_state(
     state = torch.load(path, map_location="cpu", weights_only=True)
     _check_same(checkpoint.parse_config(state["config"], path), config, path)
     assert state["stage"] == stage.name
-    codec.load_state_dict(state["codec"])
-    optimiser.load_state_dict(state["optimiser"])
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
     return int(state["step"])
 
 

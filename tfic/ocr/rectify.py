@@ -30,16 +30,21 @@ def with_margin(quad: Quad, margin: float = MARGIN) -> np.ndarray:
     return corners + np.stack([-along - across, along - across, along + across, -along + across])
 
 
-def width_at(quad: Quad, height_px: int) -> int:
+def width_at(quad: Quad, height_px: int, squeeze: float = 1.0) -> int:
     """Width in pixels of the crop (with its margin) when its height is `height_px`; at least 1."""
     corners = with_margin(quad)
     width = np.linalg.norm(corners[1] - corners[0]) + np.linalg.norm(corners[2] - corners[3])
     height = np.linalg.norm(corners[3] - corners[0]) + np.linalg.norm(corners[2] - corners[1])
-    return max(1, math.ceil(height_px * width / height))
+    return max(1, math.ceil(squeeze * height_px * width / height))
 
 
 def rectify(
-    pages: Float[Tensor, "B 3 H W"], quads: Sequence[Quad], page_of: Sequence[int], height_px: int, width_px: int
+    pages: Float[Tensor, "B 3 H W"],
+    quads: Sequence[Quad],
+    page_of: Sequence[int],
+    height_px: int,
+    width_px: int,
+    squeeze: float = 1.0,
 ) -> Float[Tensor, "L 3 h w"]:
     """Crop L quadrilaterals, upright, each scaled to `height_px` and padded with mid-grey on the right.
 
@@ -49,12 +54,13 @@ def rectify(
         page_of: for each quadrilateral, its image in `pages`.
         height_px: height of every crop.
         width_px: width of every crop; a line that is longer at this height is squeezed to fit.
+        squeeze: share of its width that a line keeps at this height.
     """
     H, W = pages.shape[-2:]
     y, x = np.mgrid[0:height_px, 0:width_px] + 0.5
     grids, inside = [], []
     for quad in quads:
-        width = min(width_at(quad, height_px), width_px)
+        width = min(width_at(quad, height_px, squeeze), width_px)
         upright = np.array([[0, 0], [width, 0], [width, height_px], [0, height_px]], dtype=np.float32)
         to_page = cv2.getPerspectiveTransform(upright, with_margin(quad).astype(np.float32))
         points = np.stack([x, y, np.ones_like(x)], -1) @ to_page.T

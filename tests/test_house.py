@@ -1,0 +1,91 @@
+"""The rules of CONTRIBUTING.md that a machine can check."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("tfic", "sweep", "analysis")
+SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_a_file_is_short_and_says_first_what_it_is(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300, "look for the second idea"
+    assert ast.get_docstring(ast.parse(text)), "no docstring"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_nothing_is_caught_blindly_or_left_to_do(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            names = {each.id for each in ast.walk(node.type) if isinstance(each, ast.Name)} if node.type else set()
+            assert names - {"Exception", "BaseException"}, f"line {node.lineno} catches everything"
+            assert not all(isinstance(each, ast.Pass) for each in node.body), f"line {node.lineno} swallows an error"
+    assert not re.search(r"\b(TODO|FIXME|XXX|NotImplementedError)\b", path.read_text(encoding="utf-8"))
+
+
+def test_there_are_no_drawers_for_odds_and_ends() -> None:
+    assert not [path for path in SOURCES if path.stem in ("utils", "common", "base", "helpers", "misc")]
+
+
+def test_every_public_function_and_class_has_a_docstring() -> None:
+    missing = []
+    for path in SOURCES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            named = isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+            if named and not ast.get_docstring(node):  # type: ignore[arg-type]
+                missing.append(f"{module_name(path)}.{node.name}")  # type: ignore[attr-defined]
+    assert not missing
+
+
+def test_the_readme_s_map_names_every_file() -> None:
+    for path in SOURCES:
+        if path.name != "__init__.py":
+            assert f"`{path.stem}`" in README or f"`{path.name}`" in README, f"{module_name(path)} is not in the map"
+
+
+COMMANDS = re.findall(r"python -m ([\w.]+)((?: [\w./=:-]+)*)", README)
+
+
+def test_the_readme_shows_commands() -> None:
+    assert {"sweep.run", "analysis.report", "analysis.pareto", "tfic"} <= {module for module, _ in COMMANDS}
+
+
+@pytest.mark.parametrize("module", ["sweep.run", "analysis.report", "analysis.pareto", "tfic"])
+def test_every_flag_in_the_readme_is_in_the_help(module: str) -> None:
+    commands = [arguments for name, arguments in COMMANDS if name == module]
+    verbs = {arguments.split()[0] for arguments in commands if arguments} if module == "tfic" else {""}
+    for verb in verbs:
+        wanted = {flag for each in commands if each.strip().startswith(verb) for flag in re.findall(r"--[\w-]+", each)}
+        ran = subprocess.run(
+            [sys.executable, "-m", module, *verb.split(), "--help"], capture_output=True, text=True, cwd=ROOT, check=True
+        )
+        assert wanted <= set(re.findall(r"--[\w-]+", ran.stdout)), f"{module} {verb}"
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"`make (\w+)`", README))
+    assert {"demo", "test"} <= targets
+    assert all(f"\n{target}:" in makefile for target in targets)
+    assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_ci_needs_no_host_and_no_path_of_anyone_s_machine() -> None:
+    for name in ("constraints.txt", "pyproject.toml", "Makefile", "README.md", "CONTRIBUTING.md", "LOG.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert "index-url" not in text
+        assert "find-links" not in text
+        assert not re.search(r"/(?:home|root|Users)/", text), name

@@ -1,0 +1,96 @@
+"""The whole tale, tiny: sweep, look again, report, and every number traced back to the bytes."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from tfic import checkpoint
+from tfic.data import test_pages as pages_to_test_on
+from tfic.recipes import recipe
+
+METRICS = (
+    "bpp", "bpp_payload", "psnr_db", "accuracy", "accuracy_lines", "cer", "ms_ssim", "encode_ms", "decode_ms", "read_ms",
+)  # fmt: skip
+
+
+def run(folder: Path, *arguments: str) -> str:
+    ran = subprocess.run([sys.executable, "-m", *arguments], cwd=folder, capture_output=True, text=True, timeout=400)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder in which `python -m sweep.run --recipe tiny` has run."""
+    folder = tmp_path_factory.mktemp("story")
+    out = run(folder, "sweep.run", "--recipe", "tiny")
+    assert "pretrain" in out
+    assert "finetune" in out
+    assert "mlflow ui" in out
+    return folder
+
+
+def finished(folder: Path) -> list:  # type: ignore[type-arg]
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("tiny")
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def test_each_trial_is_one_finished_run_under_the_fixed_names(folder: Path) -> None:
+    runs = finished(folder)
+    assert {each.info.status for each in runs} == {"FINISHED"}
+    keys = [each.data.tags["trial_key"] for each in runs]
+    assert len(set(keys)) == len(keys)
+    assert {each.data.tags["kind"] for each in runs} == {"pretrain", "finetune", "classical", "uncompressed"}
+    for each in runs:
+        assert each.data.tags["sweep"] == "tiny"
+        kind = each.data.tags["kind"]
+        missing = set(METRICS) - each.data.metrics.keys()
+        assert missing == ({"psnr_db"} if kind == "uncompressed" else set())
+        assert ("bpp_estimated" in each.data.metrics) == (kind in ("pretrain", "finetune"))
+        assert "codec" in each.data.params
+        assert ("lmbda" in each.data.params) == (kind in ("pretrain", "finetune"))
+
+
+def test_a_run_s_bpp_is_that_of_the_files_its_checkpoint_writes_today(folder: Path) -> None:
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    pages = pages_to_test_on(recipe("tiny").data)
+    for each in finished(folder):
+        if each.data.tags["kind"] not in ("pretrain", "finetune"):
+            continue
+        codec = checkpoint.load(Path(client.download_artifacts(each.info.run_id, "checkpoint/codec.safetensors")))
+        sizes = [len(codec.encode(page.image)) for page in pages]
+        with Path(client.download_artifacts(each.info.run_id, "rows.csv")).open() as file:
+            rows = list(csv.DictReader(file))
+        assert [int(row["file_bytes"]) for row in rows] == sizes
+        pixels = [page.image.shape[0] * page.image.shape[1] for page in pages]
+        bpp = sum(8 * size / count for size, count in zip(sizes, pixels, strict=True)) / len(sizes)
+        assert each.data.metrics["bpp"] == pytest.approx(bpp)
+
+
+def test_the_same_command_again_finds_everything_done(folder: Path) -> None:
+    before = {each.info.run_id for each in finished(folder)}
+    assert "nothing to run" in run(folder, "sweep.run", "--recipe", "tiny")
+    assert {each.info.run_id for each in finished(folder)} == before
+    assert "0 to run" in run(folder, "sweep.run", "--recipe", "tiny", "--plan")
+
+
+def test_the_front_and_the_report_hold_every_point(folder: Path) -> None:
+    points = json.loads(run(folder, "analysis.pareto", "--json"))
+    points = points["points"] if isinstance(points, dict) else points
+    runs = finished(folder)
+    assert len(points) == len(runs)
+    assert {"kind", "codec", "lmbda", "gamma", "bpp", "accuracy", "on_front"} <= points[0].keys()
+    assert any(point["on_front"] for point in points)
+    run(folder, "analysis.report")
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    for each in runs:
+        assert each.data.tags["trial_key"] in html
+    assert not re.search(r'(?:src|href)="https?://', html)
+    assert len(re.findall(r"confirmed|refuted|not testable here", html)) >= 6
