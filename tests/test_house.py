@@ -3,7 +3,6 @@
 import ast
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -70,7 +69,9 @@ def test_every_flag_in_the_readme_is_in_the_help(module: str) -> None:
     for verb in verbs:
         wanted = {flag for each in commands if each.strip().startswith(verb) for flag in re.findall(r"--[\w-]+", each)}
         ran = subprocess.run(
-            [sys.executable, "-m", module, *verb.split(), "--help"], capture_output=True, text=True, cwd=ROOT, check=True
+            wanted={
+                each for line in commands if line.strip().startswith(verb) for each in re.findall(r"--[\w-]+", line)
+            }
         )
         assert wanted <= set(re.findall(r"--[\w-]+", ran.stdout)), f"{module} {verb}"
 

@@ -55,7 +55,7 @@ def test_keys_of_a_grid_are_distinct_readable_and_fit_for_a_folder() -> None:
         assert len(set(found)) == len(found)
     sweep = preset("demo")
     assert sweep.finetune(0.001, 0.3).key.startswith("finetune-l0.001-g0.3-")
-    assert sweep.anchors()[0].key.startswith("jpeg-q1-")
+    assert sweep.anchors()[0].key.startswith("jpeg-q5-")
     assert all(key == Path(key).name and " " not in key for key in keys(sweep))
 
 

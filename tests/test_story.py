@@ -15,7 +15,8 @@ from tfic.data import test_pages as pages_to_test_on
 from tfic.recipes import recipe
 
 METRICS = (
-    "bpp", "bpp_payload", "psnr_db", "accuracy", "accuracy_lines", "cer", "ms_ssim", "encode_ms", "decode_ms", "read_ms",
+    "bpp", "bpp_payload", "psnr_db", "accuracy", "accuracy_lines", "cer", "ms_ssim",
+    "encode_ms", "decode_ms", "read_ms",
 )  # fmt: skip
 
 

@@ -58,6 +58,8 @@ class TrainConfig:
     """Width of text, in pixels at the reader's height, that is read in a step of stage 2; padding counts."""
     learning_rate: float = 1e-4
     """Peak learning rate of Adam in stage 1; it falls to a tenth along a cosine."""
+    finetune_lmbda: float = 0.0
+    """Share of lambda that stage 2 keeps, 0 to 1; 0 is TFIC's own loss, in which distortion counts for nothing."""
     finetune_learning_rate: float = 1e-4
     """Peak learning rate of Adam in stage 2."""
     clip_norm: float = 1.0

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -34,6 +35,9 @@ KLT_IMAGES = 32
 """Training images from which a KLT start is computed."""
 SQUEEZE = 0.7
 """Share of their width that lines keep in stage 2: reading costs less by as much and is as good (figures in LOG.md)."""
+LINE_CLIP_NORM = 5.0
+"""Largest norm of the gradient that a line's pixels get from reading, per character. Lines that cannot be read at all
+have gradients a thousand times those of the others (figures in LOG.md) and would drown them, and the rate."""
 STATE_FILE = "state.pt"
 """Weights, optimiser and step of an unfinished training."""
 
@@ -177,17 +181,15 @@ def _finetune(config: Config, pages: Sequence[Page]) -> _Stage:
         bpp = losses.rate(result.bits(), x)
         lines = _readable(crops, reader, rng, train.read_width_px)
         ocr = _reading_loss(reader, result.x_hat, lines) if lines else bpp.new_zeros(())
-        mse = losses.distortion(x, result.x_hat.detach()) / 255**2
-        return {"loss": bpp + config.gamma * ocr, "bpp_estimated": bpp, "mse": mse, "ocr": ocr}
+        distortion = losses.distortion(x, result.x_hat)
+        loss = train.finetune_lmbda * config.lmbda * distortion + bpp + config.gamma * ocr
+        return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2, "ocr": ocr}
 
     return _Stage("finetune", train.finetune_steps, train.pretrain_steps, train.finetune_learning_rate, True, loss)
 
 
 def _readable(crops: Crops, reader: LineReader, rng: np.random.Generator, budget_px: int) -> list[tuple[int, Line]]:
-    """Lines that the reader can spell, as many as `budget_px` of width allow, one at least if there is any.
-
-    They are neighbours in width, from a random place in that order, since each is padded to the widest.
-    """
+    """Random lines that the reader can spell, as many as `budget_px` of width allow, one at least if there is any."""
 
     def fits(line: Line) -> bool:
         if not line.text or not reader.alphabet.knows(line.text):
@@ -195,11 +197,13 @@ def _readable(crops: Crops, reader: LineReader, rng: np.random.Generator, budget
         return losses.ctc_steps(reader.alphabet.encode(line.text)) <= _read_width(line) // STRIDE_PX
 
     lines = [(b, line) for b, line in crops.lines if fits(line)]
-    if not lines:
-        return []
-    lines.sort(key=lambda each: _read_width(each[1]), reverse=True)
-    first = int(rng.integers(len(lines)))
-    return lines[first : first + max(1, budget_px // _read_width(lines[first][1]))]
+    chosen: list[tuple[int, Line]] = []
+    for i in rng.permutation(len(lines)):
+        widest = max(_read_width(line) for _, line in [*chosen, lines[i]])
+        if chosen and widest * (len(chosen) + 1) > budget_px:
+            break
+        chosen.append(lines[i])
+    return chosen
 
 
 def _read_width(line: Line) -> int:
@@ -209,9 +213,20 @@ def _read_width(line: Line) -> int:
 
 def _reading_loss(reader: LineReader, x_hat: Tensor, lines: list[tuple[int, Line]]) -> Tensor:
     quads, pages = [line.quad for _, line in lines], [b for b, _ in lines]
+    targets = [reader.alphabet.encode(line.text) for _, line in lines]
     width = max(_read_width(line) for _, line in lines)
     crops = rectify(x_hat.clamp(0, 1), quads, pages, HEIGHT_PX, width, SQUEEZE)
-    return losses.reading(reader(crops), [reader.alphabet.encode(line.text) for _, line in lines])
+    if crops.requires_grad:
+        lengths = torch.tensor([len(target) for target in targets], device=crops.device)
+        limits = LINE_CLIP_NORM * lengths / lengths.sum()
+        crops.register_hook(lambda gradient: _clip_lines(gradient, limits))
+    return losses.reading(reader(crops), targets)
+
+
+def _clip_lines(gradient: Float[Tensor, "L 3 h w"], limits: Float[Tensor, " L"]) -> Float[Tensor, "L 3 h w"]:
+    """Each line's gradient, shortened to its limit."""
+    norms = gradient.flatten(1).norm(dim=1).clamp_min(1e-12)
+    return gradient * (limits / norms).clamp_max(1).view(-1, 1, 1, 1)
 
 
 def _learning_rate(peak: float, step: int, steps: int) -> float:
