@@ -15,18 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tfic.baselines import QUALITIES
-from tfic.config import Config, DataConfig, EvalConfig, TrainConfig, check_positive
+from tfic.config import STAGE_1, STAGE_2, Config, DataConfig, EvalConfig, TrainConfig, check_positive
 from tfic.synth import DRAWING_VERSION
-
-STAGE_1 = frozenset((
-    "pretrain_steps", "klt_start", "batch", "crop_height_px", "crop_width_px",
-    "learning_rate", "clip_norm", "seed",
-))  # fmt: skip
-"""Training settings that decide a pre-trained codec, and through it everything fine-tuned from it."""
-STAGE_2 = frozenset(("finetune_steps", "finetune_batch", "read_width_px", "finetune_learning_rate"))
-"""Training settings that decide a fine-tuned codec only."""
-NO_MATTER = frozenset(("checkpoint_every", "log_every", "threads"))
-"""Training settings that decide no result."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,11 @@ def test_values_are_laid_over_nested_settings() -> None:
         ({"lmbda": math.inf}, "lmbda is inf"),
         ({"gamma": -1}, "gamma is -1.0; it must be 0"),
         ({"gamma": math.nan}, "gamma is nan"),
+        ({"train": {"batch": 0}}, "batch is 0; it must be 1 or more"),
+        ({"train": {"learning_rate": 0.0}}, "learning_rate is 0.0; it must be a positive number"),
+        ({"train": {"finetune_lmbda": -0.1}}, "finetune_lmbda is -0.1; it must be 0 or more"),
+        ({"data": {"test_count": 0}}, "test_count is 0; it must be 1 or more"),
+        ({"eval": {"detect_side_px": 3}}, "detect_side_px is 3; it must be 32 or more"),
     ],
 )
 def test_a_bad_value_says_where_what_and_what_instead(values: dict[str, object], words: str) -> None:

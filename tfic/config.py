@@ -35,6 +35,11 @@ class DataConfig:
     font_dir: str = ""
     """Folder of .ttf/.otf fonts to draw with instead of the fonts that ship."""
 
+    def __post_init__(self) -> None:
+        for name in ("train_count", "test_count", "height_px", "width_px"):
+            check_at_least(name, getattr(self, name), 1)
+        check_at_least("seed", self.seed, 0)
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -73,6 +78,26 @@ class TrainConfig:
     threads: int = 0
     """CPU threads of a training process; 0 leaves torch's default."""
 
+    def __post_init__(self) -> None:
+        counts = ("batch", "finetune_batch", "crop_height_px", "crop_width_px", "read_width_px")
+        for name in ("pretrain_steps", "finetune_steps", *counts, "checkpoint_every", "log_every"):
+            check_at_least(name, getattr(self, name), 1)
+        for name in ("seed", "threads", "finetune_lmbda"):
+            check_at_least(name, getattr(self, name), 0)
+        for name in ("learning_rate", "finetune_learning_rate", "clip_norm"):
+            check_positive(name, getattr(self, name))
+
+
+STAGE_1 = frozenset((
+    "pretrain_steps", "klt_start", "batch", "crop_height_px", "crop_width_px",
+    "learning_rate", "clip_norm", "seed",
+))  # fmt: skip
+"""Training settings that decide a pre-trained codec, and through it everything fine-tuned from it."""
+STAGE_2 = frozenset(("finetune_steps", "finetune_batch", "read_width_px", "finetune_lmbda", "finetune_learning_rate"))
+"""Training settings that decide a fine-tuned codec only."""
+NO_MATTER = frozenset(("checkpoint_every", "log_every", "threads"))
+"""Training settings that decide no result."""
+
 
 @dataclass(frozen=True)
 class EvalConfig:
@@ -84,6 +109,10 @@ class EvalConfig:
     """Also read with Tesseract, which no codec is trained against, where it is installed."""
     pictures: int = 8
     """Test images whose reconstructions are kept for the report."""
+
+    def __post_init__(self) -> None:
+        check_at_least("detect_side_px", self.detect_side_px, 32)
+        check_at_least("pictures", self.pictures, 1)
 
 
 @dataclass(frozen=True)
@@ -113,6 +142,12 @@ def check_positive(name: str, value: float) -> None:
     """Raise ValueError unless `value` is a finite number above zero."""
     if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
         raise ValueError(f"{name} is {value!r}; it must be a positive number, such as 0.01")
+
+
+def check_at_least(name: str, value: float, least: int) -> None:
+    """Raise ValueError unless `value` is a finite number of at least `least`."""
+    if not (math.isfinite(value) and value >= least):
+        raise ValueError(f"{name} is {value!r}; it must be {least} or more")
 
 
 def unknown_key(key: str, known: list[str], where: str) -> ValueError:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -22,22 +21,17 @@ from tfic import checkpoint, losses
 from tfic.codec import build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.klt import start_from_klt
-from tfic.config import Config
-from tfic.crops import Crops, draw_crops
+from tfic.config import NO_MATTER, STAGE_2, Config, TrainConfig
+from tfic.crops import draw_crops
 from tfic.data import train_pages
-from tfic.lines import Line, Page
-from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX, LineReader
-from tfic.ocr.rectify import rectify, width_at
+from tfic.lines import Page
+from tfic.ocr.ppocr import LineReader
+from tfic.reading import readable, reading_loss
 
 CODEC_FILE = "codec.safetensors"
 """The trained codec in a run directory."""
 KLT_IMAGES = 32
 """Training images from which a KLT start is computed."""
-SQUEEZE = 0.7
-"""Share of their width that lines keep in stage 2: reading costs less by as much and is as good (figures in LOG.md)."""
-LINE_CLIP_NORM = 5.0
-"""Largest norm of the gradient that a line's pixels get from reading, per character. Lines that cannot be read at all
-have gradients a thousand times those of the others (figures in LOG.md) and would drown them, and the rate."""
 STATE_FILE = "state.pt"
 """Weights, optimiser and step of an unfinished training."""
 
@@ -137,10 +131,9 @@ def fit(config: Config, run: Path, report: Report, start: Path | None = None) ->
 
 def _check_same(found: Config, wanted: Config, path: Path) -> None:
     def decisive(config: Config) -> Config:
-        train = replace(config.train, threads=0, log_every=1, checkpoint_every=1)
-        if not config.gamma:  # stage 1 does not know how stage 2 will go on from it
-            train = replace(train, finetune_steps=1, finetune_batch=1, read_width_px=1, finetune_learning_rate=1.0)
-        return replace(config, train=train)
+        # stage 1 does not know how stage 2 will go on from it
+        ignored = NO_MATTER if config.gamma else NO_MATTER | STAGE_2
+        return replace(config, train=replace(config.train, **{name: getattr(TrainConfig(), name) for name in ignored}))
 
     if decisive(found) != decisive(wanted):
         raise ValueError(f"{path} was trained with other settings; give another run directory or remove this one")
@@ -179,54 +172,13 @@ def _finetune(config: Config, pages: Sequence[Page]) -> _Stage:
         x = crops.x.to(device)
         result = codec(x, straight_through=True)  # the reader is to see what the decoder will really show
         bpp = losses.rate(result.bits(), x)
-        lines = _readable(crops, reader, rng, train.read_width_px)
-        ocr = _reading_loss(reader, result.x_hat, lines) if lines else bpp.new_zeros(())
+        lines = readable(crops.lines, reader, rng, train.read_width_px)
+        ocr = reading_loss(reader, result.x_hat, lines) if lines else bpp.new_zeros(())
         distortion = losses.distortion(x, result.x_hat)
         loss = train.finetune_lmbda * config.lmbda * distortion + bpp + config.gamma * ocr
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2, "ocr": ocr}
 
     return _Stage("finetune", train.finetune_steps, train.pretrain_steps, train.finetune_learning_rate, True, loss)
-
-
-def _readable(crops: Crops, reader: LineReader, rng: np.random.Generator, budget_px: int) -> list[tuple[int, Line]]:
-    """Random lines that the reader can spell, as many as `budget_px` of width allow, one at least if there is any."""
-
-    def fits(line: Line) -> bool:
-        if not line.text or not reader.alphabet.knows(line.text):
-            return False
-        return losses.ctc_steps(reader.alphabet.encode(line.text)) <= _read_width(line) // STRIDE_PX
-
-    lines = [(b, line) for b, line in crops.lines if fits(line)]
-    chosen: list[tuple[int, Line]] = []
-    for i in rng.permutation(len(lines)):
-        widest = max(_read_width(line) for _, line in [*chosen, lines[i]])
-        if chosen and widest * (len(chosen) + 1) > budget_px:
-            break
-        chosen.append(lines[i])
-    return chosen
-
-
-def _read_width(line: Line) -> int:
-    """Width in pixels at which the reader is given a line, in whole steps of its sequence."""
-    return math.ceil(width_at(line.quad, HEIGHT_PX, SQUEEZE) / STRIDE_PX) * STRIDE_PX
-
-
-def _reading_loss(reader: LineReader, x_hat: Tensor, lines: list[tuple[int, Line]]) -> Tensor:
-    quads, pages = [line.quad for _, line in lines], [b for b, _ in lines]
-    targets = [reader.alphabet.encode(line.text) for _, line in lines]
-    width = max(_read_width(line) for _, line in lines)
-    crops = rectify(x_hat.clamp(0, 1), quads, pages, HEIGHT_PX, width, SQUEEZE)
-    if crops.requires_grad:
-        lengths = torch.tensor([len(target) for target in targets], device=crops.device)
-        limits = LINE_CLIP_NORM * lengths / lengths.sum()
-        crops.register_hook(lambda gradient: _clip_lines(gradient, limits))
-    return losses.reading(reader(crops), targets)
-
-
-def _clip_lines(gradient: Float[Tensor, "L 3 h w"], limits: Float[Tensor, " L"]) -> Float[Tensor, "L 3 h w"]:
-    """Each line's gradient, shortened to its limit."""
-    norms = gradient.flatten(1).norm(dim=1).clamp_min(1e-12)
-    return gradient * (limits / norms).clamp_max(1).view(-1, 1, 1, 1)
 
 
 def _learning_rate(peak: float, step: int, steps: int) -> float:
