@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
+import pandas as pd
+
 from analysis import claims, figures, findings, pictures, runs, tables, verdict
 from analysis.evidence import Evidence
 from analysis.pareto import OBJECTIVES, front_of
@@ -29,7 +31,7 @@ def page(sweep: runs.Sweep) -> str:
             _head(sweep, evidence, said),
             _curves(evidence),
             _choice(evidence),
-            _claims(judged),
+            _claims(judged, sweep.made),
             _pictures(sweep, evidence, chosen),
             _readers(evidence, chosen),
             _fronts(evidence),
@@ -76,6 +78,7 @@ def _head(sweep: runs.Sweep, evidence: Evidence, said: Sequence[str]) -> str:
         f"{', '.join(kinds)}, on {images} test images.{missing}</p>"
         "<h1>What a machine can still read, and for how many bits</h1>"
         f'<div class="verdict">{"".join(f"<p>{html.escape(sentence)}</p>" for sentence in said)}</div>'
+        f"{_note(verdict.departure(sweep.made))}"
         '<p class="note">In brackets: the 95&nbsp;% bootstrap interval over the test images, paired by image for '
         "differences, and widened where the best of several codecs was chosen. It knows how much images differ, and "
         "nothing of a second training with another seed.</p>"
@@ -120,11 +123,12 @@ def _choice(evidence: Evidence) -> str:
     )
 
 
-def _claims(judged: Sequence[claims.Claim]) -> str:
+def _claims(judged: Sequence[claims.Claim], made: pd.DataFrame) -> str:
     return _section(
         "claims",
         "The claims of the slides",
-        "<p>Computed from the rows of this sweep. The slides give no thresholds: the rule under each is ours.</p>",
+        "<p>Computed from the rows of this sweep. The slides give no thresholds: the rule under each is ours. "
+        f"{verdict.departure(made)}</p>",
         tables.claims(judged),
     )
 
@@ -240,7 +244,8 @@ def _made(sweep: runs.Sweep, evidence: Evidence) -> str:
                 ("git commit", "git_commit"), ("device", "device"), ("host", "host"), ("versions", "versions"),
                 ("codecs", "codec"),
                 ("training images", "data.train_count"), ("stage 1 steps", "train.pretrain_steps"),
-                ("stage 2 steps", "train.finetune_steps"), ("detector's short side", "eval.detect_side_px"),
+                ("stage 2 steps", "train.finetune_steps"), ("part of lambda kept in stage 2", "train.finetune_lmbda"),
+                ("detector's short side", "eval.detect_side_px"),
             )
         },
         "report written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",

@@ -8,6 +8,7 @@ import pandas as pd
 from analysis import stats
 from analysis.evidence import Evidence
 from analysis.matched import at_partner, by_image, nearest
+from analysis.runs import distinct
 from analysis.stats import show
 
 EQUAL_RATE = 1.25
@@ -69,6 +70,17 @@ def sentences(evidence: Evidence) -> list[str]:
         return [none, bound]
     parts = (_headline, _heldout, _equal_rate, _reference, _cheapest, _classical, _price)
     return [*(sentence for part in parts for sentence in part(evidence, chosen)), bound]
+
+
+def departure(made: pd.DataFrame) -> str:
+    """How stage 2 of a sweep departs from the slides', as a sentence; "" where it does not."""
+    shares = [share for share in distinct(made, "train.finetune_lmbda") if float(share)]
+    if not shares:
+        return ""
+    return (
+        f"Stage 2 of this sweep kept {' or '.join(shares)} of lambda's distortion term; the slides' stage 2 has none. "
+        "What is called TFIC here is that relative of it."
+    )
 
 
 def _mean(evidence: Evidence, point: pd.Series) -> str:

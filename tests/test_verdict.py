@@ -2,10 +2,11 @@
 
 import made_store
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.evidence import Evidence
-from analysis.verdict import pick, sentences, text_bound
+from analysis.verdict import departure, pick, sentences, text_bound
 
 
 def evidence(made=None, change=lambda rows, point: rows):
@@ -63,3 +64,11 @@ def test_the_cheapest_codec_for_nearly_all_of_the_reading_is_named():
 def test_sending_the_text_costs_its_utf8_bytes():
     _, rows = made_store.world(made_store.points()[:1], lambda rows, _: rows.assign(truth="ä€"))
     assert text_bound(rows) == pytest.approx(8 * 5 / 65536)
+
+
+@pytest.mark.parametrize(("values", "said"), [(["0.0", "0.0"], ""), ([], ""), (["0.0", "0.5"], "kept 0.5 of lambda")])
+def test_a_stage_2_that_keeps_distortion_is_said_to_be_a_relative_of_tfic(values: list[str], said: str) -> None:
+    made = pd.DataFrame({"train.finetune_lmbda": values}) if values else pd.DataFrame()
+    sentence = departure(made)
+    assert said in sentence
+    assert bool(sentence) == bool(said)
