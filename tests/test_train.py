@@ -20,7 +20,13 @@ class StoppedError(Exception):
 
 def config(gamma: float = 0.0, **train: object) -> Config:
     tiny = recipe("tiny")
-    settings = {"pretrain_steps": 6, "finetune_steps": 3, "checkpoint_every": 2, "log_every": 1, "batch": 2} | train
+    settings = {
+        "pretrain_steps": 6,
+        "finetune_steps": 3,
+        "checkpoint_every": 2,
+        "log_every": 1,
+        "klt_start": False,
+    } | train
     return replace(tiny, lmbda=0.01, gamma=gamma, train=replace(tiny.train, **settings))
 
 
@@ -71,6 +77,16 @@ def test_an_interrupted_stage_2_ends_with_the_very_weights_of_an_undisturbed_one
     resumed = fit(config(gamma=1.0), tmp_path / "stopped", ignore, pretrained)
     assert same(weights(resumed), weights(undisturbed))
     assert not same(weights(resumed), weights(pretrained))
+
+
+@pytest.mark.parametrize("keep", [0, 1000])
+def test_a_damaged_state_says_what_to_do(tmp_path: Path, keep: int) -> None:
+    with pytest.raises(StoppedError):
+        fit(config(), tmp_path, stop_at(3, "pretrain"))
+    state = tmp_path / STATE_FILE
+    state.write_bytes(state.read_bytes()[:keep])
+    with pytest.raises(ValueError, match="is damaged; remove it"):
+        fit(config(), tmp_path, ignore)
 
 
 def test_without_a_start_stage_1_comes_first_and_steps_count_on(pretrained: Path, tmp_path: Path) -> None:

@@ -28,7 +28,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small() -> Sweep:
     base = preset("tiny")
     train = replace(
-        base.train, pretrain_steps=2, finetune_steps=2, batch=2, finetune_batch=2, read_width_px=300, log_every=1
+        base.train,
+        pretrain_steps=2,
+        finetune_steps=2,
+        batch=2,
+        finetune_batch=2,
+        read_width_px=300,
+        log_every=1,
+        klt_start=False,
     )
     return replace(
         base,

@@ -41,6 +41,7 @@ batch = 2
 finetune_batch = 2
 read_width_px = 300
 checkpoint_every = 2
+klt_start = false
 log_every = 2
 [eval]
 heldout = false

@@ -6,6 +6,7 @@ weights and minimises `bpp + gamma * L_OCR` against the frozen reader.
 
 import json
 import math
+import pickle
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -252,7 +253,10 @@ def _load_state(parts: _Parts, stage: _Stage, config: Config, run: Path) -> int:
     path = run / STATE_FILE
     if not path.exists():
         return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged; remove it, and its training begins again from the start") from error
     _check_same(checkpoint.parse_config(state["config"], path), config, path)
     assert state["stage"] == stage.name
     for name, part in parts.items():
