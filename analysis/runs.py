@@ -237,7 +237,7 @@ def _rows_of(client: MlflowClient, trial_key: str, run_id: str, folder: Path) ->
 def read_rows(path: Path) -> pd.DataFrame:
     """A rows.csv: TEXTS as they stand (a page that reads "NA", or nothing, is no missing value), the rest as floats."""
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    numbers = {str(name): pd.to_numeric(table[name]).astype(float) for name in table if name not in TEXTS}
+    numbers = {str(name): [float(value or "nan") for value in table[name]] for name in table if name not in TEXTS}
     return table.assign(**numbers)
 
 

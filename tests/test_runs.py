@@ -1,5 +1,6 @@
 """Reading a store gives what was written, changes nothing, and refuses in one clear line."""
 
+import math
 import os
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from analysis import runs
+from tfic.evaluate import Row, write_rows
 
 
 def test_every_finished_run_is_one_point_and_no_other_is(tracking_uri):
@@ -127,3 +129,12 @@ def test_a_command_fails_in_one_line_with_exit_code_2_and_without_torch(tmp_path
     assert done.stderr.strip() == f"no tracking store at {tmp_path / 'mlflow.db'}; run `python -m sweep.run` first"
     assert done.stdout.strip() == "[False, False, False]"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_as_a_measurement_writes_them_come_back_with_what_is_not_known_and_not_finite(tmp_path: Path) -> None:
+    row = Row("a.png", 4, 3, 9, 6.0, 5.0, math.nan, math.inf, *(0.5,) * 10, truth="NA", text="")
+    write_rows([row], tmp_path / "rows.csv")
+    (read,) = runs.read_rows(tmp_path / "rows.csv").to_dict("records")
+    assert math.isnan(read["bpp_estimated"])
+    assert read["psnr_db"] == math.inf
+    assert (read["bpp"], read["truth"], read["text"]) == (6.0, "NA", "")
