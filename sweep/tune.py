@@ -4,12 +4,15 @@ Ray schedules and nothing else: no state of Ray's is needed to go on after a sto
 the trial's run in the tracking store and hands its id to a slot; what a trial reports comes back through the searcher.
 """
 
+import contextlib
 import logging
 import os
+import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import ray
@@ -33,6 +36,8 @@ QUIET = {
 """Environment of the driver and its workers, where the user has set nothing else."""
 TOLD_ALREADY = ("ray.tune.execution.tune_controller", "ray.tune.tune")
 """Loggers that print the traceback of a failed trial; the reason gets its line here, the traceback is in the store."""
+AGAIN_S = 2.0
+"""Seconds after which a Ctrl-C that got lost is raised again."""
 OBJECT_STORE_BYTES = 100_000_000
 """Ray's shared memory on a machine of its own; trials pass nothing through it."""
 
@@ -84,7 +89,7 @@ def run(
         slot, slots = share(there.get("CPU", 1.0), there.get("GPU", 0.0), gpus_per_trial, threads)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # else processes start one after the other, seconds each
         adapter = _Adapter(search, tracker, Progress(search, slots, write), slots)
-        with tempfile.TemporaryDirectory(prefix="tfic-sweep-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="tfic-sweep-") as scratch, _insistent_ctrl_c():
             tune.Tuner(
                 tune.with_resources(_trainable(tracker.uri, tracker.sweep, folder), slot.resources),
                 tune_config=tune.TuneConfig(
@@ -100,6 +105,27 @@ def run(
         ray.shutdown()
         if adapter is not None:
             adapter.stop()
+
+
+@contextlib.contextmanager
+def _insistent_ctrl_c() -> Iterator[None]:
+    """Ctrl-C as KeyboardInterrupt, raised again every two seconds until it has left the block.
+
+    Python drops an exception that a signal raises inside a destructor, and Ray's handles have some: the driver would
+    then wait for ever for processes that the same Ctrl-C has ended.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGALRM)}
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _connect(address: str) -> None:

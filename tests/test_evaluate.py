@@ -93,4 +93,5 @@ def test_measuring_leaves_rows_pictures_and_a_comparison(tmp_path: Path) -> None
     assert result["bpp"] == pytest.approx(sum(float(row["bpp"]) for row in rows) / 3)
     pictures = sorted((tmp_path / "pictures").iterdir())
     assert len(pictures) == config.eval.pictures == 2
-    assert Image.open(tmp_path / "comparison.png").size == (2 * 256 + 4, 2 * 256 + 4)
+    with Image.open(tmp_path / "comparison.png") as comparison:
+        assert comparison.size == (2 * 256 + 4, 2 * 256 + 4)

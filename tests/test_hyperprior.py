@@ -24,7 +24,7 @@ def codec() -> MeanScaleHyperprior:
     with torch.no_grad():
         codec.g_a[-2].weight.mul_(10)
         codec.h_a[-2].weight.mul_(3)
-        codec.h_s[-1].bias[:48] = codec.g_a(to_tensor(draw(0, "test", 0).image)).std((0, 2, 3))
+        codec.h_s[-1].bias[: codec.g_a[-2].out_channels] = codec.g_a(to_tensor(draw(0, "test", 0).image)).std((0, 2, 3))
     codec.update()
     return codec
 
@@ -66,11 +66,11 @@ def test_other_scales_than_the_encoder_s_are_named_and_never_decoded(codec: Mean
     x = image(64, 64)
     coded = codec.compress(to_tensor(x))
     with torch.no_grad():
-        codec.h_s[-1].bias[:48].add_(0.3)
+        codec.h_s[-1].bias[: codec.g_a[-2].out_channels].add_(0.3)
     with pytest.raises(ValueError, match="computes other scales"):
         codec.decompress(coded, 64, 64)
     with torch.no_grad():
-        codec.h_s[-1].bias[:48].sub_(0.3)
+        codec.h_s[-1].bias[: codec.g_a[-2].out_channels].sub_(0.3)
 
 
 def test_coding_before_the_tables_are_made_is_refused() -> None:

@@ -67,10 +67,10 @@ def test_a_key_does_not_change_between_versions_of_this_program() -> None:
 
 
 PINNED = (
-    "uncompressed-d994bdd702",
-    "jpeg-q1-eb23eb5b83",
-    "pretrain-l0.003-9601c61889",
-    "finetune-l0.003-g1-9d25cd3687",
+    "uncompressed-864690e457",
+    "jpeg-q1-127209c48a",
+    "pretrain-l0.003-134b335ebf",
+    "finetune-l0.003-g1-07657a3615",
 )
 
 

@@ -120,7 +120,7 @@ def test_a_failure_keeps_its_details(tracker: Tracker, sweep: Sweep) -> None:
 
 def test_a_run_names_its_codec_and_its_weights_or_its_quality(sweep: Sweep) -> None:
     tuned, anchor, reference = params(sweep.finetune(0.003, 1.0)), params(sweep.anchors()[0]), params(sweep.reference())
-    assert (tuned["codec"], tuned["lmbda"], tuned["gamma"], tuned["train.batch"]) == ("tic-tiny", "0.003", "1.0", "4")
+    assert (tuned["codec"], tuned["lmbda"], tuned["gamma"], tuned["train.batch"]) == ("tic-tiny", "0.003", "1.0", "2")
     assert params(sweep.pretrain(0.003))["gamma"] == "0.0"
     assert (anchor["codec"], anchor["quality"], anchor["data.test_count"]) == ("jpeg", "10", "4")
     assert not {"lmbda", "gamma", "train.batch"} & {*anchor, *reference}

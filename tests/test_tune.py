@@ -18,7 +18,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from sweep.presets import preset
-from sweep.tune import Slot, share
+from sweep.tune import Slot, _insistent_ctrl_c, share
 
 SETTINGS = """
 recipe = "tiny"
@@ -163,6 +163,30 @@ def good(story: Story, kind: str) -> list[Run]:
     """Runs of a kind, without those of the lambda that overflows."""
     runs = [run for run in story.runs if run.data.tags["kind"] == kind]
     return [run for run in runs if run.data.params.get("lmbda") != "1e+38"]
+
+
+class Deaf:
+    """Presses Ctrl-C in its destructor, where Python drops what a signal raises."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)  # the handler runs here
+
+
+def wait_deafly() -> None:
+    """Five seconds in which a Ctrl-C is pressed and dropped."""
+    Deaf()
+    time.sleep(5)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_ctrl_c_that_python_drops_is_raised_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweep.tune.AGAIN_S", 0.2)
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)
+    with pytest.raises(KeyboardInterrupt), _insistent_ctrl_c():
+        wait_deafly()
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)) == handlers
+    time.sleep(0.3)
 
 
 def test_a_killed_trial_is_told_with_its_reason(story: Story) -> None:
