@@ -115,7 +115,8 @@ def _heldout(evidence: Evidence, chosen: Pick) -> list[str]:
     if gain.low > 0:
         sees = "sees a gain too"
     elif gain.high < 0:
-        sees = "reads less there, so the gain belongs to the training reader"
+        lost = chosen.gain.high < 0
+        sees = "reads less there too" if lost else "reads less there, so the gain belongs to the training reader"
     else:
         sees = "sees no sure difference"
     return [f"The held-out reader, which no codec was trained against, {sees}: {show(gain, sign=True)}."]

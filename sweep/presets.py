@@ -31,7 +31,7 @@ SPACES: dict[str, Space] = {
     "tiny": Space((0.003,), (1.0,), 0, Qualities(jpeg=(10,), webp=(10,), avif=(20,))),
     "demo": Space(
         lmbdas=(0.002, 0.004),
-        gammas=(3.0,),
+        gammas=(10.0,),
         trials=0,
         classical=Qualities(jpeg=(5, 15, 40), webp=(0, 20, 50), avif=(10, 25, 45)),
     ),
