@@ -1,6 +1,5 @@
 # make demo    install, sweep the demo on two CPU cores, draw its report
 # make test    install, then every check that a change must pass
-# make stress  the tests that take longer than a change should wait
 # make help    this text
 
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
@@ -8,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test stress help
+.PHONY: demo test help
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +29,3 @@ test: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
-
-stress: $(VENV)/installed
-	$(BIN)/pytest -m stress
