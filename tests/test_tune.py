@@ -4,6 +4,7 @@ One sweep, with a lambda at which the loss overflows, runs in a folder of its ow
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -102,7 +103,7 @@ class Story:
 
 
 def sweep_in(folder: Path, disturbances: Mapping[str, Callable[[int], None]]) -> Ended:
-    """Run the command; each disturbance is called once, with the driver's process id, at a line with its words."""
+    """Run the command; each disturbance is called once, with the driver's process id, at a line of its pattern."""
     quiet = {"RAY_AUTH_MODE": "disabled", "CUDA_VISIBLE_DEVICES": "", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", "sqlite:///mlflow.db"]
     left = dict(disturbances)
@@ -122,8 +123,8 @@ def sweep_in(folder: Path, disturbances: Mapping[str, Callable[[int], None]]) ->
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
-            for words in [each for each in left if each in line]:
-                left.pop(words)(process.pid)
+            for pattern in [each for each in left if re.search(each, line)]:
+                left.pop(pattern)(process.pid)
         code = process.wait(timeout=60)
         errors.seek(0)
         return Ended(code, "".join(lines), errors.read())
@@ -151,7 +152,9 @@ def press_ctrl_c(driver: int) -> None:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("trouble")
     (folder / "sweep.toml").write_text(SETTINGS)
-    broken = sweep_in(folder, {"pretrain step 2 of": kill_the_trials, "its process died": press_ctrl_c})
+    broken = sweep_in(
+        folder, {"pretrain step 2 of": kill_the_trials, r"pretrain lmbda 0\.003 .*its process died": press_ctrl_c}
+    )
     done = sweep_in(folder, {})
     client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("trouble")
