@@ -1,10 +1,12 @@
 """The laws of coding: what is noisy costs no less than what is rounded, and bytes cost what likelihoods promise."""
 
+import numpy as np
 import pytest
 import torch
+from compressai.ans import BufferedRansEncoder
 from torch import Tensor
 
-from tfic.codec.entropy import SCALES, LatentCoder
+from tfic.codec.entropy import SCALES, Gaussians, LatentCoder
 
 SHAPE = (1, 16, 24, 24)
 
@@ -17,41 +19,60 @@ def coder() -> LatentCoder:
     return coder
 
 
-def latents(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def latents(seed: int) -> tuple[Tensor, Tensor, Gaussians]:
     """z, and y drawn from the very Gaussians that it is coded with: scales from 0.2 to 20."""
     torch.manual_seed(seed)
     scales = torch.exp(torch.empty(SHAPE).uniform_(-1.6, 3.0))
     means = torch.randn(SHAPE)
-    return 3 * torch.randn(1, 4, 6, 6), means + scales * torch.randn(SHAPE), scales, means
+    return 3 * torch.randn(1, 4, 6, 6), means + scales * torch.randn(SHAPE), Gaussians(scales.double(), means)
 
 
 @torch.no_grad()
-def bits(coder: LatentCoder, z: Tensor, y: Tensor, scales: Tensor, means: Tensor) -> float:
-    likelihoods = (coder.z_likelihoods(z)[1], coder.y_likelihoods(y, scales, means)[1])
+def bits(coder: LatentCoder, z: Tensor, y: Tensor, gaussians: Gaussians) -> float:
+    likelihoods = (coder.z_likelihoods(z)[1], coder.y_likelihoods(y, gaussians.scales.float(), gaussians.means)[1])
     return float(sum(-each.log2().sum() for each in likelihoods))
 
 
+def symbols(coder: LatentCoder, z: Tensor, y: Tensor, gaussians: Gaussians) -> tuple[Tensor, Tensor]:
+    return coder.z_symbols(z), (y - gaussians.means).round().int()
+
+
 def test_symbols_come_back_from_the_stream_z_first(coder: LatentCoder) -> None:
-    z, y, scales, means = latents(0)
-    z_symbols, y_symbols, indexes = coder.z_symbols(z), (y - means).round().int(), coder.scale_indexes(scales)
-    decoder = coder.decoder(coder.encode(z_symbols, y_symbols, indexes))
+    z, y, gaussians = latents(0)
+    z_symbols, y_symbols = symbols(coder, z, y, gaussians)
+    decoder = coder.decoder(coder.encode(z_symbols, y_symbols, gaussians))
     assert torch.equal(decoder.z_symbols(z.shape), z_symbols)
-    assert torch.equal(decoder.y_symbols(indexes), y_symbols)
+    assert torch.equal(decoder.y_symbols(gaussians), y_symbols)
 
 
 def test_coded_bits_are_the_estimate_within_one_percent_and_the_end_of_the_stream(coder: LatentCoder) -> None:
-    z, y, scales, means = latents(1)
-    estimated = bits(coder, z, y, scales, means)
-    coded = coder.encode(coder.z_symbols(z), (y - means).round().int(), coder.scale_indexes(scales))
+    z, y, gaussians = latents(1)
+    estimated = bits(coder, z, y, gaussians)
+    coded = coder.encode(*symbols(coder, z, y, gaussians), gaussians)
     assert estimated > 20_000, "too few bits to say anything about one percent"
     assert 0.99 * estimated <= 8 * len(coded.stream) <= 1.01 * estimated + 64
 
 
+def test_a_stream_is_no_longer_than_compressai_s_for_the_same_symbols(coder: LatentCoder) -> None:
+    for seed in range(5):
+        z, y, gaussians = latents(seed)
+        z_symbols, y_symbols = symbols(coder, z, y, gaussians)
+        encoder = BufferedRansEncoder()
+        channels = torch.arange(4, dtype=torch.int32).view(1, -1, 1, 1).expand(z.shape)
+        for values, indexes, model in (
+            (z_symbols, channels, coder.z_density),
+            (y_symbols, gaussians.indexes(), coder.y_density),
+        ):
+            tables = (model.quantized_cdf.tolist(), model.cdf_length.tolist(), model.offset.tolist())
+            encoder.encode_with_indexes(values.flatten().tolist(), indexes.flatten().tolist(), *tables)
+        assert len(coder.encode(z_symbols, y_symbols, gaussians).stream) <= len(encoder.flush())
+
+
 def test_bits_with_noise_are_at_least_the_bits_of_rounded_latents(coder: LatentCoder) -> None:
     for seed in range(5):
-        z, y, scales, means = latents(seed)
-        rounded = bits(coder, z, y, scales, means)
-        noisy = bits(coder.train(), z, y, scales, means)
+        z, y, gaussians = latents(seed)
+        rounded = bits(coder, z, y, gaussians)
+        noisy = bits(coder.train(), z, y, gaussians)
         coder.eval()
         assert noisy >= rounded
 
@@ -66,6 +87,11 @@ def test_straight_through_training_shows_rounded_latents_and_lets_gradients_pass
     assert torch.equal(gradient, torch.ones_like(y))
 
 
-def test_a_scale_index_is_compressai_s_own(coder: LatentCoder) -> None:
-    scales = torch.cat([torch.tensor(SCALES), torch.empty(5000).uniform_(-1, 300)]).view(1, 1, 1, -1)
-    assert torch.equal(coder.scale_indexes(scales), coder.y_density.build_indexes(scales))
+def test_a_scale_index_is_compressai_s_own_off_the_limits_between_two(coder: LatentCoder) -> None:
+    limits = torch.tensor(SCALES)
+    scales = torch.cat([limits * (1 - 1e-5), limits * (1 + 1e-5), torch.empty(5000).uniform_(-1, 300)]).view(
+        1, 1, 1, -1
+    )
+    ours = Gaussians(scales.double(), torch.zeros_like(scales)).indexes()
+    assert torch.equal(ours.int(), coder.y_density.build_indexes(scales))
+    assert np.diff(SCALES).min() > 0

@@ -92,26 +92,21 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _encode(args: argparse.Namespace) -> None:
-    import numpy as np
-    from PIL import Image
-
     from tfic import checkpoint
+    from tfic.images import open_image
 
-    with Image.open(args.input) as picture:
-        image = np.asarray(picture.convert("RGB"))
+    image = open_image(args.input)
     data = checkpoint.load(args.model).encode(image)
     args.output.write_bytes(data)
-    print(f"{args.output}: {len(data)} bytes, {8 * len(data) / (image.shape[0] * image.shape[1]):.3f} bpp")
+    print(f"{args.output}: {len(data)} bytes, {8 * len(data) / (image.width * image.height):.3f} bpp")
 
 
 def _decode(args: argparse.Namespace) -> None:
-    from PIL import Image
-
     from tfic import checkpoint
 
     image = checkpoint.load(args.model).decode(args.input.read_bytes())
-    Image.fromarray(image).save(args.output)
-    print(f"{args.output}: {image.shape[1]} x {image.shape[0]} pixels")
+    image.save(args.output)
+    print(f"{args.output}: {image.width} x {image.height} pixels")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -4,7 +4,6 @@ import functools
 import io
 import math
 
-import numpy as np
 from PIL import Image
 
 from tfic.config import unknown_key
@@ -32,26 +31,26 @@ class FileFormat:
         self._options = dict(_OPTIONS[name]) | ({} if quality is None else {"quality": quality})
         self._blank_bytes = functools.lru_cache(maxsize=None)(self._count_blank_bytes)
 
-    def encode(self, image: np.ndarray) -> bytes:
-        """An (H, W, 3) uint8 RGB image as the bytes of a file."""
+    def encode(self, image: Image.Image) -> bytes:
+        """An image of mode RGB as the bytes of a file."""
         file = io.BytesIO()
-        Image.fromarray(image).save(file, self.name, **self._options)
+        image.save(file, self.name, **self._options)
         return file.getvalue()
 
-    def decode(self, data: bytes) -> np.ndarray:
-        """The (H, W, 3) uint8 RGB image of a file."""
-        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    def decode(self, data: bytes) -> Image.Image:
+        """The image of a file, of mode RGB."""
+        return Image.open(io.BytesIO(data)).convert("RGB")
 
-    def estimated_bits(self, image: np.ndarray) -> float:
+    def estimated_bits(self, image: Image.Image) -> float:
         """Not known: nan."""
         return math.nan
 
-    def overhead_bytes(self, image: np.ndarray) -> int:
+    def overhead_bytes(self, image: Image.Image) -> int:
         """Bytes of this format's file for a blank (mid-grey) image of the same size."""
-        return self._blank_bytes(image.shape)
+        return self._blank_bytes(image.size)
 
-    def _count_blank_bytes(self, shape: tuple[int, ...]) -> int:
-        return len(self.encode(np.full(shape, 128, dtype=np.uint8)))
+    def _count_blank_bytes(self, size: tuple[int, int]) -> int:
+        return len(self.encode(Image.new("RGB", size, (128, 128, 128))))
 
 
 class Uncompressed(FileFormat):
@@ -60,9 +59,9 @@ class Uncompressed(FileFormat):
     def __init__(self) -> None:
         super().__init__("ppm", None)
 
-    def overhead_bytes(self, image: np.ndarray) -> int:
+    def overhead_bytes(self, image: Image.Image) -> int:
         """Bytes of the PPM header."""
-        return len(self.encode(image)) - image.size
+        return len(self.encode(image)) - 3 * image.width * image.height
 
 
 def classical(name: str, quality: int) -> FileFormat:

@@ -9,11 +9,11 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 
 from tfic.codec import build
-from tfic.codec.hyperprior import MeanScaleHyperprior
+from tfic.codec.image_codec import ImageCodec
 from tfic.config import Config, from_mapping
 
 
-def save(codec: MeanScaleHyperprior, config: Config, path: Path) -> None:
+def save(codec: ImageCodec, config: Config, path: Path) -> None:
     """Write weights, coding tables, fingerprint and settings; the file appears whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in codec.state_dict().items()}
     metadata = {"config": json.dumps(asdict(config)), "fingerprint": codec.fingerprint.hex()}
@@ -22,7 +22,7 @@ def save(codec: MeanScaleHyperprior, config: Config, path: Path) -> None:
     partial.replace(path)
 
 
-def load(path: Path) -> MeanScaleHyperprior:
+def load(path: Path) -> ImageCodec:
     """A trained codec, in evaluation mode on the CPU, ready to code.
 
     Raises:

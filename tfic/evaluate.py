@@ -26,16 +26,16 @@ T = TypeVar("T")
 class Coder(Protocol):
     """Anything that turns images into bytes and back."""
 
-    def encode(self, image: np.ndarray) -> bytes:
-        """An (H, W, 3) uint8 RGB image as the bytes of a file."""
+    def encode(self, image: Image.Image) -> bytes:
+        """An image of mode RGB as the bytes of a file."""
 
-    def decode(self, data: bytes) -> np.ndarray:
-        """The (H, W, 3) uint8 RGB image of a file."""
+    def decode(self, data: bytes) -> Image.Image:
+        """The image of a file, of mode RGB."""
 
-    def estimated_bits(self, image: np.ndarray) -> float:
+    def estimated_bits(self, image: Image.Image) -> float:
         """Bits that the codec's own likelihoods promise; nan where it has none."""
 
-    def overhead_bytes(self, image: np.ndarray) -> int:
+    def overhead_bytes(self, image: Image.Image) -> int:
         """Bytes of the file that any image of this size costs."""
 
 
@@ -150,7 +150,9 @@ def measure(coder: Coder, config: Config, out: Path) -> dict[str, float]:
             reconstructions.append(x_hat)
             Image.fromarray(x_hat).save(out / "pictures" / f"{Path(row.image).stem}.png")
 
-    coder.encode(pages[0].image)  # the first call pays for lazy tables and memory; it is not what a user waits for
+    coder.encode(
+        Image.fromarray(pages[0].image)
+    )  # the first call pays for lazy tables and memory; it is not what a user waits for
     rows = evaluate(coder, pages, reader, heldout, keep)
     write_rows(rows, out / "rows.csv")
     _comparison([page.image for page in pages[: len(reconstructions)]], reconstructions, out / "comparison.png")
@@ -168,9 +170,10 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
 def _measure_page(
     coder: Coder, page: Page, reader: TrainingReader, heldout: PageReader | None
 ) -> tuple[Row, np.ndarray]:
-    x = page.image
-    data, encode_ms = _timed(lambda: coder.encode(x))
-    x_hat, decode_ms = _timed(lambda: coder.decode(data))
+    x, image = page.image, Image.fromarray(page.image)
+    data, encode_ms = _timed(lambda: coder.encode(image))
+    decoded, decode_ms = _timed(lambda: coder.decode(data))
+    x_hat = np.asarray(decoded)
     if x_hat.shape != x.shape:
         raise ValueError(f"{page.name}: an image of shape {x.shape} came back as {x_hat.shape}")
     found, read_ms = _timed(lambda: reader.read(x_hat))
@@ -186,8 +189,8 @@ def _measure_page(
         height_px=height,
         file_bytes=len(data),
         bpp=8 * len(data) / pixels,
-        bpp_payload=8 * (len(data) - coder.overhead_bytes(x)) / pixels,
-        bpp_estimated=coder.estimated_bits(x) / pixels,
+        bpp_payload=8 * (len(data) - coder.overhead_bytes(image)) / pixels,
+        bpp_estimated=coder.estimated_bits(image) / pixels,
         psnr_db=metrics.psnr_db(x, x_hat),
         psnr_text_db=metrics.psnr_db(x, x_hat, inside),
         psnr_background_db=metrics.psnr_db(x, x_hat, ~inside),

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from tfic import checkpoint, losses
 from tfic.codec import build
-from tfic.codec.hyperprior import MeanScaleHyperprior
+from tfic.codec.image_codec import ImageCodec
 from tfic.codec.klt import start_from_klt
 from tfic.config import NO_MATTER, STAGE_2, Config, TrainConfig
 from tfic.crops import draw_crops
@@ -72,7 +72,7 @@ class _Stage:
     steps_before: int
     learning_rate: float
     averaged: bool
-    loss: Callable[[MeanScaleHyperprior, int], dict[str, Tensor]]
+    loss: Callable[[ImageCodec, int], dict[str, Tensor]]
     """Codec and step to the terms `loss`, `bpp_estimated`, `mse` and, in stage 2, `ocr`."""
 
 
@@ -150,7 +150,7 @@ def _generator(config: Config, stage: str, step: int) -> np.random.Generator:
 def _pretrain(config: Config, pages: Sequence[Page]) -> _Stage:
     train = config.train
 
-    def loss(codec: MeanScaleHyperprior, step: int) -> dict[str, Tensor]:
+    def loss(codec: ImageCodec, step: int) -> dict[str, Tensor]:
         rng = _generator(config, "pretrain", step)
         crops = draw_crops(pages, rng, train.batch, train.crop_height_px, train.crop_width_px, on_text=False)
         x = crops.x.to(_device_of(codec))
@@ -165,7 +165,7 @@ def _finetune(config: Config, pages: Sequence[Page]) -> _Stage:
     train = config.train
     reader = LineReader()
 
-    def loss(codec: MeanScaleHyperprior, step: int) -> dict[str, Tensor]:
+    def loss(codec: ImageCodec, step: int) -> dict[str, Tensor]:
         rng = _generator(config, "finetune", step)
         crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, on_text=True)
         device = _device_of(codec)
@@ -190,7 +190,7 @@ def _learning_rate(peak: float, step: int, steps: int) -> float:
     return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))))
 
 
-def _run_stage(stage: _Stage, codec: MeanScaleHyperprior, config: Config, run: Path, report: Report) -> None:
+def _run_stage(stage: _Stage, codec: ImageCodec, config: Config, run: Path, report: Report) -> None:
     """Train `codec` from the run's last state to the end of the stage.
 
     An averaged stage ends with the mean of the weights over its second half: with few lines a step the gradients of
@@ -264,5 +264,5 @@ def _load_state(parts: _Parts, stage: _Stage, config: Config, run: Path) -> int:
     return int(state["step"])
 
 
-def _device_of(codec: MeanScaleHyperprior) -> torch.device:
+def _device_of(codec: ImageCodec) -> torch.device:
     return next(codec.parameters()).device

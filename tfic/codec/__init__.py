@@ -1,6 +1,6 @@
 """Learned codecs: any of them by its name."""
 
-from tfic.codec.hyperprior import MeanScaleHyperprior
+from tfic.codec.image_codec import ImageCodec
 from tfic.codec.tic import SIZES, tic
 from tfic.config import unknown_key
 
@@ -8,7 +8,7 @@ CODECS = tuple(f"tic-{size}" for size in SIZES)
 """Names that `build` takes."""
 
 
-def build(name: str) -> MeanScaleHyperprior:
+def build(name: str) -> ImageCodec:
     """An untrained codec.
 
     Raises:

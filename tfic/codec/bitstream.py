@@ -6,66 +6,93 @@
 | 1     | version of the format                                                         |
 | 8     | fingerprint of the model that wrote it                                        |
 | 2, 2  | height and width in pixels, 1 to 65535                                        |
-| 2     | check of y's scale indexes (see `tfic.codec.entropy.Coded`)                   |
-| ...   | rANS stream of z and y                                                        |
+| 1     | options: bit 0 is set for a grey image, the others are 0                      |
+| 2     | check of what decides how the stream is read (see `Coded`)                    |
+| ...   | the coded latents                                                             |
 | 4     | CRC-32 of all bytes before                                                    |
 
-Numbers are little-endian.
+Numbers are little-endian. docs/format.md says the same for those who write a decoder of their own.
 """
 
 import struct
 import zlib
-
-from tfic.codec.entropy import Coded
+from dataclasses import dataclass
 
 MAGIC = b"TFIC"
-VERSION = 1
-_HEADER = struct.Struct("<4sB8sHHH")
+VERSION = 2
+_HEADER = struct.Struct("<4sB8sHHBH")
 OVERHEAD_BYTES = _HEADER.size + 4
-MAX_PIXELS = 1 << 27
-"""Largest image that is coded (134 megapixels): what bounds the memory a file can ask for."""
+MAX_PIXELS = 1 << 26
+"""Largest image that is coded (67 megapixels; A4 at 600 dpi has 35): it bounds the memory a file can ask for."""
+_GREY = 1
 
 
 class BitstreamError(ValueError):
     """A file that cannot be decoded: damaged, of another version, or of another model."""
 
 
-def pack(coded: Coded, height: int, width: int, fingerprint: bytes) -> bytes:
+@dataclass(frozen=True)
+class Coded:
+    """The coded latents of one image."""
+
+    stream: bytes
+    """z and y, range coded."""
+    check: int
+    """16 bits of CRC-32 over the indexes of y's densities. A machine that computes others would decode garbage."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself."""
+
+    fingerprint: bytes
+    """8 bytes that name the model."""
+    height_px: int
+    """Height of the image."""
+    width_px: int
+    """Width of the image."""
+    grey: bool
+    """Whether the image is grey, and is to be decoded as such."""
+
+
+def pack(coded: Coded, header: Header) -> bytes:
     """The bytes of a file.
 
     Raises:
         ValueError: when the image is too large for the format.
     """
-    _check_size(height, width, ValueError)
-    body = _HEADER.pack(MAGIC, VERSION, fingerprint, height, width, coded.scales_check) + coded.stream
+    check_size(header.height_px, header.width_px)
+    options = _GREY if header.grey else 0
+    size = header.height_px, header.width_px
+    body = _HEADER.pack(MAGIC, VERSION, header.fingerprint, *size, options, coded.check) + coded.stream
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def unpack(data: bytes, fingerprint: bytes) -> tuple[Coded, int, int]:
-    """Coded latents, height and width of a file that the model of `fingerprint` wrote.
+def unpack(data: bytes) -> tuple[Coded, Header]:
+    """Coded latents and header of a file.
 
     Raises:
         BitstreamError: when it is no such file, or damaged.
     """
     if len(data) < OVERHEAD_BYTES or data[:4] != MAGIC:
         raise BitstreamError(f"not a TFIC file: {len(data)} bytes that begin with {data[:4]!r}, not {MAGIC!r}")
-    _, version, written_by, height, width, check = _HEADER.unpack_from(data)
+    _, version, fingerprint, height, width, options, check = _HEADER.unpack_from(data)
     if version != VERSION:
         raise BitstreamError(f"the file is of format version {version}; this program reads version {VERSION}")
     if zlib.crc32(data[:-4]) != struct.unpack("<I", data[-4:])[0]:
         raise BitstreamError("the file is damaged: its checksum does not match its bytes; get a fresh copy")
-    if written_by != fingerprint:
-        raise BitstreamError(
-            f"the file was written by model {written_by.hex()}, this is model {fingerprint.hex()}; "
-            "decode it with the checkpoint that encoded it"
-        )
-    _check_size(height, width, BitstreamError)
-    stream = data[_HEADER.size : -4]
-    if len(stream) < 8 or len(stream) % 4:
-        raise BitstreamError(f"the file's stream has {len(stream)} bytes; a stream has whole 4-byte words, 8 at least")
-    return Coded(stream, check), height, width
+    if options & ~_GREY:
+        raise BitstreamError(f"the file has options {options:#04x}, of which this program knows {_GREY:#04x} alone")
+    try:
+        check_size(height, width)
+    except ValueError as error:
+        raise BitstreamError(f"the file's header is wrong: {error}") from error
+    return Coded(data[_HEADER.size : -4], check), Header(fingerprint, height, width, bool(options & _GREY))
 
 
-def _check_size(height: int, width: int, error: type[ValueError]) -> None:
+def check_size(height: int, width: int) -> None:
+    """Raise ValueError unless an image of this size fits into a file."""
     if not (1 <= height <= 65535 and 1 <= width <= 65535 and height * width <= MAX_PIXELS):
-        raise error(f"an image of {height} x {width} pixels cannot be coded; sides are 1 to 65535, {MAX_PIXELS} in all")
+        raise ValueError(
+            f"an image of {height} x {width} pixels cannot be coded; sides are 1 to 65535, {MAX_PIXELS} pixels in all"
+        )

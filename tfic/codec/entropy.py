@@ -1,8 +1,8 @@
-"""Probability models and range coding of the two latents, z and y; the only file that knows CompressAI.
+"""Probability models of the two latents, z and y: likelihoods for training, symbols and bytes for files.
 
 z is coded with a learned density for each channel, y with a Gaussian for each element whose mean and scale come from z.
-Both go into ONE rANS stream (a stream costs at least 8 bytes), z first, so that the decoder can compute y's Gaussians
-before it reads y.
+Both go into ONE stream (a stream costs at least 4 bytes of state), y below z, so that the decoder can compute y's
+Gaussians before it reads y.
 """
 
 import math
@@ -13,46 +13,46 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
+
+from tfic.codec.ans import Stack, Tables
+from tfic.codec.bitstream import BitstreamError, Coded
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # compressai scripts its bounds at import, which torch calls deprecated
-    from compressai.ans import BufferedRansEncoder, RansDecoder
     from compressai.entropy_models import EntropyBottleneck, EntropyModel, GaussianConditional
 
-SCALES = tuple(math.exp(math.log(0.11) + i * (math.log(256) - math.log(0.11)) / 63) for i in range(64))
+_LOW, _HIGH, _COUNT = 0.11, 256.0, 64
+_LOG_STEP = math.log(_HIGH / _LOW) / (_COUNT - 1)
+SCALES = tuple(_LOW * math.exp(i * _LOG_STEP) for i in range(_COUNT))
 """The standard deviations that a y element may be coded with (those of CompressAI's models)."""
 
 
 @dataclass(frozen=True)
-class Coded:
-    """The coded latents of one image."""
+class Gaussians:
+    """What the decoder knows of y before it reads y; equal on every machine (see `tfic.codec.exact`)."""
 
-    stream: bytes
-    """The rANS stream of z and y."""
-    scales_check: int
-    """16 bits of CRC-32 over y's scale indexes. A machine whose floats lead to other indexes would decode garbage."""
+    scales: Float[Tensor, "1 M h w"]
+    """Standard deviations, float64."""
+    means: Float[Tensor, "1 M h w"]
+    """Means, float32, on a grid."""
 
-
-class _Table:
-    """The cumulative distributions of an entropy model as the lists that the C++ coder takes, listed once."""
-
-    def __init__(self, model: EntropyModel) -> None:
-        self.cdfs = model.quantized_cdf.tolist()
-        self.lengths = model.cdf_length.tolist()
-        self.offsets = model.offset.tolist()
+    def indexes(self) -> UInt8[Tensor, "1 M h w"]:
+        """Index of the smallest scale in `SCALES` that is not below the element's (the last for larger ones)."""
+        steps = ((self.scales.clamp_min(_LOW) / _LOW).log() / _LOG_STEP).ceil()
+        return steps.clamp(0, _COUNT - 1).to(torch.uint8)
 
 
 class LatentCoder(nn.Module):
-    """The densities of z and y: likelihoods for training, symbols and bytes for files."""
+    """The densities of z and y."""
 
     def __init__(self, z_channels: int) -> None:
         super().__init__()
         self.z_density = EntropyBottleneck(z_channels)
         self.z_density.quantiles.requires_grad_(False)  # found by bisection in `update`, not by an auxiliary loss
         self.y_density = GaussianConditional(list(SCALES))
-        self._tables: tuple[_Table, _Table] | None = None
+        self._tables: tuple[Tables, Tables] | None = None
 
     def z_likelihoods(self, z: Float[Tensor, "B N h w"]) -> tuple[Tensor, Tensor]:
         """z_hat (with uniform noise in training, rounded to the medians else) and its likelihoods."""
@@ -90,25 +90,25 @@ class LatentCoder(nn.Module):
         """What the decoder knows of z."""
         return symbols + self._medians()
 
-    def scale_indexes(self, scales: Float[Tensor, "1 M h w"]) -> Int[Tensor, "1 M h w"]:
-        """Index of the smallest scale in `SCALES` that is not below the given one (the last for larger ones)."""
-        return torch.bucketize(scales.contiguous(), self.y_density.scale_table[:-1]).int()
+    def encode(self, z_symbols: Tensor, y_symbols: Tensor, gaussians: Gaussians) -> Coded:
+        """Symbols of one image to bytes.
 
-    def encode(self, z_symbols: Tensor, y_symbols: Tensor, scale_indexes: Tensor) -> Coded:
-        """Symbols of one image to bytes."""
-        z_table, y_table = self._coding_tables()
-        encoder = BufferedRansEncoder()
-        for symbols, indexes, table in (
-            (z_symbols, _channel_indexes(z_symbols.shape), z_table),
-            (y_symbols, scale_indexes, y_table),
-        ):
-            encoder.encode_with_indexes(
-                symbols.flatten().tolist(), indexes.flatten().tolist(), table.cdfs, table.lengths, table.offsets
-            )
-        return Coded(encoder.flush(), _check(scale_indexes))
+        Raises:
+            ValueError: when the tables have not been made, or a symbol is too large to be coded.
+        """
+        z_tables, y_tables = self._coding_tables()
+        indexes = _flat(gaussians.indexes())
+        stack = Stack()
+        stack.push(_flat(y_symbols), indexes, y_tables)
+        stack.push(_flat(z_symbols), _channels(z_symbols.shape), z_tables)
+        return Coded(stack.tobytes(), _check(indexes))
 
     def decoder(self, coded: Coded) -> "LatentDecoder":
-        """Start decoding one image."""
+        """Start decoding one image.
+
+        Raises:
+            BitstreamError: when the stream is none.
+        """
         return LatentDecoder(self, coded)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
@@ -124,11 +124,11 @@ class LatentCoder(nn.Module):
     def _medians(self) -> Tensor:
         return self.z_density.quantiles[:, 0, 1].view(1, -1, 1, 1)
 
-    def _coding_tables(self) -> tuple[_Table, _Table]:
+    def _coding_tables(self) -> tuple[Tables, Tables]:
         if self._tables is None:
             if not len(self.z_density.quantized_cdf):
                 raise ValueError("this codec has no coding tables yet; call update() once it is trained")
-            self._tables = (_Table(self.z_density), _Table(self.y_density))
+            self._tables = (_tables(self.z_density), _tables(self.y_density))
         return self._tables
 
 
@@ -137,35 +137,49 @@ class LatentDecoder:
 
     def __init__(self, coder: LatentCoder, coded: Coded) -> None:
         self._tables = coder._coding_tables()
-        self._check = coded.scales_check
-        self._decoder = RansDecoder()
-        self._decoder.set_stream(coded.stream)
+        self._check = coded.check
+        try:
+            self._stack = Stack(coded.stream)
+        except ValueError as error:
+            raise BitstreamError(f"the file holds {error}") from error
 
     def z_symbols(self, shape: tuple[int, int, int, int]) -> Int[Tensor, "1 N h w"]:
         """z's symbols; to be read first."""
-        return self._read(_channel_indexes(shape), self._tables[0])
+        return torch.from_numpy(self._stack.pop(_channels(shape), self._tables[0])).view(shape)
 
-    def y_symbols(self, scale_indexes: Int[Tensor, "1 M h w"]) -> Int[Tensor, "1 M h w"]:
+    def y_symbols(self, gaussians: Gaussians) -> Int[Tensor, "1 M h w"]:
         """y's symbols.
 
         Raises:
-            ValueError: when this machine computes other scale indexes than the encoder did.
+            BitstreamError: when this machine computes other scales than the encoder's did, or the stream does not end
+                where the symbols do.
         """
-        if _check(scale_indexes) != self._check:
-            raise ValueError(
+        indexes = _flat(gaussians.indexes())
+        if _check(indexes) != self._check:
+            raise BitstreamError(
                 "this machine computes other scales than the one that encoded the file (its floats differ), "
-                "so the file cannot be decoded here; decode it where it was encoded, or on the CPU in float32"
+                "so the file cannot be decoded here; decode it where it was encoded"
             )
-        return self._read(scale_indexes, self._tables[1])
-
-    def _read(self, indexes: Tensor, table: _Table) -> Tensor:
-        values = self._decoder.decode_stream(indexes.flatten().tolist(), table.cdfs, table.lengths, table.offsets)
-        return torch.tensor(values, dtype=torch.int32, device=indexes.device).view(indexes.shape)
-
-
-def _channel_indexes(shape: tuple[int, ...]) -> Int[Tensor, "1 N h w"]:
-    return torch.arange(shape[1], dtype=torch.int32).view(1, -1, 1, 1).expand(shape)
+        symbols = self._stack.pop(indexes, self._tables[1])
+        if not self._stack.is_empty():
+            raise BitstreamError("the file's stream does not end where its symbols do; it was not made by this codec")
+        return torch.from_numpy(symbols).view(gaussians.means.shape).to(gaussians.means.device)
 
 
-def _check(indexes: Tensor) -> int:
-    return zlib.crc32(indexes.cpu().numpy().astype(np.uint8).tobytes()) & 0xFFFF
+def _tables(model: EntropyModel) -> Tables:
+    """The tables of a CompressAI model, whose last frequency is that of all values not listed."""
+    rows = zip(model.quantized_cdf.cpu().numpy(), model.cdf_length.tolist(), strict=True)
+    return Tables([np.diff(row[:length]) for row, length in rows], model.offset.cpu().numpy())
+
+
+def _flat(tensor: Tensor) -> np.ndarray:
+    return tensor.contiguous().cpu().numpy().ravel()
+
+
+def _channels(shape: tuple[int, ...]) -> np.ndarray:
+    """The channel of each element of an (1, N, h, w) tensor."""
+    return np.repeat(np.arange(shape[1], dtype=np.uint16), shape[2] * shape[3])
+
+
+def _check(indexes: np.ndarray) -> int:
+    return zlib.crc32(indexes.tobytes()) & 0xFFFF

@@ -19,34 +19,18 @@
 Source: Balle et al. (arXiv 1802.01436) for the hyperprior, Minnen et al. (arXiv 1809.02736) for the means.
 """
 
-import hashlib
-from dataclasses import dataclass
-
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tfic.codec import bitstream
-from tfic.codec.entropy import Coded, LatentCoder
+from tfic.codec.bitstream import Coded
+from tfic.codec.entropy import Gaussians, LatentCoder
+from tfic.codec.exact import in_float64, on_grid, one_thread
+from tfic.codec.image_codec import ImageCodec, Reconstruction
 
 
-@dataclass(frozen=True)
-class Reconstruction:
-    """What a forward pass gives: the image and what it costs."""
-
-    x_hat: Float[Tensor, "B 3 H W"]
-    """The decoded images; not clipped to [0, 1], so that gradients pass."""
-    likelihoods: tuple[Tensor, Tensor]
-    """Probabilities of the elements of y and of z; -log2 of them sums to the estimated bits."""
-
-    def bits(self) -> Float[Tensor, ""]:
-        """Estimated bits of the whole batch."""
-        return sum(-each.log2().sum() for each in self.likelihoods)  # type: ignore[return-value]
-
-
-class MeanScaleHyperprior(nn.Module):
-    """A codec of four transforms; `encode` and `decode` are for images and files, `forward` is for training."""
+class MeanScaleHyperprior(ImageCodec):
+    """A codec of four transforms and the densities of two latents."""
 
     def __init__(
         self, g_a: nn.Module, g_s: nn.Module, h_a: nn.Module, h_s: nn.Module, z_channels: int, y_stride: int
@@ -65,90 +49,59 @@ class MeanScaleHyperprior(nn.Module):
         self.g_a, self.g_s, self.h_a, self.h_s = g_a, g_s, h_a, h_s
         self.latents = LatentCoder(z_channels)
         self.z_channels, self.y_stride = z_channels, y_stride
-        self._fingerprint = b""
 
     def forward(self, x: Float[Tensor, "B 3 H W"], straight_through: bool = False) -> Reconstruction:
         """Images in [0, 1] to reconstructions and likelihoods; for training modes see `LatentCoder.y_likelihoods`."""
+        if not self.training:
+            alone = [self._evaluate(image) for image in x.split(1)]
+            return Reconstruction(
+                torch.cat([each.x_hat for each in alone]),
+                tuple(torch.cat(each) for each in zip(*(each.likelihoods for each in alone), strict=True)),
+            )
         y = self.g_a(x)
         z_hat, z_likelihoods = self.latents.z_likelihoods(self.h_a(y))
-        scales, means = self._gaussians(z_hat, y.shape[-2:])
+        h, w = y.shape[-2:]
+        scales, means = self.h_s(z_hat)[:, :, :h, :w].chunk(2, 1)
         y_hat, y_likelihoods = self.latents.y_likelihoods(y, scales, means, straight_through)
-        return Reconstruction(self._synthesis(y_hat, x.shape[-2:]), (y_likelihoods, z_likelihoods))
-
-    def update(self) -> None:
-        """Fix coding tables and fingerprint to the present weights; before coding, after training."""
-        self.latents.update()
-        self._fingerprint = b""
-
-    @property
-    def fingerprint(self) -> bytes:
-        """8 bytes that name these weights and coding tables; a file can be decoded by no others."""
-        if not self._fingerprint:
-            digest = hashlib.blake2b(digest_size=8)
-            for name, tensor in sorted(self.state_dict().items()):
-                digest.update(name.encode())
-                digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
-            self._fingerprint = digest.digest()
-        return self._fingerprint
+        return Reconstruction(self._synthesise(y_hat, *x.shape[-2:]), (y_likelihoods, z_likelihoods))
 
     @torch.no_grad()
+    @one_thread()
     def compress(self, x: Float[Tensor, "1 3 H W"]) -> Coded:
         """One image in [0, 1] to the coded latents."""
-        y = self.g_a(x)
+        y = self._analyse(x)
         z_symbols = self.latents.z_symbols(self.h_a(y))
-        scales, means = self._gaussians(self.latents.z_hat(z_symbols), y.shape[-2:])
-        y_symbols = (y - means).round().int()
-        return self.latents.encode(z_symbols, y_symbols, self.latents.scale_indexes(scales))
+        gaussians = self._gaussians(self.latents.z_hat(z_symbols), *y.shape[-2:])
+        return self.latents.encode(z_symbols, (y - gaussians.means).round().int(), gaussians)
 
     @torch.no_grad()
+    @one_thread()
     def decompress(self, coded: Coded, height: int, width: int) -> Float[Tensor, "1 3 H W"]:
-        """The image that `compress` coded, of `height` x `width` pixels, equal to that of `forward` in evaluation."""
+        """The image that `compress` coded, of `height` x `width` pixels."""
         decoder = self.latents.decoder(coded)
         h, w = -(-height // self.y_stride), -(-width // self.y_stride)
-        z_hat = self.latents.z_hat(decoder.z_symbols((1, self.z_channels, -(-h // 4), -(-w // 4))))
-        scales, means = self._gaussians(z_hat, (h, w))
-        y_hat = decoder.y_symbols(self.latents.scale_indexes(scales)) + means
-        return self._synthesis(y_hat, (height, width))
+        z_symbols = decoder.z_symbols((1, self.z_channels, -(-h // 4), -(-w // 4)))
+        gaussians = self._gaussians(self.latents.z_hat(z_symbols), h, w)
+        return self._synthesise(decoder.y_symbols(gaussians) + gaussians.means, height, width)
 
-    def encode(self, image: np.ndarray) -> bytes:
-        """An (H, W, 3) uint8 RGB image as the bytes of a `.tfic` file."""
-        coded = self.compress(to_tensor(image))
-        return bitstream.pack(coded, image.shape[0], image.shape[1], self.fingerprint)
-
-    def decode(self, data: bytes) -> np.ndarray:
-        """The (H, W, 3) uint8 RGB image of a `.tfic` file.
-
-        Raises:
-            BitstreamError: when the file is damaged, of another version, or of another model.
-        """
-        coded, height, width = bitstream.unpack(data, self.fingerprint)
-        return to_image(self.decompress(coded, height, width))
-
-    @torch.no_grad()
-    def estimated_bits(self, image: np.ndarray) -> float:
-        """Bits that the likelihoods promise for an image, without file overhead."""
-        y = self.g_a(to_tensor(image))
+    @one_thread()
+    def _evaluate(self, x: Float[Tensor, "1 3 H W"]) -> Reconstruction:
+        y = self._analyse(x)
         z_hat, z_likelihoods = self.latents.z_likelihoods(self.h_a(y))
-        y_likelihoods = self.latents.y_likelihoods(y, *self._gaussians(z_hat, y.shape[-2:]))[1]
-        return float(-y_likelihoods.log2().sum() - z_likelihoods.log2().sum())
+        gaussians = self._gaussians(z_hat, *y.shape[-2:])
+        y_hat, y_likelihoods = self.latents.y_likelihoods(y, gaussians.scales.float(), gaussians.means)
+        return Reconstruction(self._synthesise(y_hat, *x.shape[-2:]), (y_likelihoods, z_likelihoods))
 
-    def overhead_bytes(self, image: np.ndarray) -> int:
-        """Bytes of a file that are not coded latents."""
-        return bitstream.OVERHEAD_BYTES
+    def _analyse(self, x: Tensor) -> Tensor:
+        return self.g_a(x.contiguous(memory_format=torch.channels_last))
 
-    def _gaussians(self, z_hat: Tensor, size: tuple[int, int] | torch.Size) -> tuple[Tensor, Tensor]:
-        scales, means = self.h_s(z_hat)[:, :, : size[0], : size[1]].chunk(2, 1)
-        return scales, means
+    def _gaussians(self, z_hat: Tensor, h: int, w: int) -> Gaussians:
+        scales, means = in_float64(self.h_s, z_hat)[:, :, :h, :w].chunk(2, 1)
+        return Gaussians(scales, on_grid(means))
 
-    def _synthesis(self, y_hat: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-        return self.g_s(y_hat)[:, :, : size[0], : size[1]]
+    def _synthesise(self, y_hat: Tensor, height: int, width: int) -> Tensor:
+        y_hat = y_hat.contiguous(memory_format=torch.channels_last)
+        return self.g_s(y_hat)[:, :, :height, :width]
 
-
-def to_tensor(image: np.ndarray) -> Float[Tensor, "1 3 H W"]:
-    """An (H, W, 3) uint8 image as a batch of one in [0, 1]."""
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
-
-
-def to_image(x: Float[Tensor, "1 3 H W"]) -> np.ndarray:
-    """A batch of one as an (H, W, 3) uint8 image: clipped to [0, 1] and rounded."""
-    return (x[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
+    def _update_tables(self) -> None:
+        self.latents.update()

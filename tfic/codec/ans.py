@@ -1,0 +1,101 @@
+"""Range coding of integers by tables of frequencies, with asymmetric numeral systems; the only user of `constriction`.
+
+A coder is a stack: what is pushed last is popped first. Symbols that share a table are coded together, in one call for
+each table instead of one step for each symbol: 49,152 symbols take about a millisecond (`make bench`).
+
+Source: Duda, Asymmetric numeral systems (arXiv 1311.2540); Bamler, constriction (arXiv 2201.01741).
+"""
+
+import constriction
+import numpy as np
+
+ESCAPED_BITS = 24
+"""Bits of a value outside its table; larger ones are refused."""
+_HALF = 1 << ESCAPED_BITS // 2
+_DIGIT = constriction.stream.model.Uniform(_HALF)
+
+
+class Tables:
+    """Frequencies of integers, one table for each index; what a table does not list is escaped."""
+
+    def __init__(self, frequencies: list[np.ndarray], offsets: np.ndarray) -> None:
+        """Take tables.
+
+        Args:
+            frequencies: for each index, positive counts of the values offset, offset + 1, ... and, last, of all others.
+            offsets: the smallest value listed in each table.
+        """
+        self.models = [constriction.stream.model.Categorical(each / each.sum(), perfect=False) for each in frequencies]
+        self.sizes = np.array([len(each) - 1 for each in frequencies], dtype=np.int32)
+        self.offsets = offsets.astype(np.int32)
+
+
+class Stack:
+    """A stack of coded integers: bytes, in whole words of four."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        """An empty stack, or the one that `data` is.
+
+        Raises:
+            ValueError: when no stack ends in these bytes.
+        """
+        if len(data) % 4:
+            raise ValueError(f"a stream of {len(data)} bytes; it must have whole words of 4 bytes")
+        words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
+        if len(words) and not words[-1]:
+            raise ValueError("a stream that ends in a zero word")
+        self._coder = constriction.stream.stack.AnsCoder(words)
+
+    def push(self, values: np.ndarray, indexes: np.ndarray, tables: Tables) -> None:
+        """Code int32 `values`, each by the table of its index (unsigned integers of 8 or 16 bits).
+
+        Raises:
+            ValueError: for a value that not even an escape can say.
+        """
+        order, counts = _by_table(indexes, tables)
+        index = indexes[order]
+        symbols = values[order] - tables.offsets[index]
+        sizes = tables.sizes[index]
+        outside = (symbols < 0) | (symbols >= sizes)
+        if outside.any():
+            escaped = symbols[outside] + (1 << ESCAPED_BITS - 1)
+            if escaped.min() < 0 or escaped.max() >= 1 << ESCAPED_BITS:
+                raise ValueError(
+                    f"a latent of {int(np.abs(values).max())} quantiser steps cannot be coded; "
+                    "the codec's weights or the image are far from what it was trained on"
+                )
+            digits = np.stack([escaped // _HALF, escaped % _HALF], axis=1).ravel().astype(np.int32)
+            self._coder.encode_reverse(digits, _DIGIT)
+            symbols[outside] = sizes[outside]
+        end = len(symbols)
+        for table in np.flatnonzero(counts)[::-1]:
+            start = end - counts[table]
+            self._coder.encode_reverse(symbols[start:end], tables.models[table])
+            end = start
+
+    def pop(self, indexes: np.ndarray, tables: Tables) -> np.ndarray:
+        """The int32 values that were pushed with these indexes and tables."""
+        order, counts = _by_table(indexes, tables)
+        parts = [self._coder.decode(tables.models[table], int(counts[table])) for table in np.flatnonzero(counts)]
+        symbols = np.concatenate(parts) if parts else np.empty(0, np.int32)
+        index = indexes[order]
+        outside = symbols == tables.sizes[index]
+        if outside.any():
+            digits = self._coder.decode(_DIGIT, 2 * int(outside.sum())).reshape(-1, 2)
+            symbols[outside] = digits[:, 0] * _HALF + digits[:, 1] - (1 << ESCAPED_BITS - 1)
+        values = np.empty(len(indexes), np.int32)
+        values[order] = symbols + tables.offsets[index]
+        return values
+
+    def is_empty(self) -> bool:
+        """Whether everything that was pushed has been popped; a wrong stream hardly ever ends so."""
+        return bool(self._coder.is_empty())
+
+    def tobytes(self) -> bytes:
+        """The stack as bytes."""
+        return self._coder.get_compressed().astype("<u4").tobytes()
+
+
+def _by_table(indexes: np.ndarray, tables: Tables) -> tuple[np.ndarray, np.ndarray]:
+    """The order that brings together what shares a table, and how many values each table has."""
+    return np.argsort(indexes, kind="stable"), np.bincount(indexes, minlength=len(tables.models))

@@ -1,0 +1,48 @@
+"""Floats that come out alike: with any number of threads, alone or in a batch, and where it matters on any machine.
+
+Sums of floats depend on their order, and libraries choose the order by the number of threads, the size of the batch
+and the processor. A codec cannot live with that: a decoder that computes one scale differently reads garbage from
+there on, and a pixel that differs makes a file's checksum of what was seen worthless. Hence two rules for evaluation:
+
+- Everything runs on one CPU thread, one image at a time (`one_thread`): the same pixels on the same kind of processor.
+  Many images are coded in parallel by as many processes.
+- What decides how the stream is read, h_s, runs in float64 (`in_float64`), and its means are put on a grid: results of
+  different summation orders differ in the fifteenth digit, so a scale lands on another side of the limit between two
+  indexes about once in ten million images; then a checksum tells.
+
+Source: Balle, Johnston and Minnen, Integer networks for data compression with latent-variable models (ICLR 2019), for
+the problem; their remedy, integer arithmetic, asks for networks made for it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+GRID = 1024
+"""Means of y are multiples of 1/GRID of a quantiser step."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run the block's CPU arithmetic on one thread of this process."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def in_float64(module: nn.Module, x: Tensor) -> Tensor:
+    """`module(x)`, computed in float64 from the module's float32 weights."""
+    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
+    doubles = {name: each.double() if each.is_floating_point() else each for name, each in tensors.items()}
+    return torch.func.functional_call(module, doubles, (x.double(),))
+
+
+def on_grid(means: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Means rounded to multiples of 1/GRID, in float32."""
+    return ((means * GRID).round() / GRID).float()

@@ -1,0 +1,147 @@
+"""What every learned codec can do with images and files, whatever its networks are."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor, nn
+
+from tfic import images
+from tfic.codec import bitstream
+from tfic.codec.bitstream import BitstreamError, Coded, Header
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What a forward pass gives: the image and what it costs."""
+
+    x_hat: Float[Tensor, "B 3 H W"]
+    """The decoded images; not clipped to [0, 1], so that gradients pass."""
+    likelihoods: tuple[Tensor, ...]
+    """Probabilities of the elements of the latents; -log2 of them sums to the estimated bits."""
+
+    def bits(self) -> Float[Tensor, ""]:
+        """Estimated bits of the whole batch."""
+        return torch.stack([-each.log2().sum() for each in self.likelihoods]).sum()
+
+
+class ImageCodec(nn.Module, ABC):
+    """A codec; `encode` and `decode` are for images and files, `forward` is for training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fingerprint = b""
+
+    @abstractmethod
+    def forward(self, x: Float[Tensor, "B 3 H W"], straight_through: bool = False) -> Reconstruction:
+        """Images in [0, 1] to reconstructions and likelihoods.
+
+        In evaluation the result is, to the bit, that of `compress` and `decompress` for each image alone. In training
+        latents are noisy; with `straight_through` the decoder is shown rounded ones where the codec can do it.
+        """
+
+    @abstractmethod
+    def compress(self, x: Float[Tensor, "1 3 H W"]) -> Coded:
+        """One image in [0, 1] to the coded latents, equal with any number of threads."""
+
+    @abstractmethod
+    def decompress(self, coded: Coded, height: int, width: int) -> Float[Tensor, "1 3 H W"]:
+        """The image that `compress` coded, of `height` x `width` pixels, equal with any number of threads.
+
+        Raises:
+            BitstreamError: when the latents cannot be decoded.
+        """
+
+    def update(self) -> None:
+        """Fix coding tables and fingerprint to the present weights; before coding, after training."""
+        self._fingerprint = b""
+        self._update_tables()
+
+    @abstractmethod
+    def _update_tables(self) -> None:
+        """Fix the coding tables to the present weights."""
+
+    @property
+    def fingerprint(self) -> bytes:
+        """8 bytes that name these weights and coding tables; a file can be decoded by no others."""
+        if not self._fingerprint:
+            digest = hashlib.blake2b(digest_size=8)
+            for name, tensor in sorted(self.state_dict().items()):
+                digest.update(name.encode())
+                digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
+            self._fingerprint = digest.digest()
+        return self._fingerprint
+
+    def encode(self, image: Image.Image | np.ndarray | Float[Tensor, "3 H W"]) -> bytes:
+        """An image as the bytes of a `.tfic` file (docs/format.md).
+
+        Args:
+            image: a Pillow image (of any mode: `tfic.images.plain`), an (H, W, 3) uint8 array, or a tensor in [0, 1].
+
+        Raises:
+            ValueError: when the image is none of these, has more than `bitstream.MAX_PIXELS` pixels, or the codec has
+                not been updated.
+        """
+        x, grey = _batch_of_one(image)
+        height, width = x.shape[-2:]
+        bitstream.check_size(height, width)
+        coded = self.compress(x.to(self._device()))
+        return bitstream.pack(coded, Header(self.fingerprint, height, width, grey))
+
+    def decode(self, data: bytes) -> Image.Image:
+        """The image of a `.tfic` file, of mode L if a grey image was encoded, RGB else.
+
+        Raises:
+            BitstreamError: when the file is damaged, of another version, or of another model.
+        """
+        x_hat, grey = self._decode(data)
+        image = Image.fromarray((x_hat[0] * 255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy())
+        return image.convert("L") if grey else image
+
+    def decode_tensor(self, data: bytes) -> Float[Tensor, "3 H W"]:
+        """The image of a `.tfic` file in [0, 1], before it is rounded to 8 bits.
+
+        Raises:
+            BitstreamError: when the file is damaged, of another version, or of another model.
+        """
+        return self._decode(data)[0][0]
+
+    def estimated_bits(self, image: Image.Image) -> float:
+        """Bits that the likelihoods promise for an image, without file overhead."""
+        with torch.no_grad():
+            return float(self(_batch_of_one(image)[0].to(self._device())).bits())
+
+    def overhead_bytes(self, image: Image.Image) -> int:
+        """Bytes of a file that are not coded latents."""
+        return bitstream.OVERHEAD_BYTES
+
+    def _decode(self, data: bytes) -> tuple[Float[Tensor, "1 3 H W"], bool]:
+        coded, header = bitstream.unpack(data)
+        if header.fingerprint != self.fingerprint:
+            raise BitstreamError(
+                f"the file was written by model {header.fingerprint.hex()}, this is model {self.fingerprint.hex()}; "
+                "decode it with the checkpoint that encoded it"
+            )
+        return self.decompress(coded, header.height_px, header.width_px).clamp(0, 1), header.grey
+
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+def _batch_of_one(image: Image.Image | np.ndarray | Tensor) -> tuple[Float[Tensor, "1 3 H W"], bool]:
+    """An image in [0, 1] as a batch, and whether it is grey."""
+    if isinstance(image, Tensor):
+        if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
+            raise ValueError(f"a {image.dtype} tensor of shape {tuple(image.shape)}; an image is (3, H, W) in [0, 1]")
+        if not (image.numel() and float(image.min()) >= 0 and float(image.max()) <= 1):  # also refuses nan
+            raise ValueError("a tensor with values outside [0, 1]; divide 8-bit values by 255")
+        return image.float()[None], False
+    grey = isinstance(image, Image.Image) and images.plain(image).mode == "L"
+    array = images.pixels(image) if isinstance(image, Image.Image) else image
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise ValueError(f"a {array.dtype} array of shape {array.shape}; an image is (H, W, 3) of uint8")
+    return torch.from_numpy(np.array(array)).permute(2, 0, 1)[None].float() / 255, grey
