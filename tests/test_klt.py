@@ -25,7 +25,7 @@ def test_the_step_size_is_where_the_high_rate_loss_is_least() -> None:
     assert loss(best) < min(loss(best * 1.01), loss(best / 1.01))
 
 
-@pytest.mark.parametrize("name", ["tic-tiny", "tic-small"])
+@pytest.mark.parametrize("name", ["tic-tiny", "tic-small", "lite"])
 def test_it_codes_images_it_has_not_seen_and_lambda_sets_the_trade(name: str) -> None:
     x, unseen = images(16), images(20)[16:]
     psnr, bpp = [], []

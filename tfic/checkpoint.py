@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from tfic.codec import build
 from tfic.codec.image_codec import ImageCodec
@@ -14,12 +16,32 @@ from tfic.config import Config, from_mapping
 
 
 def save(codec: ImageCodec, config: Config, path: Path) -> None:
-    """Write weights, coding tables, fingerprint and settings; the file appears whole or not at all."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in codec.state_dict().items()}
+    """Write weights, coding tables, fingerprint and settings; the file appears whole or not at all.
+
+    Tensors that lose nothing by it (see `halve`) are written in half precision.
+    """
+    tensors = {name: _compact(tensor.detach().cpu()) for name, tensor in codec.state_dict().items()}
     metadata = {"config": json.dumps(asdict(config)), "fingerprint": codec.fingerprint.hex()}
     partial = path.with_name(path.name + ".partial")
     safetensors.torch.save_file(tensors, partial, metadata)
     partial.replace(path)
+
+
+def halve(codec: ImageCodec) -> None:
+    """Round the weights of a codec's transforms to half precision, for a file of half the size, and update it.
+
+    The codec is another one afterwards, with a fingerprint of its own: what is measured must be measured again.
+
+    Raises:
+        ValueError: when a weight is too large for half precision.
+    """
+    with torch.no_grad():
+        for name in ("g_a", "g_s", "h_a", "h_s"):
+            for weight in getattr(codec, name).parameters():
+                if weight.abs().max() > torch.finfo(torch.half).max:
+                    raise ValueError(f"a weight of {name} is {float(weight.abs().max())}; half precision ends at 65504")
+                weight.copy_(weight.half())
+    codec.update()
 
 
 def load(path: Path) -> ImageCodec:
@@ -67,6 +89,11 @@ def _metadata(path: Path) -> dict[str, str]:
     if not {"config", "fingerprint"} <= metadata.keys():
         raise ValueError(f"{path} holds tensors but no TFIC codec; give the path of a codec.safetensors")
     return metadata
+
+
+def _compact(tensor: Tensor) -> Tensor:
+    half = tensor.half() if tensor.dtype == torch.float32 else tensor
+    return (half if torch.equal(half.to(tensor.dtype), tensor) else tensor).contiguous()
 
 
 def _first_line(error: Exception) -> str:

@@ -228,14 +228,14 @@ def _run_stage(stage: _Stage, codec: ImageCodec, config: Config, run: Path, repo
             average.update_parameters(codec)
 
         done, since = step + 1, since + 1
+        if done % config.train.checkpoint_every == 0 and done < stage.steps:
+            _save_state(parts, done, stage, config, run)
         if done % config.train.log_every == 0 or done == stage.steps:
             left = (time.monotonic() - started) / (done - first) * (stage.steps - done)
             means = {name: total / since for name, total in sums.items()}
             means.setdefault("ocr", math.nan)
             report(Progress(stage.name, done, stage.steps, stage.steps_before + done, **means, seconds_left=left))
             sums, since = {}, 0
-        if done % config.train.checkpoint_every == 0 and done < stage.steps:
-            _save_state(parts, done, stage, config, run)
     if stage.averaged:
         codec.load_state_dict(average.module.state_dict())
 

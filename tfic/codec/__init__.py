@@ -1,10 +1,11 @@
 """Learned codecs: any of them by its name."""
 
 from tfic.codec.image_codec import ImageCodec
+from tfic.codec.lite import lite
 from tfic.codec.tic import SIZES, tic
 from tfic.config import unknown_key
 
-CODECS = tuple(f"tic-{size}" for size in SIZES)
+CODECS = (*(f"tic-{size}" for size in SIZES), "lite")
 """Names that `build` takes."""
 
 
@@ -16,4 +17,4 @@ def build(name: str) -> ImageCodec:
     """
     if name not in CODECS:
         raise unknown_key(name, list(CODECS), "codec")
-    return tic(name.removeprefix("tic-"))
+    return lite() if name == "lite" else tic(name.removeprefix("tic-"))

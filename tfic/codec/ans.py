@@ -9,10 +9,10 @@ Source: Duda, Asymmetric numeral systems (arXiv 1311.2540); Bamler, constriction
 import constriction
 import numpy as np
 
-ESCAPED_BITS = 24
-"""Bits of a value outside its table; larger ones are refused."""
-_HALF = 1 << ESCAPED_BITS // 2
-_DIGIT = constriction.stream.model.Uniform(_HALF)
+LONGEST_ESCAPE = 24
+"""Bits of the largest distance from a table that is coded; larger ones are refused."""
+_LENGTH = constriction.stream.model.Uniform(LONGEST_ESCAPE + 1)
+_DIGITS = constriction.stream.model.Uniform()
 
 
 class Tables:
@@ -58,14 +58,7 @@ class Stack:
         sizes = tables.sizes[index]
         outside = (symbols < 0) | (symbols >= sizes)
         if outside.any():
-            escaped = symbols[outside] + (1 << ESCAPED_BITS - 1)
-            if escaped.min() < 0 or escaped.max() >= 1 << ESCAPED_BITS:
-                raise ValueError(
-                    f"a latent of {int(np.abs(values).max())} quantiser steps cannot be coded; "
-                    "the codec's weights or the image are far from what it was trained on"
-                )
-            digits = np.stack([escaped // _HALF, escaped % _HALF], axis=1).ravel().astype(np.int32)
-            self._coder.encode_reverse(digits, _DIGIT)
+            self._push_escapes(symbols[outside].astype(np.int64), sizes[outside])
             symbols[outside] = sizes[outside]
         end = len(symbols)
         for table in np.flatnonzero(counts)[::-1]:
@@ -81,8 +74,7 @@ class Stack:
         index = indexes[order]
         outside = symbols == tables.sizes[index]
         if outside.any():
-            digits = self._coder.decode(_DIGIT, 2 * int(outside.sum())).reshape(-1, 2)
-            symbols[outside] = digits[:, 0] * _HALF + digits[:, 1] - (1 << ESCAPED_BITS - 1)
+            symbols[outside] = self._pop_escapes(tables.sizes[index[outside]])
         values = np.empty(len(indexes), np.int32)
         values[order] = symbols + tables.offsets[index]
         return values
@@ -94,6 +86,27 @@ class Stack:
     def tobytes(self) -> bytes:
         """The stack as bytes."""
         return self._coder.get_compressed().astype("<u4").tobytes()
+
+    def _push_escapes(self, symbols: np.ndarray, sizes: np.ndarray) -> None:
+        """Code values outside [0, size) as the binary length of their distance, then its digits below the first.
+
+        Even distances are above the table, odd ones below: 2, 4, ... are size, size + 1, ...; 3, 5, ... are -1, -2, ...
+        """
+        distances = np.where(symbols < 0, 1 - 2 * symbols, 2 * (symbols - sizes) + 2)
+        lengths = np.frexp(distances)[1] - 1
+        if lengths.max() > LONGEST_ESCAPE:
+            raise ValueError(
+                f"a latent {int(distances.max()) // 2} quantiser steps from all that is likely cannot be coded; "
+                "the codec's weights or the image are far from what it was trained on"
+            )
+        firsts = 1 << lengths.astype(np.int64)
+        self._coder.encode_reverse((distances - firsts).astype(np.int32), _DIGITS, firsts.astype(np.int32))
+        self._coder.encode_reverse(lengths.astype(np.int32), _LENGTH)
+
+    def _pop_escapes(self, sizes: np.ndarray) -> np.ndarray:
+        firsts = 1 << self._coder.decode(_LENGTH, len(sizes))
+        distances = firsts + self._coder.decode(_DIGITS, firsts.astype(np.int32))
+        return np.where(distances % 2, (1 - distances) // 2, distances // 2 - 1 + sizes)
 
 
 def _by_table(indexes: np.ndarray, tables: Tables) -> tuple[np.ndarray, np.ndarray]:

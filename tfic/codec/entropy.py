@@ -7,7 +7,6 @@ Gaussians before it reads y.
 
 import math
 import warnings
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +15,9 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from tfic.codec.ans import Stack, Tables
-from tfic.codec.bitstream import BitstreamError, Coded
+from tfic.codec.ans import Tables
+from tfic.codec.bitstream import Coded
+from tfic.codec.latent_stream import LatentReader, write
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # compressai scripts its bounds at import, which torch calls deprecated
@@ -40,8 +40,9 @@ class Gaussians:
 
     def indexes(self) -> UInt8[Tensor, "1 M h w"]:
         """Index of the smallest scale in `SCALES` that is not below the element's (the last for larger ones)."""
-        steps = ((self.scales.clamp_min(_LOW) / _LOW).log() / _LOG_STEP).ceil()
-        return steps.clamp(0, _COUNT - 1).to(torch.uint8)
+        # tensors, not numbers: an exported graph (tfic.export) keeps numbers in float32 only
+        low, step = self.scales.new_tensor(_LOW), self.scales.new_tensor(_LOG_STEP)
+        return ((torch.maximum(self.scales, low) / low).log() / step).ceil().clamp(0, _COUNT - 1).to(torch.uint8)
 
 
 class LatentCoder(nn.Module):
@@ -76,6 +77,16 @@ class LatentCoder(nn.Module):
             y_hat = y + ((y - means).round() + means - y).detach()
         return y_hat, likelihoods
 
+    def frequencies(self) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
+        """What `tfic.codec.ans.Tables` takes, for z (a table for each channel) and y (one for each scale).
+
+        Raises:
+            ValueError: when the tables have not been made.
+        """
+        if not len(self.z_density.quantized_cdf):
+            raise ValueError("this codec has no coding tables yet; call update() once it is trained")
+        return {"z": _frequencies(self.z_density), "y": _frequencies(self.y_density)}
+
     def update(self) -> None:
         """Fix the coding tables to the present weights; to be called after training, before coding."""
         self.z_density.update(force=True, update_quantiles=True)
@@ -96,20 +107,22 @@ class LatentCoder(nn.Module):
         Raises:
             ValueError: when the tables have not been made, or a symbol is too large to be coded.
         """
-        z_tables, y_tables = self._coding_tables()
-        indexes = _flat(gaussians.indexes())
-        stack = Stack()
-        stack.push(_flat(y_symbols), indexes, y_tables)
-        stack.push(_flat(z_symbols), _channels(z_symbols.shape), z_tables)
-        return Coded(stack.tobytes(), _check(indexes))
+        return write(_array(z_symbols), _array(y_symbols), _array(gaussians.indexes()), *self._coding_tables())
 
-    def decoder(self, coded: Coded) -> "LatentDecoder":
-        """Start decoding one image.
+    def read_z(self, reader: LatentReader, shape: tuple[int, int, int, int]) -> Int[Tensor, "1 N h w"]:
+        """z's symbols, of `shape`; to be read first."""
+        symbols = reader.read_z(shape, self._coding_tables()[0])
+        return torch.from_numpy(symbols).to(self.z_density.quantiles.device)
+
+    def read_y(self, reader: LatentReader, gaussians: Gaussians) -> Int[Tensor, "1 M h w"]:
+        """y's symbols.
 
         Raises:
-            BitstreamError: when the stream is none.
+            BitstreamError: when this machine computes other scales than the encoder's did, or the stream does not end
+                where the symbols do.
         """
-        return LatentDecoder(self, coded)
+        symbols = reader.read_y(_array(gaussians.indexes()), self._coding_tables()[1])
+        return torch.from_numpy(symbols).to(gaussians.means.device)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
         # Coding tables grow with training; take the size that the file has, so that they load like any buffer.
@@ -126,60 +139,16 @@ class LatentCoder(nn.Module):
 
     def _coding_tables(self) -> tuple[Tables, Tables]:
         if self._tables is None:
-            if not len(self.z_density.quantized_cdf):
-                raise ValueError("this codec has no coding tables yet; call update() once it is trained")
-            self._tables = (_tables(self.z_density), _tables(self.y_density))
+            frequencies = self.frequencies()
+            self._tables = (Tables(*frequencies["z"]), Tables(*frequencies["y"]))
         return self._tables
 
 
-class LatentDecoder:
-    """Reads z, then y, from one stream."""
-
-    def __init__(self, coder: LatentCoder, coded: Coded) -> None:
-        self._tables = coder._coding_tables()
-        self._check = coded.check
-        try:
-            self._stack = Stack(coded.stream)
-        except ValueError as error:
-            raise BitstreamError(f"the file holds {error}") from error
-
-    def z_symbols(self, shape: tuple[int, int, int, int]) -> Int[Tensor, "1 N h w"]:
-        """z's symbols; to be read first."""
-        return torch.from_numpy(self._stack.pop(_channels(shape), self._tables[0])).view(shape)
-
-    def y_symbols(self, gaussians: Gaussians) -> Int[Tensor, "1 M h w"]:
-        """y's symbols.
-
-        Raises:
-            BitstreamError: when this machine computes other scales than the encoder's did, or the stream does not end
-                where the symbols do.
-        """
-        indexes = _flat(gaussians.indexes())
-        if _check(indexes) != self._check:
-            raise BitstreamError(
-                "this machine computes other scales than the one that encoded the file (its floats differ), "
-                "so the file cannot be decoded here; decode it where it was encoded"
-            )
-        symbols = self._stack.pop(indexes, self._tables[1])
-        if not self._stack.is_empty():
-            raise BitstreamError("the file's stream does not end where its symbols do; it was not made by this codec")
-        return torch.from_numpy(symbols).view(gaussians.means.shape).to(gaussians.means.device)
-
-
-def _tables(model: EntropyModel) -> Tables:
-    """The tables of a CompressAI model, whose last frequency is that of all values not listed."""
+def _frequencies(model: EntropyModel) -> tuple[list[np.ndarray], np.ndarray]:
+    """Of a CompressAI model, whose last frequency is that of all values not listed."""
     rows = zip(model.quantized_cdf.cpu().numpy(), model.cdf_length.tolist(), strict=True)
-    return Tables([np.diff(row[:length]) for row, length in rows], model.offset.cpu().numpy())
+    return [np.diff(row[:length]) for row, length in rows], model.offset.cpu().numpy()
 
 
-def _flat(tensor: Tensor) -> np.ndarray:
-    return tensor.contiguous().cpu().numpy().ravel()
-
-
-def _channels(shape: tuple[int, ...]) -> np.ndarray:
-    """The channel of each element of an (1, N, h, w) tensor."""
-    return np.repeat(np.arange(shape[1], dtype=np.uint16), shape[2] * shape[3])
-
-
-def _check(indexes: np.ndarray) -> int:
-    return zlib.crc32(indexes.tobytes()) & 0xFFFF
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.contiguous().cpu().numpy()

@@ -27,6 +27,7 @@ from tfic.codec.bitstream import Coded
 from tfic.codec.entropy import Gaussians, LatentCoder
 from tfic.codec.exact import in_float64, on_grid, one_thread
 from tfic.codec.image_codec import ImageCodec, Reconstruction
+from tfic.codec.latent_stream import LatentReader
 
 
 class MeanScaleHyperprior(ImageCodec):
@@ -78,11 +79,11 @@ class MeanScaleHyperprior(ImageCodec):
     @one_thread()
     def decompress(self, coded: Coded, height: int, width: int) -> Float[Tensor, "1 3 H W"]:
         """The image that `compress` coded, of `height` x `width` pixels."""
-        decoder = self.latents.decoder(coded)
+        reader = LatentReader(coded)
         h, w = -(-height // self.y_stride), -(-width // self.y_stride)
-        z_symbols = decoder.z_symbols((1, self.z_channels, -(-h // 4), -(-w // 4)))
+        z_symbols = self.latents.read_z(reader, (1, self.z_channels, -(-h // 4), -(-w // 4)))
         gaussians = self._gaussians(self.latents.z_hat(z_symbols), h, w)
-        return self._synthesise(decoder.y_symbols(gaussians) + gaussians.means, height, width)
+        return self._synthesise(self.latents.read_y(reader, gaussians) + gaussians.means, height, width)
 
     @one_thread()
     def _evaluate(self, x: Float[Tensor, "1 3 H W"]) -> Reconstruction:

@@ -1,7 +1,7 @@
 """A start for training: the codec as the best linear transform coder of its own images.
 
-Strided convolutions get the Karhunen-Loeve transform of the 2 x 2 patches that they cover, the transposed ones its
-inverse, y the step size that high-rate theory wants for lambda, and the hyper synthesis the width of each channel of y.
+Layers that shrink get the Karhunen-Loeve transform of the patches that they cover, those that enlarge its inverse,
+y the step size that high-rate theory wants for lambda, and the hyper synthesis the width of each channel of y.
 Training then begins with a codec that works and spends its steps on being better; from random weights a short training
 spends them on finding a transform at all (figures in LOG.md).
 
@@ -17,6 +17,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tfic.codec.hyperprior import MeanScaleHyperprior
+from tfic.codec.image_codec import ImageCodec
+from tfic.codec.lite import Down, Up
 
 
 def step_size(lmbda: float) -> float:
@@ -29,54 +31,78 @@ def step_size(lmbda: float) -> float:
 
 
 @torch.no_grad()
-def start_from_klt(codec: MeanScaleHyperprior, x: Float[Tensor, "B 3 H W"], lmbda: float) -> None:
-    """Set the weights of a codec whose g_a alternates strided convolutions and groups, and whose g_s mirrors it.
+def start_from_klt(codec: ImageCodec, x: Float[Tensor, "B 3 H W"], lmbda: float) -> None:
+    """Set the weights of a codec whose g_a alternates layers that shrink and groups, and whose g_s mirrors it.
 
     Args:
-        codec: a TIC.
+        codec: a TIC or lite.
         x: images of the kind it will be trained on, in [0, 1]; a few dozen do.
         lmbda: weight of distortion that it will be trained for.
+
+    Raises:
+        ValueError: when the codec is of another kind.
     """
+    if not isinstance(codec, MeanScaleHyperprior):
+        raise ValueError("a KLT start is known for tic and lite alone; train this codec with klt_start = false")
     analysis, synthesis = list(codec.g_a.children()), list(codec.g_s.children())[::-1]
-    convs, groups = analysis[0::2], analysis[1::2]
-    deconvs, inverse_groups = synthesis[0::2], synthesis[1::2]
+    downs, groups = analysis[0::2], analysis[1::2]
+    ups, inverse_groups = synthesis[0::2], synthesis[1::2]
     features, scale = x, 1.0  # scale: of the features, against an orthonormal transform of the pixels
-    for level, (conv, group) in enumerate(zip(convs, groups, strict=True)):
+    for level, (down, group) in enumerate(zip(downs, groups, strict=True)):
         means = features.mean((0, 2, 3))
-        assert isinstance(conv, nn.Conv2d)
-        basis = _principal_patches(features - means.view(1, -1, 1, 1), conv.out_channels)
-        stretch = 1 / (2 * scale * step_size(lmbda)) if level == len(convs) - 1 else 1.0
-        _set(conv, stretch * basis, -stretch * basis.sum((-2, -1)) @ means)
-        transformed = conv(features)
+        basis = _principal_patches(features - means.view(1, -1, 1, 1), *_shape(down))
+        offset = -basis.sum((-2, -1)) @ means
+        stretch = 1.0
+        if level == len(downs) - 1:  # y's quantiser has step 1, behind the last group
+            _set(down, basis, offset)
+            transformed = down(features)
+            stretch = 1 / (scale * _gain(group(transformed), transformed) * step_size(lmbda))
+        _set(down, stretch * basis, stretch * offset)
+        transformed = down(features)
         features = group(transformed)
         gain = _gain(features, transformed)
         scale *= stretch * gain
         undo = stretch * gain * _gain(inverse_groups[level](features), features)
-        _set(deconvs[level], basis / undo, means)
+        _set(ups[level], basis / undo, means)
     last = list(codec.h_s.children())[-1]
-    assert isinstance(last, nn.ConvTranspose2d)
+    assert isinstance(last, (nn.Conv2d, nn.ConvTranspose2d))
     last.weight.mul_(0.1)
     assert last.bias is not None
     last.bias.copy_(torch.cat([features.std((0, 2, 3)), features.mean((0, 2, 3))]))
 
 
-def _principal_patches(features: Float[Tensor, "B C H W"], count: int) -> Float[Tensor, "count C 2 2"]:
-    """The `count` principal components of 2 x 2 patches, orthonormal; zeros beyond the 4 C that there are."""
+def _shape(down: nn.Module) -> tuple[int, int]:
+    """Output channels of a layer that shrinks, and the side of the patches it is given the transform of."""
+    conv = down.conv if isinstance(down, Down) else down
+    assert isinstance(conv, nn.Conv2d)
+    return conv.out_channels, conv.stride[0]
+
+
+def _principal_patches(features: Float[Tensor, "B C H W"], count: int, side: int) -> Float[Tensor, "count C p p"]:
+    """The `count` principal components of patches, orthonormal; zeros beyond the side^2 C that there are."""
     _, C, H, W = features.shape
-    patches = F.pixel_unshuffle(features[..., : H // 2 * 2, : W // 2 * 2], 2).movedim(1, -1).reshape(-1, 4 * C)
+    whole = features[..., : H // side * side, : W // side * side]
+    patches = F.pixel_unshuffle(whole, side).movedim(1, -1).reshape(-1, side**2 * C)
     _, vectors = torch.linalg.eigh((patches.T @ patches).double())
     basis = vectors.flip(1).T[:count].float()
-    return F.pad(basis, (0, 0, 0, count - len(basis))).view(count, C, 2, 2)
+    return F.pad(basis, (0, 0, 0, count - len(basis))).view(count, C, side, side)
 
 
-def _set(layer: nn.Module, patches: Float[Tensor, "out in 2 2"], bias: Float[Tensor, " channels"]) -> None:
-    """Make a padded (transposed) convolution of stride 2 one of 2 x 2 patches: the kernel's centre, right and below."""
-    assert isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))
-    assert layer.bias is not None
-    before = layer.kernel_size[0] // 2
-    after = layer.kernel_size[0] - 2 - before
-    layer.weight.copy_(F.pad(patches, (before, after, before, after)))
-    layer.bias.copy_(bias)
+def _set(layer: nn.Module, patches: Float[Tensor, "count C p p"], bias: Float[Tensor, " channels"]) -> None:
+    """Make a layer one of patches that do not overlap: a wider kernel is zero beyond them."""
+    if isinstance(layer, Up):  # pixel_shuffle takes the pixels of a patch from channels that follow each other
+        centre = patches.permute(1, 2, 3, 0).reshape(-1, len(patches), 1, 1)
+        layer.conv.weight.copy_(F.pad(centre, (1, 1, 1, 1)))
+        assert layer.conv.bias is not None
+        layer.conv.bias.copy_(bias.repeat_interleave(layer.side**2))
+        return
+    conv = layer.conv if isinstance(layer, Down) else layer
+    assert isinstance(conv, (nn.Conv2d, nn.ConvTranspose2d))
+    assert conv.bias is not None
+    beyond = conv.kernel_size[0] - patches.shape[-1]
+    before = (beyond + 1) // 2  # the kernel's centre and right of it
+    conv.weight.copy_(F.pad(patches, (before, beyond - before, before, beyond - before)))
+    conv.bias.copy_(bias)
 
 
 def _gain(out: Tensor, into: Tensor) -> float:

@@ -1,0 +1,209 @@
+"""Train the codecs that ship: stage 1 for each lambda, then stage 2 for each gamma, without Ray.
+
+    python scripts/train_zoo.py zoo-runs --scale cpu --minutes 30     # again and again, until it says that all is done
+    python scripts/train_zoo.py zoo-runs --scale cpu --ship           # weights and model cards into tfic/zoo
+
+Each codec has a run directory, RUNS/NAME, with its checkpoint (`codec.safetensors`), the same rounded to half precision
+(`half.safetensors`, what ships) and that one's measurement on the test set (`measured/rows.csv`). A call trains for
+`--minutes` and stops; the next goes on from the last checkpoint. Exit codes: 0 all done, 3 more calls are needed.
+"""
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from analysis import stats
+from tfic import checkpoint, recipes
+from tfic.config import Config
+from tfic.evaluate import measure
+from tfic.train import Progress, fit
+
+SHIPPED = Path(__file__).parent.parent / "tfic" / "zoo"
+LARGEST_BYTES, ALL_BYTES = 8 << 20, 60 << 20
+MORE_CALLS = 3
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What is trained, and how long."""
+
+    prefix: str
+    """What the names begin with, before lambda and gamma: what the codecs are."""
+    config: Config
+    """All but lambda and gamma."""
+    lmbdas: tuple[float, ...]
+    """Stage 1, one codec each."""
+    gammas: tuple[float, ...]
+    """Stage 2, one codec each for every lambda."""
+    about: str
+    """One sentence for the model cards: how much training this is."""
+
+
+def _scale(prefix: str, codec: str, base: Config, about: str, lmbdas: tuple[float, ...], gammas: tuple[float, ...],
+           images: tuple[int, int], **train: object) -> Scale:  # fmt: skip
+    data = replace(base.data, train_count=images[0], test_count=images[1])
+    config = replace(base, codec=codec, data=data, train=replace(base.train, **train))
+    return Scale(prefix, config, lmbdas, gammas, about)
+
+
+def scales() -> dict[str, tuple[Scale, ...]]:
+    """Scales by name: a dry run, two CPU cores, one large GPU."""
+    tiny, demo, base = recipes.tiny(), recipes.demo(), recipes.base()
+    return {
+        "tiny": (
+            _scale("lite-dry-run", "lite", tiny, "A dry run, good for nothing.", (0.004,), (3.0,), (32, 4)),
+        ),
+        "cpu": (
+            _scale(
+                "lite-cpu", "lite", demo, "Trained on one CPU core in about ten minutes a stage: a start, not an end.",
+                (0.0015, 0.003, 0.006), (10.0, 3.0), (4000, 100), pretrain_steps=2000, batch=4, finetune_steps=350,
+                checkpoint_every=50, log_every=50,
+            ),
+        ),
+        "gpu": tuple(
+            _scale(
+                f"{codec}-gpu", codec, base, "Trained on one GPU in a few minutes a stage.",
+                (0.001, 0.002, 0.004, 0.008), (1.0, 10.0), (20_000, 600), pretrain_steps=steps, batch=16,
+                finetune_steps=steps // 4, finetune_batch=16, klt_start=True, learning_rate=5e-4,
+                checkpoint_every=200, log_every=200,
+            )
+            for codec, steps in (("lite", 12_000), ("tic-small", 6_000))
+        ),
+    }  # fmt: skip
+
+
+def configs(scale: Scale) -> Iterator[tuple[str, Config, str]]:
+    """Name, settings and, for stage 2, name of the codec of stage 1; in the order of training."""
+    for gamma in (0.0, *scale.gammas):
+        for lmbda in scale.lmbdas:
+            start = f"{scale.prefix}-{lmbda:g}"
+            name = f"{start}-gamma{gamma:g}" if gamma else start
+            yield name, replace(scale.config, lmbda=lmbda, gamma=gamma), start if gamma else ""
+
+
+class _TimeUpError(Exception):
+    """The call's minutes are over."""
+
+
+def _train(scale: Scale, runs: Path, until: float) -> None:
+    for name, config, start in configs(scale):
+        run = runs / name
+        path = fit(config, run, _reporter(name, until), runs / start / "codec.safetensors" if start else None)
+        if not (run / "half.safetensors").exists():
+            codec = checkpoint.load(path)
+            checkpoint.halve(codec)
+            checkpoint.save(codec, config, run / "half.safetensors")
+        if not (run / "measured" / "rows.csv").exists():
+            result = measure(checkpoint.load(run / "half.safetensors"), config, run / "measured")
+            shown = ("bpp", "psnr_db", "accuracy", "accuracy_lines", "accuracy_heldout")
+            print(f"{name}: " + ", ".join(f"{key} {result[key]:.3f}" for key in shown if key in result), flush=True)
+
+
+def _reporter(name: str, until: float) -> Callable[[Progress], None]:
+    def report(progress: Progress) -> None:
+        print(
+            f"{name} {progress.stage} {progress.step:,}/{progress.steps:,}  loss {progress.loss:.3f}  "
+            f"bpp {progress.bpp_estimated:.3f}  {progress.seconds_left:.0f} s left", flush=True,
+        )  # fmt: skip
+        if time.monotonic() > until and progress.step < progress.steps:
+            raise _TimeUpError
+
+    return report
+
+
+def _card(name: str, scale: Scale, config: Config, rows: list[dict[str, str]], size_bytes: int) -> str:
+    """The model card: what it is, made from its settings and rows alone."""
+
+    def over_images(column: str) -> str:
+        values = np.array([float(row[column]) for row in rows])
+        return stats.show(stats.mean(values)) if np.isfinite(values).any() else "not measured"
+
+    train, data = config.train, config.data
+    steps = f"{train.pretrain_steps:,} of stage 1 (batch {train.batch})"
+    if config.gamma:
+        kept = f"keeping {train.finetune_lmbda:g} of the distortion term"
+        steps += f", {train.finetune_steps:,} of stage 2 (batch {train.finetune_batch}, {kept})"
+    table = "\n".join(
+        f"| {what} | {over_images(column)} |"
+        for what, column in (
+            ("bits per pixel, whole file", "bpp"),
+            ("PSNR, dB", "psnr_db"),
+            ("accuracy, page, PP-OCRv6 (trained against in stage 2)", "accuracy"),
+            ("accuracy, lines at their true place", "accuracy_lines"),
+            ("accuracy, page, Tesseract (held out)", "accuracy_heldout"),
+        )
+    )
+    return f"""# zoo/{name}
+
+{scale.about} `tfic.load("zoo/{name}")`.
+
+| | |
+| --- | --- |
+| codec | {config.codec} |
+| lambda | {config.lmbda:g} |
+| gamma | {config.gamma:g}{"" if config.gamma else " (stage 1 alone: the baseline)"} |
+| steps | {steps} |
+| data | {data.train_count:,} synthetic pages of {data.width_px} x {data.height_px} pixels, seed {data.seed} |
+| file | {size_bytes:,} bytes, half precision |
+| licence | Apache-2.0 |
+
+Measured with these very weights on {len(rows)} test pages of fonts it was not trained on; brackets are 95 % bootstrap
+intervals over the pages:
+
+| measure | mean |
+| --- | --- |
+{table}
+"""
+
+
+def _ship(scale: Scale, runs: Path, out: Path) -> None:
+    """Copy what is finished, with a card each; what is not finished is left out and named."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name, config, _ in configs(scale):
+        weights, rows_file = runs / name / "half.safetensors", runs / name / "measured" / "rows.csv"
+        if not rows_file.exists():
+            print(f"{name}: not finished, not shipped")
+            continue
+        size_bytes = weights.stat().st_size
+        if size_bytes > LARGEST_BYTES:
+            raise ValueError(f"{weights} has {size_bytes:,} bytes; at most {LARGEST_BYTES:,} may ship")
+        with rows_file.open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        (out / f"{name}.safetensors").write_bytes(weights.read_bytes())
+        (out / f"{name}.md").write_text(_card(name, scale, config, rows, size_bytes), encoding="utf-8")
+        print(f"{name}: {size_bytes:,} bytes")
+    total = sum(path.stat().st_size for path in out.glob("*.safetensors"))
+    if total > ALL_BYTES:
+        raise ValueError(f"{out} holds {total:,} bytes of weights; at most {ALL_BYTES:,} may ship")
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, metavar="RUNS", help="folder of run directories")
+    parser.add_argument("--scale", choices=scales(), default="tiny", help="how much training (tiny: a dry run)")
+    parser.add_argument("--minutes", type=float, default=25, metavar="M", help="stop after so many minutes (25)")
+    parser.add_argument("--ship", action="store_true", help="do not train: copy what is finished, with model cards")
+    parser.add_argument("--out", type=Path, default=SHIPPED, metavar="DIR", help="where to ship to (tfic/zoo)")
+    args = parser.parse_args()
+    until = time.monotonic() + 60 * args.minutes
+    for scale in scales()[args.scale]:
+        if args.ship:
+            _ship(scale, args.runs, args.out)
+            continue
+        try:
+            _train(scale, args.runs, until)
+        except _TimeUpError:
+            print(f"{args.minutes:g} minutes are over; the same command goes on")
+            return MORE_CALLS
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Symbols of z and y in one stream, y below z: what every encoder writes and every decoder reads; no PyTorch here."""
+
+import zlib
+
+import numpy as np
+
+from tfic.codec.ans import Stack, Tables
+from tfic.codec.bitstream import BitstreamError, Coded
+
+
+def write(
+    z_symbols: np.ndarray, y_symbols: np.ndarray, indexes: np.ndarray, z_tables: Tables, y_tables: Tables
+) -> Coded:
+    """Code the latents of one image.
+
+    Args:
+        z_symbols: (1, N, h, w) int32; each channel has a table.
+        y_symbols: (1, M, h, w) int32.
+        indexes: (1, M, h, w) uint8, the table of each element of y.
+        z_tables: N tables.
+        y_tables: the tables that `indexes` count.
+
+    Raises:
+        ValueError: when a symbol is too large to be coded.
+    """
+    stack = Stack()
+    stack.push(y_symbols.ravel(), indexes.ravel(), y_tables)
+    stack.push(z_symbols.ravel(), _channels(z_symbols.shape), z_tables)
+    return Coded(stack.tobytes(), _check(indexes))
+
+
+class LatentReader:
+    """Reads z, then y, from the stream of one image."""
+
+    def __init__(self, coded: Coded) -> None:
+        """Open a stream.
+
+        Raises:
+            BitstreamError: when it is none.
+        """
+        self._check = coded.check
+        try:
+            self._stack = Stack(coded.stream)
+        except ValueError as error:
+            raise BitstreamError(f"the file holds {error}") from error
+
+    def read_z(self, shape: tuple[int, int, int, int], tables: Tables) -> np.ndarray:
+        """z's symbols, of `shape`; to be read first."""
+        return self._stack.pop(_channels(shape), tables).reshape(shape)
+
+    def read_y(self, indexes: np.ndarray, tables: Tables) -> np.ndarray:
+        """y's symbols, of the shape of their `indexes`.
+
+        Raises:
+            BitstreamError: when the encoder had other indexes, or the stream does not end where the symbols do.
+        """
+        if _check(indexes) != self._check:
+            raise BitstreamError(
+                "this machine computes other scales than the one that encoded the file (its floats differ), "
+                "so the file cannot be decoded here; decode it where it was encoded"
+            )
+        symbols = self._stack.pop(indexes.ravel(), tables)
+        if not self._stack.is_empty():
+            raise BitstreamError("the file's stream does not end where its symbols do; it was not made by this codec")
+        return symbols.reshape(indexes.shape)
+
+
+def _channels(shape: tuple[int, ...]) -> np.ndarray:
+    """The channel of each element of an (1, N, h, w) tensor, flat."""
+    return np.repeat(np.arange(shape[1], dtype=np.uint16), shape[2] * shape[3])
+
+
+def _check(indexes: np.ndarray) -> int:
+    return zlib.crc32(indexes.tobytes()) & 0xFFFF
