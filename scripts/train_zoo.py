@@ -62,7 +62,8 @@ def scales() -> dict[str, tuple[Scale, ...]]:
         "cpu": (
             _scale(
                 "lite-cpu", "lite", demo, "Trained on one CPU core in about ten minutes a stage: a start, not an end.",
-                (0.0015, 0.003, 0.006), (10.0, 3.0), (4000, 100), pretrain_steps=2000, batch=4, finetune_steps=350,
+                (0.0015, 0.003, 0.006), (10.0, 3.0), (3000, 100), pretrain_steps=2000, batch=4, finetune_steps=350,
+                learning_rate=6e-4,
                 checkpoint_every=50, log_every=50,
             ),
         ),

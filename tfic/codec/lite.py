@@ -69,8 +69,18 @@ class Block(nn.Module):
         return x + self.narrow(F.gelu(self.widen(self.near(x))))
 
 
+class Magnitudes(nn.Module):
+    """Each channel, and how far it is from zero: what tells how wide a Gaussian must be."""
+
+    def forward(self, y: Float[Tensor, "B M h w"]) -> Float[Tensor, "B 2M h w"]:
+        return torch.cat([y, y.abs()], 1)
+
+
 def lite() -> MeanScaleHyperprior:
     """An untrained lite codec."""
+    to_z = Down(HYPER, N, 2)
+    with torch.no_grad():
+        to_z.conv.weight.mul_(4)  # z is rounded to whole numbers: let it begin a few units wide, not drowned in noise
 
     def blocks(channels: int, count: int) -> nn.Module:
         return nn.Sequential(*(Block(channels) for _ in range(count)))
@@ -78,7 +88,7 @@ def lite() -> MeanScaleHyperprior:
     return MeanScaleHyperprior(
         g_a=nn.Sequential(Down(3, C, 8), blocks(C, ENCODER_BLOCKS), Down(C, M, 2), blocks(M, ENCODER_BLOCKS)),
         g_s=nn.Sequential(blocks(M, DECODER_BLOCKS), Up(M, C, 2), blocks(C, DECODER_BLOCKS), Up(C, 3, 8)),
-        h_a=nn.Sequential(Down(M, HYPER, 2), Block(HYPER), Down(HYPER, N, 2)),
+        h_a=nn.Sequential(Magnitudes(), Down(2 * M, HYPER, 2), Block(HYPER), to_z),
         h_s=nn.Sequential(Up(N, HYPER, 2), nn.ReLU(), Up(HYPER, HYPER, 2), nn.ReLU(), nn.Conv2d(HYPER, 2 * M, 1)),
         z_channels=N,
         y_stride=16,
