@@ -1,10 +1,11 @@
 """Learned codecs: any of them by its name."""
 
+from tfic.codec.compressai_models import WIDTHS, CompressAIModel
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.tic import SIZES, tic
 from tfic.config import unknown_key
 
-CODECS = tuple(f"tic-{size}" for size in SIZES)
+CODECS = (*(f"tic-{size}" for size in SIZES), *WIDTHS)
 """Names that `build` takes."""
 
 
@@ -16,4 +17,6 @@ def build(name: str) -> ImageCodec:
     """
     if name not in CODECS:
         raise unknown_key(name, list(CODECS), "codec")
+    if name in WIDTHS:
+        return CompressAIModel(name)
     return tic(name.removeprefix("tic-"))
