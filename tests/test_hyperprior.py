@@ -1,5 +1,7 @@
 """What is decoded is what was coded, bit for bit, wherever it is decoded, and costs what it was said to cost."""
 
+import copy
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,7 +31,6 @@ def codec() -> MeanScaleHyperprior:
     assert isinstance(codec, MeanScaleHyperprior)
     with torch.no_grad():
         codec.g_a[-2].weight.mul_(10)
-        codec.h_a[-2].weight.mul_(3)
         codec.h_s[-1].bias[: codec.g_a[-2].out_channels] = codec.g_a(tensor(PAGE)).std((0, 2, 3))
     codec.update()
     return codec
@@ -186,6 +187,12 @@ def test_grey_images_come_back_grey_and_tensors_as_tensors(codec: MeanScaleHyper
 def test_what_is_no_image_is_refused(codec: MeanScaleHyperprior, image: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         codec.encode(image)  # type: ignore[arg-type]
+
+
+def test_a_codec_that_has_coded_can_be_copied_and_pickled(codec: MeanScaleHyperprior) -> None:
+    data = codec.encode(PAGE)
+    for other in (copy.deepcopy(codec), pickle.loads(pickle.dumps(codec))):
+        assert other.encode(PAGE) == data
 
 
 def test_coding_before_the_tables_are_made_is_refused() -> None:

@@ -50,7 +50,7 @@ class TrainConfig:
     finetune_steps: int = 50_000
     """Steps of stage 2 (lambda = 0)."""
     klt_start: bool = False
-    """Start stage 1 from the best linear transform coder instead of random weights; for short trainings."""
+    """Start stage 1 from the best linear transform coder where the codec has one (tic, lite), not from chance."""
     batch: int = 12
     """Images in a training step of stage 1."""
     finetune_batch: int = 12

@@ -20,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from tfic import checkpoint, losses
 from tfic.codec import build
+from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.klt import start_from_klt
 from tfic.config import NO_MATTER, STAGE_2, Config, TrainConfig
@@ -116,7 +117,7 @@ def fit(config: Config, run: Path, report: Report, start: Path | None = None) ->
         codec.load_state_dict(checkpoint.load(start).state_dict())
         stage = _finetune(config, pages)
     else:
-        if config.train.klt_start and not (run / STATE_FILE).exists():
+        if config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and not (run / STATE_FILE).exists():
             rng = _generator(config, "pretrain", 0)
             sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
             start_from_klt(codec, sample.x, config.lmbda)

@@ -1,11 +1,12 @@
 """Learned codecs: any of them by its name."""
 
+from tfic.codec.compressai_models import WIDTHS, CompressAIModel
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.lite import lite
 from tfic.codec.tic import SIZES, tic
 from tfic.config import unknown_key
 
-CODECS = (*(f"tic-{size}" for size in SIZES), "lite")
+CODECS = (*(f"tic-{size}" for size in SIZES), "lite", *WIDTHS)
 """Names that `build` takes."""
 
 
@@ -17,4 +18,6 @@ def build(name: str) -> ImageCodec:
     """
     if name not in CODECS:
         raise unknown_key(name, list(CODECS), "codec")
+    if name in WIDTHS:
+        return CompressAIModel(name)
     return lite() if name == "lite" else tic(name.removeprefix("tic-"))

@@ -11,7 +11,7 @@ import numpy as np
 
 LONGEST_ESCAPE = 24
 """Bits of the largest distance from a table that is coded; larger ones are refused."""
-_LENGTH = constriction.stream.model.Uniform(LONGEST_ESCAPE + 1)
+_LENGTH = constriction.stream.model.Uniform(LONGEST_ESCAPE)
 _DIGITS = constriction.stream.model.Uniform()
 
 
@@ -25,9 +25,13 @@ class Tables:
             frequencies: for each index, positive counts of the values offset, offset + 1, ... and, last, of all others.
             offsets: the smallest value listed in each table.
         """
+        self._listed = (frequencies, offsets)
         self.models = [constriction.stream.model.Categorical(each / each.sum(), perfect=False) for each in frequencies]
         self.sizes = np.array([len(each) - 1 for each in frequencies], dtype=np.int32)
         self.offsets = offsets.astype(np.int32)
+
+    def __reduce__(self) -> tuple[type["Tables"], tuple[list[np.ndarray], np.ndarray]]:
+        return Tables, self._listed  # constriction's models cannot be copied or pickled, a codec that has coded must
 
 
 class Stack:
@@ -101,10 +105,10 @@ class Stack:
             )
         firsts = 1 << lengths.astype(np.int64)
         self._coder.encode_reverse((distances - firsts).astype(np.int32), _DIGITS, firsts.astype(np.int32))
-        self._coder.encode_reverse(lengths.astype(np.int32), _LENGTH)
+        self._coder.encode_reverse((lengths - 1).astype(np.int32), _LENGTH)
 
     def _pop_escapes(self, sizes: np.ndarray) -> np.ndarray:
-        firsts = 1 << self._coder.decode(_LENGTH, len(sizes))
+        firsts = 2 << self._coder.decode(_LENGTH, len(sizes))
         distances = firsts + self._coder.decode(_DIGITS, firsts.astype(np.int32))
         return np.where(distances % 2, (1 - distances) // 2, distances // 2 - 1 + sizes)
 

@@ -24,6 +24,11 @@ _HEADER = struct.Struct("<4sB8sHHBH")
 OVERHEAD_BYTES = _HEADER.size + 4
 MAX_PIXELS = 1 << 26
 """Largest image that is coded (67 megapixels; A4 at 600 dpi has 35): it bounds the memory a file can ask for."""
+OTHER_SCALES = (
+    "this machine computes other scales than the one that encoded the file (its floats differ), "
+    "so the file cannot be decoded here; decode it where it was encoded"
+)
+"""What is said when the check of a file does not hold."""
 _GREY = 1
 
 

@@ -85,7 +85,7 @@ class LatentCoder(nn.Module):
         """
         if not len(self.z_density.quantized_cdf):
             raise ValueError("this codec has no coding tables yet; call update() once it is trained")
-        return {"z": _frequencies(self.z_density), "y": _frequencies(self.y_density)}
+        return {"z": frequencies(self.z_density), "y": frequencies(self.y_density)}
 
     def update(self) -> None:
         """Fix the coding tables to the present weights; to be called after training, before coding."""
@@ -139,13 +139,13 @@ class LatentCoder(nn.Module):
 
     def _coding_tables(self) -> tuple[Tables, Tables]:
         if self._tables is None:
-            frequencies = self.frequencies()
-            self._tables = (Tables(*frequencies["z"]), Tables(*frequencies["y"]))
+            listed = self.frequencies()
+            self._tables = (Tables(*listed["z"]), Tables(*listed["y"]))
         return self._tables
 
 
-def _frequencies(model: EntropyModel) -> tuple[list[np.ndarray], np.ndarray]:
-    """Of a CompressAI model, whose last frequency is that of all values not listed."""
+def frequencies(model: EntropyModel) -> tuple[list[np.ndarray], np.ndarray]:
+    """What `Tables` takes, of an updated entropy model of CompressAI's."""
     rows = zip(model.quantized_cdf.cpu().numpy(), model.cdf_length.tolist(), strict=True)
     return [np.diff(row[:length]) for row, length in rows], model.offset.cpu().numpy()
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tfic import images
 from tfic.codec import bitstream
 from tfic.codec.bitstream import BitstreamError, Coded, Header
+from tfic.codec.exact import one_thread
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class ImageCodec(nn.Module, ABC):
     def update(self) -> None:
         """Fix coding tables and fingerprint to the present weights; before coding, after training."""
         self._fingerprint = b""
-        self._update_tables()
+        with one_thread():
+            self._update_tables()
 
     @abstractmethod
     def _update_tables(self) -> None:

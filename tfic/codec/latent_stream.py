@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 
 from tfic.codec.ans import Stack, Tables
-from tfic.codec.bitstream import BitstreamError, Coded
+from tfic.codec.bitstream import OTHER_SCALES, BitstreamError, Coded
 
 
 def write(
@@ -55,10 +55,7 @@ class LatentReader:
             BitstreamError: when the encoder had other indexes, or the stream does not end where the symbols do.
         """
         if _check(indexes) != self._check:
-            raise BitstreamError(
-                "this machine computes other scales than the one that encoded the file (its floats differ), "
-                "so the file cannot be decoded here; decode it where it was encoded"
-            )
+            raise BitstreamError(OTHER_SCALES)
         symbols = self._stack.pop(indexes.ravel(), tables)
         if not self._stack.is_empty():
             raise BitstreamError("the file's stream does not end where its symbols do; it was not made by this codec")
