@@ -1,5 +1,7 @@
 # make demo    install, sweep the demo on two CPU cores, draw its report
 # make test    install, then every check that a change must pass
+# make bench   ratios of times: entropy coding, codecs stage by stage, transforms (half an hour)
+# make stress  what takes longer than a change should wait: 100,000 mutated files (an hour)
 # make help    this text
 
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
@@ -7,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test help
+.PHONY: demo test bench stress help
 .DEFAULT_GOAL := help
 
 help:
@@ -29,3 +31,11 @@ test: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/entropy_coding.py
+	$(BIN)/python benchmarks/codecs.py
+	$(BIN)/python benchmarks/transforms.py
+
+stress: $(VENV)/installed
+	$(BIN)/pytest -m stress -s
