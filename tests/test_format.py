@@ -6,6 +6,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import constriction
 import numpy as np
 import pytest
 from PIL import Image
@@ -86,8 +87,34 @@ def test_versions_limits_and_constants_are_the_code_s(codec: ImageCodec) -> None
     assert "step = ln(256 / 0.11) / 63" in TEXT
     assert (entropy.SCALES[0], round(entropy.SCALES[-1], 6), len(entropy.SCALES)) == (0.11, 256.0, 64)
     assert f"multiples of 1/{exact.GRID}" in TEXT
-    assert f"high * {1 << ans.ESCAPED_BITS // 2} + low - {1 << ans.ESCAPED_BITS - 1}" in TEXT
-    assert f"({codec.y_stride} for `tic-*`)" in TEXT
+    assert f"uniform in 0 to {ans.LONGEST_ESCAPE - 1}; with p popped" in TEXT
+    assert f"({codec.y_stride} for `tic-*` and `lite`)" in TEXT
+
+
+def test_the_stream_is_read_by_the_page_alone() -> None:
+    """Groups, probabilities and escapes, with the library that the page names and none of our code."""
+    tables = [np.array([5, 3, 1]), np.array([1, 2, 2, 7, 1])]  # the last is the escape's
+    offsets = np.array([-1, 4])
+    indexes = np.array([1, 0, 1, 0, 0, 1, 1], np.uint8)
+    values = np.array([4, 0, 9000, -1, -70, 7, 2], np.int32)
+    stack = ans.Stack()
+    stack.push(values, indexes, ans.Tables(tables, offsets))
+    coder = constriction.stream.stack.AnsCoder(np.frombuffer(stack.tobytes(), "<u4").astype(np.uint32))
+    model = constriction.stream.model
+    found: list[tuple[int, int, int]] = []  # place, table, symbol
+    for i, counts in enumerate(tables):
+        places = np.flatnonzero(indexes == i)
+        symbols = coder.decode(model.Categorical(counts / counts.sum(), perfect=False), len(places))
+        found += [(int(place), i, int(symbol)) for place, symbol in zip(places, symbols, strict=True)]
+    escapes = [(place, i) for place, i, symbol in found if symbol == len(tables[i]) - 1]
+    firsts = [2 << int(coder.decode(model.Uniform(24))) for _ in escapes]
+    distances = [first + int(coder.decode(model.Uniform(first))) for first in firsts]
+    read = {place: int(offsets[i]) + symbol for place, i, symbol in found}
+    for (place, i), d in zip(escapes, distances, strict=True):
+        k = len(tables[i]) - 1
+        read[place] = int(offsets[i]) + ((1 - d) // 2 if d % 2 else k + d // 2 - 1)
+    assert [read[place] for place in range(len(values))] == values.tolist()
+    assert coder.is_empty()
 
 
 def test_the_table_of_images_names_every_kind() -> None:
