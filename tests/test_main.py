@@ -63,7 +63,9 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, model: Path, caps
     other = saved_codec(tmp_path / "other.safetensors", seed=1)
     refused(capsys, ["decode", tmp_path / "x.tfic", tmp_path / "y.png", "--model", other], "written by model")
     refused(capsys, ["decode", tmp_path / "x.png", tmp_path / "y.png", "--model", model], "not a TFIC file")
-    refused(capsys, ["decode", tmp_path / "none.tfic", tmp_path / "y.png", "--model", model], "No such file")
+    refused(capsys, ["decode", tmp_path / "none.tfic", tmp_path / "y.png", "--model", model], "no file or folder")
+    refused(capsys, ["encode", tmp_path / "x.png", tmp_path / "y.tfic", "--model", "zoo/none"], "no model 'zoo/none'")
+    refused(capsys, ["evaluate", tmp_path / "none", tmp_path / "out"], "no model '")
     refused(capsys, ["encode", tmp_path / "x.tfic", tmp_path / "y.tfic", "--model", model], "cannot identify image")
     refused(capsys, ["encode", tmp_path / "x.png", tmp_path / "y.tfic", "--model", tmp_path / "x.png"], "damaged")
     refused(capsys, ["train", tmp_path / "run", "--lmbda", "-1"], "lmbda is -1.0; it must be a positive number")
@@ -73,12 +75,33 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, model: Path, caps
     refused(capsys, ["decode", tmp_path / "x.tfic", tmp_path / "y.png", "--model", model], "damaged")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "required: COMMAND"),
+        (["encode", "a.png", "b.png", "out", "--model", "x"], "unrecognized arguments: out; put a glob in quotes"),
+        (["encode", "a.png", "a.tfic"], "required: --model"),
+        (["decode", "a", "b", "--model", "x", "--workers", "two"], "invalid int value: 'two'"),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_exit_code_2(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert words in error
+    assert error.count("\n") == 1
+
+
 def test_training_and_measuring_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     assert main(["train", str(run), "--recipe", "tiny", "--lmbda", "0.01", "--gamma", "1"]) == 0
     out = capsys.readouterr().out
     assert "pretrain 20/20" in out
     assert "finetune 6/6" in out
-    assert main(["evaluate", str(run / "codec.safetensors"), str(tmp_path / "measured")]) == 0
+    assert main(["evaluate", str(run), str(tmp_path / "measured")]) == 0
     assert "bpp " in capsys.readouterr().out
     assert (tmp_path / "measured" / "rows.csv").exists()

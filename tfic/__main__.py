@@ -1,43 +1,55 @@
-"""`python -m tfic`: draw images, train one codec, measure it, encode and decode files.
+"""`python -m tfic`: draw images, train one codec, measure it, encode and decode files, read text.
 
     python -m tfic synth OUT --count 100 --split test
     python -m tfic train RUN --recipe demo --lmbda 0.01 --gamma 0.3
-    python -m tfic evaluate RUN/codec.safetensors OUT
-    python -m tfic encode page.png page.tfic --model RUN/codec.safetensors
-    python -m tfic decode page.tfic page.png --model RUN/codec.safetensors
+    python -m tfic evaluate RUN OUT
+    python -m tfic encode page.png page.tfic --model RUN
+    python -m tfic encode scans coded --model RUN              # a folder, or a glob: 'scans/**/*.png'
+    python -m tfic decode page.tfic page.png --model RUN
+    python -m tfic info page.tfic
+    python -m tfic read page.tfic --model RUN
 
-Exit codes: 0 done, 1 the training failed, 2 bad input, 130 stopped by Ctrl-C.
+A model is a codec.safetensors, a run directory that has one, runs:/RUN_ID, models:/NAME/VERSION or zoo/NAME.
+Exit codes: 0 done, 1 the training or some of many files failed, 2 bad input, 130 stopped by Ctrl-C.
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tfic.config import Config, DataConfig, from_mapping
+from tfic.models import FORMS
 from tfic.recipes import RECIPES, recipe
 
 if TYPE_CHECKING:
     from tfic.train import Progress
 
+STOPPED = "files that were finished are whole, and no others are left"
+"""What is true of files when a command is interrupted."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     args = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names and texts that the terminal has no letters for
     try:
-        args.run(args)
+        return args.run(args) or 0
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except FloatingPointError as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        print(f"\nstopped; {args.stopped}", file=sys.stderr)
         return 130
-    return 0
 
 
 def _synth(args: argparse.Namespace) -> None:
@@ -80,43 +92,38 @@ def _print_progress(progress: "Progress") -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from tfic import checkpoint
+    from tfic import checkpoint, models
     from tfic.evaluate import measure
 
-    config = checkpoint.config_of(args.model)
+    path = models.find(args.model, args.tracking_uri)
+    config = checkpoint.config_of(path)
     if args.test_data:
         config = replace(config, data=replace(config.data, test_dir=args.test_data))
-    for name, value in measure(checkpoint.load(args.model), config, args.out).items():
+    for name, value in measure(checkpoint.load(path), config, args.out).items():
         print(f"{name:20} {value:.4f}")
     print(f"a row for each image: {args.out / 'rows.csv'}")
 
 
-def _encode(args: argparse.Namespace) -> None:
-    from tfic import checkpoint
-    from tfic.images import open_image
-
-    image = open_image(args.input)
-    data = checkpoint.load(args.model).encode(image)
-    args.output.write_bytes(data)
-    print(f"{args.output}: {len(data)} bytes, {8 * len(data) / (image.width * image.height):.3f} bpp")
-
-
-def _decode(args: argparse.Namespace) -> None:
-    from tfic import checkpoint
-
-    image = checkpoint.load(args.model).decode(args.input.read_bytes())
-    image.save(args.output)
-    print(f"{args.output}: {image.width} x {image.height} pixels")
+def _on_files(args: argparse.Namespace) -> int:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # numpy breaks in ways of its own when its import does
+    try:
+        from tfic import commands
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    verbs = {"encode": commands.encode, "decode": commands.decode, "info": commands.info, "read": commands.read}
+    return verbs[args.verb](args)
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:  # one line, as for every bad input
-        print(f"error: {message}; see --help", file=sys.stderr)
+        hint = "; put a glob in quotes" if message.startswith("unrecognized arguments") else ""
+        print(f"error: {message}{hint}; see --help", file=sys.stderr)
         raise SystemExit(2)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m tfic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.set_defaults(stopped="the same command goes on from the last checkpoint")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     defaults = asdict(DataConfig())
 
@@ -150,21 +157,40 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser("evaluate", help="measure a trained codec on real bytes")
-    evaluate.add_argument("model", type=Path, metavar="CHECKPOINT", help="a codec.safetensors")
+    evaluate.add_argument("model", metavar="MODEL", help=FORMS)
     evaluate.add_argument("out", type=Path, metavar="OUT", help="folder for rows.csv and pictures")
     evaluate.add_argument("--test-data", default="", metavar="DIR", help="folder with metadata.jsonl to measure on")
+    _add_tracking_uri(evaluate)
     evaluate.set_defaults(run=_evaluate)
-
-    for name, verb, about in (
-        ("encode", _encode, "an image to a .tfic file"),
-        ("decode", _decode, "a .tfic file to an image"),
-    ):
-        command = commands.add_parser(name, help=about)
-        command.add_argument("input", type=Path, metavar="IN", help="file to read")
-        command.add_argument("output", type=Path, metavar="OUT", help="file to write")
-        command.add_argument("--model", type=Path, required=True, metavar="CHECKPOINT", help="a codec.safetensors")
-        command.set_defaults(run=verb)
+    _add_file_commands(commands)
     return parser
+
+
+def _add_file_commands(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    for verb, about, of, to in (
+        ("encode", "images to .tfic files", "images", "a .tfic file, or a folder"),
+        ("decode", ".tfic files to images", ".tfic files", "a .png, .bmp, .tif or .ppm file, or a folder"),
+    ):
+        command = commands.add_parser(verb, help=about)
+        command.add_argument("input", metavar="IN", help=f"a file, a folder of {of}, or a glob in quotes")
+        command.add_argument("output", metavar="OUT", help=f"{to}; a folder for several files")
+        command.add_argument("--model", required=True, help=FORMS)
+        command.add_argument("--workers", type=int, metavar="N", help="processes for several files (one for each core)")
+    info = commands.add_parser("info", help="what a .tfic file or a model says of itself")
+    info.add_argument("file", metavar="FILE", help="a .tfic file, or a model")
+    info.add_argument("--model", default="", help="also tell whether this model wrote the .tfic file")
+    read = commands.add_parser("read", help="print the text that the reader finds on an image")
+    read.add_argument("image", metavar="IMAGE", help="an image, or a .tfic file")
+    read.add_argument("--model", default="", help="model that decodes the .tfic file")
+    read.add_argument("--heldout", action="store_true", help="read with Tesseract, which no codec is trained against")
+    for verb in ("encode", "decode", "info", "read"):
+        _add_tracking_uri(commands.choices[verb])
+        commands.choices[verb].set_defaults(run=_on_files, verb=verb, stopped=STOPPED)
+
+
+def _add_tracking_uri(command: argparse.ArgumentParser) -> None:
+    words = "MLflow store of runs:/ and models:/ ($MLFLOW_TRACKING_URI, else sqlite:///mlflow.db)"
+    command.add_argument("--tracking-uri", default="", metavar="URI", help=words)
 
 
 if __name__ == "__main__":

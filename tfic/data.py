@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from tfic import images
 from tfic.config import DataConfig
 from tfic.lines import Line, Page, Quad
 from tfic.synth import backgrounds, typefaces
@@ -154,14 +155,10 @@ def _string(record: dict[str, Any], key: str) -> str:
 
 
 def _image(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, turned upright as the camera noted."""
+    """(H, W, 3) uint8 RGB of an image of any kind (`tfic.images`)."""
     if not path.is_file():
         raise ValueError(f"image {path} does not exist")
-    try:
-        with Image.open(path) as file:
-            return np.array(ImageOps.exif_transpose(file).convert("RGB"))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # a broken PNG is a SyntaxError to Pillow
-        raise ValueError(f"image {path} cannot be read ({error})") from error
+    return images.pixels(images.open_image(path))
 
 
 def _line(listed: Any, width_px: int, height_px: int) -> Line:

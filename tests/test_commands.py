@@ -1,0 +1,179 @@
+"""The verbs on a user's own files: folders there and back, what files say of themselves, what a reader reads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tfic import checkpoint
+from tfic.__main__ import main
+from tfic.codec import build
+from tfic.config import Config
+from tfic.ocr.tesseract import tesseract_is_installed
+from tfic.synth import draw
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run directory."""
+    return str(saved_codec(tmp_path_factory.mktemp("run"), 0))
+
+
+def saved_codec(folder: Path, seed: int) -> Path:
+    torch.manual_seed(seed)
+    codec = build("tic-tiny").eval()
+    codec.update()
+    checkpoint.save(codec, Config(codec="tic-tiny", lmbda=0.02, gamma=3.0), folder / "codec.safetensors")
+    return folder
+
+
+@pytest.fixture
+def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("scans/deep").mkdir(parents=True)
+    Image.fromarray(draw(0, "test", 0, 64, 96).image).save("scans/a.png")
+    Image.fromarray(draw(0, "test", 1, 96, 64).image).convert("L").save("scans/deep/b.jpg")
+    Path("scans/notes.txt").write_text("")
+    return Path("scans")
+
+
+def files(folder: str) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
+
+
+def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_a_folder_is_encoded_and_decoded_with_a_summary(
+    scans: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["encode", "scans", "coded", "--model", model, "--workers", "1"]) == 0
+    said = capsys.readouterr().out
+    sizes = [(Path("coded") / name).stat().st_size for name in files("coded")]
+    assert files("coded") == ["a.tfic", "deep/b.tfic"]
+    mean = sum(8 * size / (64 * 96) for size in sizes) / 2
+    assert f"2 files, 12,288 pixels, {sum(sizes):,} bytes coded, mean bpp {mean:.3f}, " in said
+    assert "1 files with other names were left alone" in said
+    assert main(["decode", "coded", "back", "--model", model, "--workers", "1"]) == 0
+    assert files("back") == ["a.png", "deep/b.png"]
+    with Image.open("back/a.png") as a, Image.open("back/deep/b.png") as b:
+        assert (a.mode, a.size, b.mode, b.size) == ("RGB", (96, 64), "L", (64, 96))
+
+
+def test_a_damaged_file_of_many_is_a_line_and_exit_code_1(
+    scans: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (scans / "deep" / "c.png").write_bytes(b"no image")
+    assert main(["encode", "scans/**/*.*g", "coded", "--model", model, "--workers", "1"]) == 1
+    assert files("coded") == ["a.tfic", "deep/b.tfic"]
+    Path("coded/a.tfic").write_bytes(Path("coded/a.tfic").read_bytes()[:-1])
+    assert main(["decode", "coded", "back", "--model", model, "--workers", "1"]) == 1
+    assert files("back") == ["deep/b.png"]
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith("failed: image scans/deep/c.png cannot be read (")
+    assert lines[1] == "1 of 3 files failed"
+    assert lines[2].startswith("failed: coded/a.tfic: the file is damaged")
+
+
+def test_nothing_is_made_when_a_command_is_refused(scans: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = files(".")
+    for arguments, words in (
+        (["encode", "scans", "out", "--model", "none"], "no model 'none'"),
+        (["encode", "scans", "out", "--model", model, "--workers", "0"], "--workers is 0; it must be at least 1"),
+        (["encode", "scans", "scans/a.png", "--model", model], "is a file; several files go into a folder"),
+        (["encode", "scans", "/proc/out", "--model", model], "folder /proc/out cannot be made"),
+        (["encode", "scans/a.png", "/proc/x.tfic", "--model", model], "/proc/x.tfic cannot be written"),
+        (["decode", "scans", "out", "--model", model], "no name ends in .tfic"),
+        (["decode", "scans/a.png", "a.jpg", "--model", model], "does not end in .png or .bmp"),
+    ):
+        refused(capsys, arguments, words)
+    assert files(".") == before
+    assert not Path("out").exists()
+
+
+def test_info_says_what_a_file_is_without_a_model(scans: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    codec = checkpoint.load(Path(model) / "codec.safetensors")
+    assert main(["encode", "scans/deep/b.jpg", "b.tfic", "--model", model]) == 0
+    size = Path("b.tfic").stat().st_size
+    capsys.readouterr()
+    assert main(["info", "b.tfic"]) == 0
+    said = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert said == {
+        "format": "TFIC version 2", "model": codec.fingerprint.hex(), "size": "64 x 96 pixels", "grey": "yes",
+        "stream": f"{size - 24:,} bytes", "file": f"{size:,} bytes", "bpp": f"{8 * size / (64 * 96):.4f}",
+    }  # fmt: skip
+
+
+def test_info_says_whether_a_model_wrote_a_file(
+    scans: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = str(saved_codec(tmp_path, 1))
+    assert main(["encode", "scans/a.png", "a.tfic", "--model", model]) == 0
+    for asked, words in ((model, f"written by   {model}\n"), (other, f"written by   another model than {other}\n")):
+        assert main(["info", "a.tfic", "--model", asked]) == 0
+        assert capsys.readouterr().out.endswith(words)
+
+
+def test_info_says_what_a_checkpoint_is(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    codec = checkpoint.load(Path(model) / "codec.safetensors")
+    for form in (model, f"{model}/codec.safetensors"):
+        assert main(["info", form]) == 0
+        said = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+        assert (said["codec"], said["lambda"], said["gamma"]) == ("tic-tiny", "0.02", "3.0")
+        assert said["steps"] == "200,000 + 50,000"
+        assert said["fingerprint"] == codec.fingerprint.hex()
+        assert said["parameters"] == f"{sum(each.numel() for each in codec.parameters()):,}"
+    refused(capsys, ["info", model, "--model", model], "leave it out")
+
+
+def test_info_refuses_what_is_neither(scans: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refused(capsys, ["info", "scans/a.png"], "scans/a.png: not a TFIC file")
+    refused(capsys, ["info", "none"], "no model 'none'")
+
+
+def test_read_prints_the_text_of_an_image_and_of_a_coded_one(
+    scans: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = draw(0, "test", 3, 128, 192)
+    Image.fromarray(page.image).save("page.png")
+    assert main(["read", "page.png"]) == 0
+    read = capsys.readouterr().out
+    assert len(set(read.split()) & set(page.text.split())) >= len(page.text.split()) / 2
+    Image.fromarray(np.full((64, 64, 3), 255, np.uint8)).save("white.png")
+    assert main(["read", "white.png"]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "PP-OCRv6 small finds no text in white.png\n")
+    assert main(["encode", "page.png", "page.tfic", "--model", model]) == 0
+    assert main(["read", "page.tfic", "--model", model]) == 0
+    capsys.readouterr()
+    refused(capsys, ["read", "page.tfic"], "is coded; give the --model that wrote it")
+    refused(capsys, ["read", "page.png", "--model", model], "--model decodes .tfic files")
+    refused(capsys, ["read", "none.png"], "no file none.png")
+    Image.new("RGB", (30_000, 2)).save("wide.png")
+    refused(capsys, ["read", "wide.png"], "PP-OCRv6 small cannot read wide.png, 30000 x 2 pixels: it is too long")
+
+
+@pytest.mark.skipif(not tesseract_is_installed(), reason="needs tesseract")
+def test_read_with_the_heldout_reader(scans: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = draw(0, "test", 3, 128, 192)
+    Image.fromarray(page.image).save("page.png")
+    assert main(["read", "page.png", "--heldout"]) == 0
+    Image.new("RGB", (30_000, 2)).save("wide.png")
+    refused(
+        capsys, ["read", "wide.png", "--heldout"], "Tesseract cannot read wide.png, 30000 x 2 pixels: tesseract failed"
+    )
+
+
+def test_read_without_tesseract_is_told(
+    scans: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    refused(capsys, ["read", "scans/a.png", "--heldout"], "Tesseract, which is not installed")

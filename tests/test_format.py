@@ -1,0 +1,126 @@
+"""docs/format.md and the code say the same."""
+
+import hashlib
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import constriction
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfic.codec import ans, bitstream, build, entropy, exact
+from tfic.codec.image_codec import ImageCodec
+
+TEXT = (Path(__file__).parent.parent / "docs" / "format.md").read_text(encoding="utf-8")
+FIELDS = {
+    name: (offset.strip(), int(size) if size.strip().isdigit() else size.strip())
+    for offset, size, name in re.findall(r"^\| ([\dn +]+) \| (\d+|n) \| ([\w-]+) \|", TEXT, re.MULTILINE)
+}
+
+
+@pytest.fixture(scope="module")
+def codec() -> ImageCodec:
+    codec = build("tic-tiny").eval()
+    codec.update()
+    return codec
+
+
+def test_the_table_of_fields_is_the_header_s_layout() -> None:
+    fixed = [(int(offset), size) for offset, size in FIELDS.values() if offset.isdigit() and size != "n"]
+    assert list(FIELDS) == [
+        "magic", "version", "fingerprint", "height", "width", "options", "check", "stream", "CRC-32",
+    ]  # fmt: skip
+    end = 0
+    for offset, size in fixed:
+        assert offset == end
+        end += int(size)
+    layout = "<4sB8sHHBH"
+    assert struct.calcsize(layout) == end == int(FIELDS["stream"][0]) == bitstream._HEADER.size
+    assert bitstream._HEADER.format == layout
+    sizes = [struct.calcsize(f"<{each}") for each in re.findall(r"\d*\w", layout[1:])]
+    assert sizes == [size for _, size in fixed]
+    assert FIELDS["CRC-32"] == ("20 + n", 4)
+    assert f"Besides the stream a file has {bitstream.OVERHEAD_BYTES} bytes." in TEXT
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_file_is_read_by_the_page_alone(codec: ImageCodec, mode: str) -> None:
+    data = codec.encode(Image.fromarray(np.zeros((33, 47, 3), np.uint8)).convert(mode))
+
+    def number(name: str) -> int:
+        offset, size = FIELDS[name]
+        return int.from_bytes(data[int(offset) : int(offset) + int(size)], "little")
+
+    assert data[:4] == bytes.fromhex("54464943") == bitstream.MAGIC
+    assert (number("version"), number("height"), number("width")) == (2, 33, 47)
+    assert number("options") == (1 if mode == "L" else 0)
+    assert data[5:13] == codec.fingerprint
+    assert len(data[20:-4]) % 4 == 0
+    assert int.from_bytes(data[-4:], "little") == zlib.crc32(data[:-4])
+    coded, header = bitstream.unpack(data)
+    assert (coded.stream, coded.check, header.grey) == (data[20:-4], number("check"), mode == "L")
+
+
+def test_the_fingerprint_is_made_as_the_page_says(codec: ImageCodec) -> None:
+    digest = hashlib.blake2b(digest_size=8)
+    for name, tensor in sorted(codec.state_dict().items()):
+        digest.update(name.encode("utf-8") + tensor.numpy().tobytes("C"))
+    assert digest.digest() == codec.fingerprint
+    assert {"latents.z_density._quantized_cdf", "latents.y_density._cdf_length", "latents.y_density._offset"} <= set(
+        codec.state_dict()
+    )
+
+
+def test_versions_limits_and_constants_are_the_code_s(codec: ImageCodec) -> None:
+    assert TEXT.startswith(f"# The `.tfic` file, version {bitstream.VERSION}\n")
+    assert TEXT.count(str(bitstream.MAX_PIXELS)) == 2
+    assert f"more than {Image.MAX_IMAGE_PIXELS} pixels" in TEXT
+    for side in (65535, 65536):
+        if side == 65535:
+            bitstream.check_size(side, 1)
+        else:
+            with pytest.raises(ValueError, match="65535"):
+                bitstream.check_size(side, 1)
+    assert "step = ln(256 / 0.11) / 63" in TEXT
+    assert (entropy.SCALES[0], round(entropy.SCALES[-1], 6), len(entropy.SCALES)) == (0.11, 256.0, 64)
+    assert f"multiples of 1/{exact.GRID}" in TEXT
+    assert f"uniform in 0 to {ans.LONGEST_ESCAPE - 1}; with p popped" in TEXT
+    assert f"({codec.y_stride} for `tic-*` and `lite`)" in TEXT
+
+
+def test_the_stream_is_read_by_the_page_alone() -> None:
+    """Groups, probabilities and escapes, with the library that the page names and none of our code."""
+    tables = [np.array([5, 3, 1]), np.array([1, 2, 2, 7, 1])]  # the last is the escape's
+    offsets = np.array([-1, 4])
+    indexes = np.array([1, 0, 1, 0, 0, 1, 1], np.uint8)
+    values = np.array([4, 0, 9000, -1, -70, 7, 2], np.int32)
+    stack = ans.Stack()
+    stack.push(values, indexes, ans.Tables(tables, offsets))
+    coder = constriction.stream.stack.AnsCoder(np.frombuffer(stack.tobytes(), "<u4").astype(np.uint32))
+    model = constriction.stream.model
+    found: list[tuple[int, int, int]] = []  # place, table, symbol
+    for i, counts in enumerate(tables):
+        places = np.flatnonzero(indexes == i)
+        symbols = coder.decode(model.Categorical(counts / counts.sum(), perfect=False), len(places))
+        found += [(int(place), i, int(symbol)) for place, symbol in zip(places, symbols, strict=True)]
+    escapes = [(place, i) for place, i, symbol in found if symbol == len(tables[i]) - 1]
+    firsts = [2 << int(coder.decode(model.Uniform(24))) for _ in escapes]
+    distances = [first + int(coder.decode(model.Uniform(first))) for first in firsts]
+    read = {place: int(offsets[i]) + symbol for place, i, symbol in found}
+    for (place, i), d in zip(escapes, distances, strict=True):
+        k = len(tables[i]) - 1
+        read[place] = int(offsets[i]) + ((1 - d) // 2 if d % 2 else k + d // 2 - 1)
+    assert [read[place] for place in range(len(values))] == values.tolist()
+    assert coder.is_empty()
+
+
+def test_the_table_of_images_names_every_kind() -> None:
+    rows = TEXT.partition("What becomes of an image")[2]
+    for kind in (
+        "RGB", "(L)", "1 bit", "palette", "RGBA", "LA", "PA", "I;16", "I;16B", "16 bits", "(F)", "CMYK", "YCbCr", "LAB",
+        "HSV", "EXIF", "GIF", "APNG", "MPO", "ICO", "cut short", "bombs",
+    ):  # fmt: skip
+        assert kind in rows, kind

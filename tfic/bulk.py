@@ -1,0 +1,183 @@
+"""Encoding and decoding many files on many processes: what fails is told and does not stop the rest.
+
+Each process loads the codec once and computes on one thread (`tfic.codec.exact` says why), so files come out alike with
+any number of processes.
+"""
+
+import contextlib
+import io
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from tfic import checkpoint
+from tfic.codec.bitstream import BitstreamError
+from tfic.codec.image_codec import ImageCodec
+from tfic.images import open_image
+from tfic.pairs import Pair, partial, write_whole
+
+FORMATS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM"}
+"""Endings of decoded images with Pillow's names: formats that lose nothing more."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file."""
+
+    source: Path
+    """The file that was read."""
+    failure: str = ""
+    """Why it failed, naming the file; "" when it did not."""
+    pixels: int = 0
+    """Pixels of the image."""
+    coded_bytes: int = 0
+    """Bytes of the whole .tfic file."""
+
+    @property
+    def bpp(self) -> float:
+        """8 * coded_bytes / pixels."""
+        return 8 * self.coded_bytes / self.pixels
+
+
+Convert = Callable[[ImageCodec, Pair], Outcome]
+"""Reads a pair's source, writes its target."""
+
+
+def encode_file(codec: ImageCodec, pair: Pair) -> Outcome:
+    """An image to a .tfic file.
+
+    Raises:
+        ValueError: when there is no image to encode, or the codec cannot.
+    """
+    image = open_image(pair.source)
+    try:
+        data = codec.encode(image)
+    except ValueError as error:
+        raise ValueError(f"{pair.source}: {error}") from error
+    write_whole(pair.target, data)
+    return Outcome(pair.source, "", image.width * image.height, len(data))
+
+
+def decode_file(codec: ImageCodec, pair: Pair) -> Outcome:
+    """A .tfic file to an image.
+
+    Raises:
+        ValueError: when the file cannot be decoded.
+    """
+    data = pair.source.read_bytes()
+    image = decoded(codec, data, pair.source)
+    picture = io.BytesIO()
+    image.save(picture, FORMATS[pair.target.suffix.lower()])
+    write_whole(pair.target, picture.getvalue())
+    return Outcome(pair.source, "", image.width * image.height, len(data))
+
+
+def decoded(codec: ImageCodec, data: bytes, path: Path) -> Image.Image:
+    """The image that a file at `path` holds.
+
+    Raises:
+        BitstreamError: when it cannot be decoded; names the file.
+    """
+    try:
+        return codec.decode(data)
+    except BitstreamError as error:
+        raise BitstreamError(f"{path}: {error}") from error
+
+
+def convert_all(convert: Convert, pairs: Sequence[Pair], model: Path, workers: int) -> list[Outcome]:
+    """Convert files on `workers` processes, with a progress bar where somebody looks; outcomes come in any order.
+
+    Raises:
+        KeyboardInterrupt: when stopped; files that were finished are whole, no others are left.
+    """
+    with tqdm(total=len(pairs), unit="file", disable=None, leave=False) as bar:
+        outcomes = []
+        for outcome in _outcomes(convert, pairs, model, min(workers, len(pairs))):
+            outcomes.append(outcome)
+            bar.update()
+    return outcomes
+
+
+def _outcomes(convert: Convert, pairs: Sequence[Pair], model: Path, workers: int) -> Iterator[Outcome]:
+    if workers == 1:
+        for pair in pairs:
+            yield _outcome(convert, pair, model)
+        return
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker)
+    with _stopped_at_once(pool, pairs):
+        with _deaf_children():
+            futures = {pool.submit(_outcome, convert, pair, model): pair for pair in pairs}
+        for future in as_completed(futures):
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                source = futures[future].source
+                yield Outcome(source, f"{source}: a process died, perhaps for want of memory; try fewer --workers")
+
+
+def _outcome(convert: Convert, pair: Pair, model: Path) -> Outcome:
+    try:
+        return convert(_codec(model), pair)
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        return Outcome(pair.source, reason if str(pair.source) in reason else f"{pair.source}: {reason}")
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+            raise
+        return Outcome(pair.source, f"{pair.source}: not enough memory for an image of this size")
+
+
+@cache
+def _codec(model: Path) -> ImageCodec:
+    """The codec, loaded once in each process."""
+    return checkpoint.load(model)
+
+
+def _start_worker() -> None:
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)  # it was killed; nobody waits for what this process makes
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started in this block never see Ctrl-C, which is for their parent to answer."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+@contextlib.contextmanager
+def _stopped_at_once(pool: ProcessPoolExecutor, pairs: Sequence[Pair]) -> Iterator[None]:
+    """End the pool with the block: after its work, or at once when an exception leaves the block."""
+    others = set(multiprocessing.active_children())
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        if not done:
+            for child in set(multiprocessing.active_children()) - others:
+                child.kill()
+        pool.shutdown(wait=True, cancel_futures=True)
+        for pair in () if done else pairs:
+            partial(pair.target).unlink(missing_ok=True)

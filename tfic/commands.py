@@ -1,0 +1,151 @@
+"""What `encode`, `decode`, `info` and `read` do: trained codecs on a user's own files. Each returns an exit code."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from tfic import bulk, checkpoint, images, models
+from tfic.bulk import Outcome
+from tfic.codec import bitstream
+from tfic.lines import page_text
+from tfic.pairs import make_folder, plan
+
+SUFFIX = ".tfic"
+"""How names of coded files end."""
+
+
+def encode(args: argparse.Namespace) -> int:
+    """Images to .tfic files."""
+    return _convert(args, bulk.encode_file, images.SUFFIXES, (SUFFIX,))
+
+
+def decode(args: argparse.Namespace) -> int:
+    """.tfic files to images."""
+    return _convert(args, bulk.decode_file, (SUFFIX,), tuple(bulk.FORMATS))
+
+
+def info(args: argparse.Namespace) -> int:
+    """What a .tfic file or a checkpoint says of itself."""
+    path = Path(args.file)
+    coded = path.is_file() and path.suffix != ".safetensors"
+    for name, value in (_of_coded(path, args) if coded else _of_checkpoint(args)).items():
+        print(f"{name:12} {value}")
+    return 0
+
+
+def read(args: argparse.Namespace) -> int:
+    """The text of an image, as the reader or the held-out reader finds it."""
+    from rapidocr.utils.process_img import ResizeImgError
+
+    from tfic.ocr.page import PPOCRPageReader
+    from tfic.ocr.tesseract import TesseractPageReader, tesseract_is_installed
+
+    if args.heldout and not tesseract_is_installed():
+        raise ValueError("--heldout reads with Tesseract, which is not installed; apt-get install tesseract-ocr")
+    picture = images.pixels(_image_to_read(args))
+    reader = TesseractPageReader() if args.heldout else PPOCRPageReader()
+    try:
+        text = page_text(reader.read(picture))
+    except (RuntimeError, ResizeImgError) as error:
+        size = f"{picture.shape[1]} x {picture.shape[0]} pixels"
+        raise ValueError(f"{reader.name} cannot read {args.image}, {size}: {str(error) or 'it is too long'}") from error
+    if text:
+        print(text)
+    else:
+        print(f"{reader.name} finds no text in {args.image}", file=sys.stderr)
+    return 0
+
+
+def _convert(args: argparse.Namespace, convert: bulk.Convert, reads: tuple[str, ...], writes: tuple[str, ...]) -> int:
+    if args.workers is not None and args.workers < 1:
+        raise ValueError(f"--workers is {args.workers}; it must be at least 1")
+    files = plan(args.input, args.output, reads, writes)
+    model = models.find(args.model, args.tracking_uri)
+    codec = checkpoint.load(model)  # a model that is none is told before processes start
+    if not files.several:
+        (pair,) = files.pairs
+        outcome = convert(codec, pair)
+        print(f"{pair.target}: {outcome.pixels:,} pixels, {outcome.coded_bytes:,} bytes coded, {outcome.bpp:.3f} bpp")
+        return 0
+    make_folder(Path(args.output))
+    started = time.perf_counter()
+    workers = args.workers or len(os.sched_getaffinity(0))
+    outcomes = bulk.convert_all(convert, files.pairs, model, workers)
+    return _summary(outcomes, files.left_alone, time.perf_counter() - started)
+
+
+def _summary(outcomes: Sequence[Outcome], left_alone: int, seconds: float) -> int:
+    done = [each for each in outcomes if not each.failure]
+    failed = sorted((each for each in outcomes if each.failure), key=lambda each: each.source)
+    mean = sum(each.bpp for each in done) / len(done) if done else 0.0
+    print(
+        f"{len(done)} files, {sum(each.pixels for each in done):,} pixels, "
+        f"{sum(each.coded_bytes for each in done):,} bytes coded, mean bpp {mean:.3f}, {seconds:.1f} s"
+    )
+    if left_alone:
+        print(f"{left_alone} files with other names were left alone")
+    for each in failed:
+        print(f"failed: {each.failure}", file=sys.stderr)
+    if failed:
+        print(f"{len(failed)} of {len(outcomes)} files failed", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _of_coded(path: Path, args: argparse.Namespace) -> dict[str, str]:
+    data = path.read_bytes()
+    try:
+        coded, header = bitstream.unpack(data)
+    except bitstream.BitstreamError as error:
+        raise bitstream.BitstreamError(f"{path}: {error}") from error
+    found = {
+        "format": f"TFIC version {bitstream.VERSION}",
+        "model": header.fingerprint.hex(),
+        "size": f"{header.width_px} x {header.height_px} pixels",
+        "grey": "yes" if header.grey else "no",
+        "stream": f"{len(coded.stream):,} bytes",
+        "file": f"{len(data):,} bytes",
+        "bpp": f"{8 * len(data) / (header.width_px * header.height_px):.4f}",
+    }
+    if args.model:
+        own = models.load(args.model, args.tracking_uri).fingerprint
+        found["written by"] = args.model if own == header.fingerprint else f"another model than {args.model}"
+    return found
+
+
+def _of_checkpoint(args: argparse.Namespace) -> dict[str, str]:
+    if args.model:
+        raise ValueError(f"--model tells who wrote a {SUFFIX} file, and {args.file} is none; leave it out")
+    path = models.find(args.file, args.tracking_uri)
+    config, codec = checkpoint.config_of(path), checkpoint.load(path)
+    steps = f"{config.train.pretrain_steps:,}"
+    return {
+        "codec": config.codec,
+        "lambda": str(config.lmbda),
+        "gamma": str(config.gamma),
+        "steps": f"{steps} + {config.train.finetune_steps:,}" if config.gamma else steps,
+        "fingerprint": codec.fingerprint.hex(),
+        "parameters": f"{sum(each.numel() for each in codec.parameters()):,}",
+        "file": f"{path.stat().st_size:,} bytes",
+    }
+
+
+def _image_to_read(args: argparse.Namespace) -> Image.Image:
+    path = Path(args.image)
+    if not path.is_file():
+        raise ValueError(f"no file {path}; give an image, or a {SUFFIX} file with its --model")
+    with path.open("rb") as file:
+        coded = file.read(len(bitstream.MAGIC)) == bitstream.MAGIC
+    if coded and not args.model:
+        raise ValueError(f"{path} is coded; give the --model that wrote it")
+    if args.model and not coded:
+        raise ValueError(f"--model decodes {SUFFIX} files, and {path} is none; leave it out")
+    return (
+        bulk.decoded(models.load(args.model, args.tracking_uri), path.read_bytes(), path)
+        if coded
+        else images.open_image(path)
+    )

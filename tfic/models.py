@@ -1,0 +1,77 @@
+"""Trained codecs by name: a file, a run directory, a run or a registered model in MLflow, one that ships.
+
+| name                                     | means                                                                     |
+| ---------------------------------------- | --------------------------------------------------------------------------|
+| run/codec.safetensors                    | that file                                                                 |
+| run                                      | the codec.safetensors in that directory                                   |
+| runs:/RUN_ID                             | the codec of an MLflow run (`tfic.tracked`)                               |
+| models:/NAME/VERSION, models:/NAME@ALIAS | a version of an MLflow registered model                                   |
+| zoo/NAME                                 | a codec that ships with the package; ./zoo/NAME is a path again           |
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfic import tracked
+from tfic.config import unknown_key
+
+if TYPE_CHECKING:
+    from tfic.codec.image_codec import ImageCodec
+
+FORMS = "a codec.safetensors, a run directory that has one, runs:/RUN_ID, models:/NAME/VERSION or zoo/NAME"
+"""What `find` takes, for help and errors."""
+CODEC_FILE = "codec.safetensors"
+"""Name of a codec's file in a run directory."""
+_ZOO = "zoo/"
+_ZOO_DIR = Path(__file__).parent / "zoo"
+
+
+def load(model: str | Path, tracking_uri: str = "") -> "ImageCodec":
+    """A trained codec, in evaluation mode on the CPU, ready to code.
+
+    Args:
+        model: see the table above.
+        tracking_uri: the MLflow store for `runs:/` and `models:/`; by default $MLFLOW_TRACKING_URI, else ./mlflow.db.
+
+    Raises:
+        ValueError: when there is no such model, or its file is damaged.
+    """
+    from tfic import checkpoint
+
+    return checkpoint.load(find(model, tracking_uri))
+
+
+def find(model: str | Path, tracking_uri: str = "") -> Path:
+    """The file of a trained codec; for MLflow a copy that is gone when this process ends.
+
+    Raises:
+        ValueError: when there is none.
+    """
+    name = str(model)
+    if isinstance(model, str) and name.startswith(tracked.SCHEMES):
+        return tracked.download(name, tracking_uri)
+    if isinstance(model, str) and name.startswith(_ZOO) and not name.endswith(".safetensors"):
+        return _in_zoo(name)
+    path = Path(model)
+    if name and path.is_file():
+        return path
+    for inside in (CODEC_FILE, tracked.CHECKPOINT):
+        if name and (path / inside).is_file():
+            return path / inside
+    if name and path.is_dir():
+        raise ValueError(f"directory {path} has no {CODEC_FILE}; a training that finished leaves one in its directory")
+    raise ValueError(f"no model {name!r}; give {FORMS}")
+
+
+def zoo() -> list[str]:
+    """Names of the codecs that ship, as `find` takes them."""
+    return sorted(f"{_ZOO}{path.stem}" for path in _ZOO_DIR.glob("*.safetensors"))
+
+
+def _in_zoo(name: str) -> Path:
+    known = zoo()
+    if not known:
+        raise ValueError(f"no model {name!r}: no codec ships with this installation; give {FORMS}")
+    if name not in known:
+        raise unknown_key(name, known, "model")
+    return _ZOO_DIR / f"{name.removeprefix(_ZOO)}.safetensors"
