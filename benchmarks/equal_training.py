@@ -1,0 +1,81 @@
+"""Codecs at equal training: the same pages, steps and batches, on one thread; their rate, reading and PSNR.
+
+    python benchmarks/equal_training.py RUNS --codecs lite tic-tiny --lmbdas 0.001 0.002 0.004 0.008
+
+The training is stage 1 of the recipe `demo` (700 steps of two pages from a KLT start), the test set its first 64 pages;
+each codec has the learning rate that suits it. An interrupted call goes on with the same command. What is printed ends
+with each codec against the first at equal rate: the mean difference over the rates that both cover (straight lines over
+log bpp between the points).
+"""
+
+import argparse
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from timing import table
+
+from tfic import checkpoint, recipes
+from tfic.evaluate import measure
+from tfic.train import fit
+
+LEARNING_RATES = {"lite": 6e-4, "tic-tiny": 1e-3, "tic-small": 1e-3}
+"""Peak learning rates."""
+MEASURES = ("bpp", "accuracy", "accuracy_heldout", "psnr_db")
+
+
+def point(codec: str, lmbda: float, runs: Path) -> dict[str, float]:
+    """Means of one trained codec over the test pages, trained and measured if that has not been done."""
+    base = recipes.demo()
+    train = replace(base.train, learning_rate=LEARNING_RATES[codec], log_every=100)
+    config = replace(base, codec=codec, lmbda=lmbda, train=train, data=replace(base.data, test_count=64))
+    run = runs / f"{codec}-{lmbda:g}"
+    path = fit(config, run, lambda p: print(f"{run.name} {p.step}/{p.steps} loss {p.loss:.3f}", flush=True))
+    rows_file = run / "measured" / "rows.csv"
+    if not rows_file.exists():
+        measure(checkpoint.load(path), config, run / "measured")
+    with rows_file.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: float(np.mean([float(row[name]) for row in rows])) for name in MEASURES}
+
+
+def at_equal_rate(points: list[dict[str, float]], others: list[dict[str, float]], name: str) -> float:
+    """Mean of `points` less `others` over the log rates that both cover."""
+    curves = []
+    for each in (points, others):
+        ordered = sorted(each, key=lambda p: p["bpp"])
+        curves.append((np.log([p["bpp"] for p in ordered]), [p[name] for p in ordered]))
+    low, high = max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves)
+    at = np.linspace(low, high, 200)
+    ours, theirs = (np.interp(at, x, values) for x, values in curves)
+    return float(np.mean(ours - theirs))
+
+
+def main() -> None:
+    """Train what is missing and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, metavar="RUNS", help="folder of run directories")
+    parser.add_argument("--codecs", nargs="+", default=["lite", "tic-tiny"], choices=LEARNING_RATES, help="codecs")
+    parser.add_argument("--lmbdas", nargs="+", type=float, default=[0.001, 0.002, 0.004, 0.008], help="weights")
+    args = parser.parse_args()
+    points = {codec: [point(codec, lmbda, args.runs) for lmbda in args.lmbdas] for codec in args.codecs}
+    rows = [
+        [codec, f"{lmbda:g}", *(f"{each[name]:.3f}" for name in MEASURES)]
+        for codec in args.codecs
+        for lmbda, each in zip(args.lmbdas, points[codec], strict=True)
+    ]
+    print(table(["codec", "lambda", *MEASURES], rows))
+    first, *others = args.codecs
+    rows = [
+        [
+            f"{first} less {other}",
+            *(f"{at_equal_rate(points[first], points[other], name):+.3f}" for name in MEASURES[1:]),
+        ]
+        for other in others
+    ]
+    print("\n" + table(["at equal rate", *MEASURES[1:]], rows))
+
+
+if __name__ == "__main__":
+    main()
