@@ -10,6 +10,7 @@ import torch
 from tfic import checkpoint
 from tfic.codec import build
 from tfic.config import Config
+from tfic.synth import draw
 
 
 @pytest.fixture
@@ -59,6 +60,9 @@ def broken(path: Path, what: str) -> None:
     elif what == "other shapes":
         metadata = {"config": json.dumps({"codec": "tic-small"}), "fingerprint": "00" * 8}
         safetensors.torch.save_file(safetensors.torch.load(data), path, metadata)
+    else:
+        metadata = {"config": what, "fingerprint": "00" * 8}
+        safetensors.torch.save_file(safetensors.torch.load(data), path, metadata)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +75,10 @@ def broken(path: Path, what: str) -> None:
         ("bit", "weights do not match its fingerprint"),
         ("foreign", "holds tensors but no TFIC codec"),
         ("other shapes", "damaged or was written by another version"),
+        ("{", "settings are no JSON"),
+        ("[]", "settings are a JSON list, not an object"),
+        ('{"codec": 5}', "the codec is 5, not a name"),
+        ('{"codec": "tick"}', "did you mean 'tic-"),
     ],
 )
 def test_a_broken_checkpoint_is_refused_in_one_line(saved: Path, what: str, words: str) -> None:
@@ -78,3 +86,28 @@ def test_a_broken_checkpoint_is_refused_in_one_line(saved: Path, what: str, word
     with pytest.raises(ValueError, match=words) as caught:
         checkpoint.load(saved)
     assert "\n" not in str(caught.value)
+
+
+def test_a_halved_codec_has_a_file_of_half_the_size_and_codes_as_before_it_was_saved(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    codec = build("lite").eval()
+    codec.update()
+    checkpoint.save(codec, Config(codec="lite"), tmp_path / "whole.safetensors")
+    whole = codec.fingerprint
+    checkpoint.halve(codec)
+    assert codec.fingerprint != whole
+    checkpoint.save(codec, Config(codec="lite"), tmp_path / "half.safetensors")
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "whole")]
+    assert sizes[0] < 0.65 * sizes[1], "the coding tables stay as they are"
+    image = draw(0, "test", 0).image
+    loaded = checkpoint.load(tmp_path / "half.safetensors")
+    assert next(loaded.parameters()).dtype == torch.float32
+    assert loaded.encode(image) == codec.encode(image)
+
+
+def test_weights_too_large_for_half_precision_are_refused() -> None:
+    codec = build("lite").eval()
+    with torch.no_grad():
+        codec.g_a[0].conv.bias[0] = 1e6
+    with pytest.raises(ValueError, match=r"a weight of g_a is 1000000\.0; half precision ends at 65504"):
+        checkpoint.halve(codec)

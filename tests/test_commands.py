@@ -12,6 +12,7 @@ from tfic.__main__ import main
 from tfic.codec import build
 from tfic.config import Config
 from tfic.ocr.tesseract import tesseract_is_installed
+from tfic.onnx_encoder import OnnxEncoder
 from tfic.synth import draw
 
 
@@ -177,3 +178,21 @@ def test_read_without_tesseract_is_told(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     refused(capsys, ["read", "scans/a.png", "--heldout"], "Tesseract, which is not installed")
+
+
+def test_an_encoder_is_exported_and_its_files_are_decoded(
+    scans: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    codec = build("lite").eval()
+    codec.update()
+    checkpoint.save(codec, Config(codec="lite"), Path("lite.safetensors"))
+    size = ["--height", "64", "--width", "96"]
+    assert main(["export", "encoder.onnx", "--model", "lite.safetensors", *size]) == 0
+    assert codec.fingerprint.hex() in capsys.readouterr().out
+    Path("a.tfic").write_bytes(OnnxEncoder(Path("encoder.onnx")).encode(Image.open("scans/a.png")))
+    assert main(["decode", "a.tfic", "a.png", "--model", "lite.safetensors"]) == 0
+    capsys.readouterr()
+    refused(capsys, ["export", "tic.onnx", "--model", model, *size], "convolutions and ReLU alone")
+    refused(capsys, ["export", "encoder.txt", "--model", model, *size], "must end in .onnx")
+    refused(capsys, ["export", "e.onnx", "--model", model, "--height", "0", "--width", "9"], "0 x 9 pixels cannot be")

@@ -8,6 +8,7 @@
     python -m tfic decode page.tfic page.png --model RUN
     python -m tfic info page.tfic
     python -m tfic read page.tfic --model RUN
+    python -m tfic export encoder.onnx --model RUN --height 256 --width 256
 
 A model is a codec.safetensors, a run directory that has one, runs:/RUN_ID, models:/NAME/VERSION or zoo/NAME.
 Exit codes: 0 done, 1 the training or some of many files failed, 2 bad input, 130 stopped by Ctrl-C.
@@ -110,7 +111,10 @@ def _on_files(args: argparse.Namespace) -> int:
         from tfic import commands
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    verbs = {"encode": commands.encode, "decode": commands.decode, "info": commands.info, "read": commands.read}
+    verbs = {
+        "encode": commands.encode, "decode": commands.decode, "info": commands.info, "read": commands.read,
+        "export": commands.export,
+    }  # fmt: skip
     return verbs[args.verb](args)
 
 
@@ -175,7 +179,9 @@ def _add_file_commands(commands: "argparse._SubParsersAction[_Parser]") -> None:
         command.add_argument("input", metavar="IN", help=f"a file, a folder of {of}, or a glob in quotes")
         command.add_argument("output", metavar="OUT", help=f"{to}; a folder for several files")
         command.add_argument("--model", required=True, help=FORMS)
-        command.add_argument("--workers", type=int, metavar="N", help="processes for several files (one for each core)")
+        command.add_argument(
+            "--workers", type=int, metavar="N", help="processes for several files (one for every 50 files)"
+        )
     info = commands.add_parser("info", help="what a .tfic file or a model says of itself")
     info.add_argument("file", metavar="FILE", help="a .tfic file, or a model")
     info.add_argument("--model", default="", help="also tell whether this model wrote the .tfic file")
@@ -183,7 +189,12 @@ def _add_file_commands(commands: "argparse._SubParsersAction[_Parser]") -> None:
     read.add_argument("image", metavar="IMAGE", help="an image, or a .tfic file")
     read.add_argument("--model", default="", help="model that decodes the .tfic file")
     read.add_argument("--heldout", action="store_true", help="read with Tesseract, which no codec is trained against")
-    for verb in ("encode", "decode", "info", "read"):
+    export = commands.add_parser("export", help="the encoder as an ONNX graph, for tfic.onnx_encoder.OnnxEncoder")
+    export.add_argument("output", metavar="OUT", help="the .onnx file to write")
+    export.add_argument("--model", required=True, help=FORMS)
+    export.add_argument("--height", type=int, required=True, metavar="PX", help="height of the images to encode")
+    export.add_argument("--width", type=int, required=True, metavar="PX", help="width of the images to encode")
+    for verb in ("encode", "decode", "info", "read", "export"):
         _add_tracking_uri(commands.choices[verb])
         commands.choices[verb].set_defaults(run=_on_files, verb=verb, stopped=STOPPED)
 

@@ -51,7 +51,10 @@ def load(path: Path) -> ImageCodec:
         ValueError: when the file is missing, damaged, or not one of ours.
     """
     metadata = _metadata(path)
-    codec = build(json.loads(metadata["config"])["codec"])
+    name = _settings(metadata["config"], path).get("codec", Config().codec)
+    if not isinstance(name, str):
+        raise ValueError(f"{path} is damaged: its header says that the codec is {name!r}, not a name")
+    codec = build(name)
     try:
         codec.load_state_dict(safetensors.torch.load_file(path))
     except (SafetensorError, RuntimeError) as error:
@@ -74,8 +77,18 @@ def config_of(path: Path) -> Config:
 
 def parse_config(text: str, path: Path) -> Config:
     """The settings that a file at `path` holds as JSON."""
-    values: dict[str, Any] = json.loads(text)
-    return from_mapping(Config(), values, str(path))
+    return from_mapping(Config(), _settings(text, path), str(path))
+
+
+def _settings(text: str, path: Path) -> dict[str, Any]:
+    """What a JSON object says; ValueError for any other text."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: its header's settings are no JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} is damaged: its header's settings are a JSON {type(values).__name__}, not an object")
+    return values
 
 
 def _metadata(path: Path) -> dict[str, str]:

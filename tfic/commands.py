@@ -1,6 +1,7 @@
 """What `encode`, `decode`, `info` and `read` do: trained codecs on a user's own files. Each returns an exit code."""
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -15,6 +16,8 @@ from tfic.codec import bitstream
 from tfic.lines import page_text
 from tfic.pairs import make_folder, plan
 
+FILES_A_WORKER = 50
+"""Files for which another process is worth its start, which takes seconds."""
 SUFFIX = ".tfic"
 """How names of coded files end."""
 
@@ -27,6 +30,20 @@ def encode(args: argparse.Namespace) -> int:
 def decode(args: argparse.Namespace) -> int:
     """.tfic files to images."""
     return _convert(args, bulk.decode_file, (SUFFIX,), tuple(bulk.FORMATS))
+
+
+def export(args: argparse.Namespace) -> int:
+    """A codec's encoder as an ONNX graph."""
+    from tfic.export import export as write_graph  # ONNX's exporter takes a second to import
+
+    out = Path(args.output)
+    if out.suffix != ".onnx" or not out.parent.is_dir():
+        raise ValueError(f"{out} must end in .onnx and lie in a folder that exists")
+    bitstream.check_size(args.height, args.width)
+    codec = models.load(args.model, args.tracking_uri)
+    write_graph(codec, args.height, args.width, out)
+    print(f"{out}: encodes {args.width} x {args.height} pixels as model {codec.fingerprint.hex()}")
+    return 0
 
 
 def info(args: argparse.Namespace) -> int:
@@ -74,7 +91,7 @@ def _convert(args: argparse.Namespace, convert: bulk.Convert, reads: tuple[str, 
         return 0
     make_folder(Path(args.output))
     started = time.perf_counter()
-    workers = args.workers or len(os.sched_getaffinity(0))
+    workers = args.workers or min(len(os.sched_getaffinity(0)), math.ceil(len(files.pairs) / FILES_A_WORKER))
     outcomes = bulk.convert_all(convert, files.pairs, model, workers)
     return _summary(outcomes, files.left_alone, time.perf_counter() - started)
 

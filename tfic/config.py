@@ -153,7 +153,7 @@ def check_at_least(name: str, value: float, least: int) -> None:
 def unknown_key(key: str, known: list[str], where: str) -> ValueError:
     """The error for a key nobody knows, naming the nearest known one."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     return ValueError(f"{where}: unknown key {key!r}{hint} Known keys: {', '.join(sorted(known))}")
 
 
