@@ -15,8 +15,8 @@ def crops(seed: int, height: int = 64, width: int = 256, on_text: bool = True, p
 
 
 def test_the_same_generator_gives_the_same_crops() -> None:
-    assert torch.equal(crops(3).x, crops(3).x)
-    assert not torch.equal(crops(3).x, crops(4).x)
+    assert torch.equal(crops(3).on("cpu"), crops(3).on("cpu"))
+    assert not torch.equal(crops(3).on("cpu"), crops(4).on("cpu"))
 
 
 def test_every_line_lies_whole_in_its_crop_and_over_its_own_pixels() -> None:
@@ -33,7 +33,7 @@ def test_every_line_lies_whole_in_its_crop_and_over_its_own_pixels() -> None:
             (source,) = [(page, other) for page in PAGES for other in page.lines if other.text == line.text][:1]
             top = round(source[1].top - line.top)
             expected = torch.from_numpy(source[0].image[top : top + 64].copy()).permute(2, 0, 1).float() / 255
-            assert torch.equal(batch.x[b], expected)
+            assert torch.equal(batch.on("cpu")[b], expected)
     assert found > 20
 
 
@@ -46,6 +46,6 @@ def test_crops_on_text_hold_a_line_and_others_need_not() -> None:
 
 def test_a_page_smaller_than_the_crop_is_continued_by_its_edge() -> None:
     small = Page("small.png", np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3), ())
-    x = crops(0, pages=[small]).x
+    x = crops(0, pages=[small]).on("cpu")
     assert x.shape == (6, 3, 64, 256)
     assert torch.equal(x[0, :, 4:, 6:], x[0, :, 4:5, 6:7].expand(-1, 60, 250))

@@ -42,8 +42,8 @@ def test_what_the_reader_cannot_spell_is_not_read(reader: LineReader) -> None:
 def test_clear_text_costs_little_and_noise_much(reader: LineReader, crops: Crops) -> None:
     lines = readable(crops.lines, reader, np.random.default_rng(1), 800)
     torch.manual_seed(0)
-    clear = reading_loss(reader, crops.x, lines)
-    noisy = reading_loss(reader, torch.rand_like(crops.x), lines)
+    clear = reading_loss(reader, crops.on("cpu"), lines)
+    noisy = reading_loss(reader, torch.rand_like(crops.on("cpu")), lines)
     assert clear < 0.5
     assert noisy > 3
 
@@ -51,7 +51,7 @@ def test_clear_text_costs_little_and_noise_much(reader: LineReader, crops: Crops
 def test_steps_against_the_gradient_make_the_text_easier_to_read(reader: LineReader, crops: Crops) -> None:
     lines = readable(crops.lines, reader, np.random.default_rng(1), 400)
     torch.manual_seed(0)
-    x = (crops.x + 0.25 * torch.randn_like(crops.x)).clamp(0, 1).requires_grad_(True)
+    x = (crops.on("cpu") + 0.25 * torch.randn_like(crops.on("cpu"))).clamp(0, 1).requires_grad_(True)
     before = reading_loss(reader, x, lines)
     (gradient,) = torch.autograd.grad(before, x)
     with torch.no_grad():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from tfic.lines import Line, Page, Quad
@@ -18,10 +18,14 @@ from tfic.lines import Line, Page, Quad
 class Crops:
     """A batch of crops and the lines of text that lie whole in them."""
 
-    x: Float[Tensor, "B 3 h w"]
-    """Pixels in [0, 1]."""
+    pixels: UInt8[Tensor, "B 3 h w"]
+    """Pixels as they are on the page."""
     lines: list[tuple[int, Line]]
     """Lines in pixels of their crop, each with the index of the crop in the batch."""
+
+    def on(self, device: torch.device | str) -> Float[Tensor, "B 3 h w"]:
+        """Pixels in [0, 1] on a device, to which they travel as bytes."""
+        return self.pixels.to(device, non_blocking=True).float() / 255
 
 
 def draw_crops(
@@ -57,8 +61,7 @@ def draw_crops(
         pixels.append(crop)
         moved = (Line(line.text, _moved(line.quad, left, top)) for line in page.lines)
         lines += [(b, line) for line in moved if _inside(line, height_px, width_px)]
-    x = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 255
-    return Crops(x.contiguous(memory_format=torch.channels_last), lines)
+    return Crops(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2), lines)
 
 
 def _around(

@@ -120,7 +120,7 @@ def fit(config: Config, run: Path, report: Report, start: Path | None = None) ->
         if config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and not (run / STATE_FILE).exists():
             rng = _generator(config, "pretrain", 0)
             sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
-            start_from_klt(codec, sample.x, config.lmbda)
+            start_from_klt(codec, sample.on("cpu"), config.lmbda)
         stage = _pretrain(config, pages)
     _run_stage(stage, codec, config, run, report)
 
@@ -154,7 +154,7 @@ def _pretrain(config: Config, pages: Sequence[Page]) -> _Stage:
     def loss(codec: ImageCodec, step: int) -> dict[str, Tensor]:
         rng = _generator(config, "pretrain", step)
         crops = draw_crops(pages, rng, train.batch, train.crop_height_px, train.crop_width_px, on_text=False)
-        x = crops.x.to(_device_of(codec))
+        x = crops.on(_device_of(codec))
         result = codec(x)
         bpp, distortion = losses.rate(result.bits(), x), losses.distortion(x, result.x_hat)
         return {"loss": config.lmbda * distortion + bpp, "bpp_estimated": bpp, "mse": distortion / 255**2}
@@ -171,7 +171,7 @@ def _finetune(config: Config, pages: Sequence[Page]) -> _Stage:
         crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, on_text=True)
         device = _device_of(codec)
         reader.to(device)
-        x = crops.x.to(device)
+        x = crops.on(device)
         result = codec(x, straight_through=True)  # the reader is to see what the decoder will really show
         bpp = losses.rate(result.bits(), x)
         lines = readable(crops.lines, reader, rng, train.read_width_px)
