@@ -45,38 +45,46 @@ class Scale:
     """One sentence for the model cards: how much training this is."""
 
 
-def _scale(prefix: str, codec: str, base: Config, about: str, lmbdas: tuple[float, ...], gammas: tuple[float, ...],
-           images: tuple[int, int], **train: object) -> Scale:  # fmt: skip
-    data = replace(base.data, train_count=images[0], test_count=images[1])
-    config = replace(base, codec=codec, data=data, train=replace(base.train, **train))
-    return Scale(prefix, config, lmbdas, gammas, about)
+def _config(base: Config, codec: str, train_count: int, test_count: int, report_every: int, **train: float) -> Config:
+    """A recipe with another codec, other amounts, and a checkpoint at every report, where a call may end."""
+    data = replace(base.data, train_count=train_count, test_count=test_count)
+    settings = replace(base.train, log_every=report_every, checkpoint_every=report_every, **train)
+    return replace(base, codec=codec, data=data, train=settings)
 
 
 def scales() -> dict[str, tuple[Scale, ...]]:
     """Scales by name: a dry run, two CPU cores, one large GPU."""
-    tiny, demo, base = recipes.tiny(), recipes.demo(), recipes.base()
-    return {
-        "tiny": (
-            _scale("lite-dry-run", "lite", tiny, "A dry run, good for nothing.", (0.004,), (3.0,), (32, 4)),
+    dry_run = Scale(
+        prefix="lite-dry-run",
+        config=_config(recipes.tiny(), "lite", train_count=32, test_count=4, report_every=2),
+        lmbdas=(0.004,),
+        gammas=(3.0,),
+        about="A dry run, good for nothing.",
+    )
+    cpu = Scale(
+        prefix="lite-cpu",
+        config=_config(
+            recipes.demo(), "lite", train_count=3000, test_count=100, report_every=50,
+            pretrain_steps=2000, batch=4, learning_rate=6e-4, finetune_steps=350,
         ),
-        "cpu": (
-            _scale(
-                "lite-cpu", "lite", demo, "Trained on one CPU core in about ten minutes a stage: a start, not an end.",
-                (0.0015, 0.003, 0.006), (10.0, 3.0), (3000, 100), pretrain_steps=2000, batch=4, finetune_steps=350,
-                learning_rate=6e-4,
-                checkpoint_every=50, log_every=50,
+        lmbdas=(0.0015, 0.003, 0.006),
+        gammas=(10.0, 3.0),
+        about="Trained on one CPU core in about ten minutes a stage: a start, not an end.",
+    )  # fmt: skip
+    gpu = tuple(
+        Scale(
+            prefix=f"{codec}-gpu",
+            config=_config(
+                recipes.base(), codec, train_count=20_000, test_count=600, report_every=200, klt_start=True,
+                pretrain_steps=steps, batch=16, learning_rate=6e-4, finetune_steps=steps // 4, finetune_batch=16,
             ),
-        ),
-        "gpu": tuple(
-            _scale(
-                f"{codec}-gpu", codec, base, "Trained on one GPU in a few minutes a stage.",
-                (0.001, 0.002, 0.004, 0.008), (1.0, 10.0), (20_000, 600), pretrain_steps=steps, batch=16,
-                finetune_steps=steps // 4, finetune_batch=16, klt_start=True, learning_rate=5e-4,
-                checkpoint_every=200, log_every=200,
-            )
-            for codec, steps in (("lite", 12_000), ("tic-small", 6_000))
-        ),
-    }  # fmt: skip
+            lmbdas=(0.001, 0.002, 0.004, 0.008),
+            gammas=(1.0, 10.0),
+            about="Trained on one GPU in a few minutes a stage.",
+        )
+        for codec, steps in (("lite", 12_000), ("tic-small", 6_000))
+    )  # fmt: skip
+    return {"tiny": (dry_run,), "cpu": (cpu,), "gpu": gpu}
 
 
 def configs(scale: Scale) -> Iterator[tuple[str, Config, str]]:

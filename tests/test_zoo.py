@@ -1,0 +1,102 @@
+"""The codecs that ship load offline, obey the laws of coding on pages, and are what their cards say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import tfic
+from tfic import checkpoint, models
+from tfic.codec.bitstream import OVERHEAD_BYTES
+from tfic.config import DataConfig
+from tfic.data import draw_set
+from tfic.models import zoo
+
+ROOT = Path(__file__).parent.parent
+PAGES = [Image.fromarray(page.image) for page in draw_set("test", 100, DataConfig())]
+
+
+def card(name: str) -> str:
+    return models.find(name).with_suffix(".md").read_text(encoding="utf-8")
+
+
+def stated(name: str, measure: str) -> float:
+    row = next(line for line in card(name).splitlines() if line.startswith(f"| {measure}"))
+    return float(row.split("|")[2].split()[0])
+
+
+def tensor(image: Image.Image) -> torch.Tensor:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+
+
+def test_several_rates_ship_each_before_and_after_it_learnt_to_read() -> None:
+    trained = [checkpoint.config_of(models.find(name)) for name in zoo()]
+    before = {(each.codec, each.lmbda) for each in trained if not each.gamma}
+    after = {(each.codec, each.lmbda) for each in trained if each.gamma}
+    assert len(before) >= 3
+    assert after == before
+    sizes = [models.find(name).stat().st_size for name in zoo()]
+    assert max(sizes) < 8 << 20
+    assert sum(sizes) < 60 << 20
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_a_card_says_what_its_weights_do(name: str) -> None:
+    config, path = checkpoint.config_of(models.find(name)), models.find(name)
+    text = card(name)
+    assert f"{path.stat().st_size:,} bytes" in text
+    assert re.search(rf"\| lambda \| {config.lmbda:g} \|", text)
+    assert re.search(rf"\| gamma \| {config.gamma:g}\b", text)
+    assert f"on {len(PAGES)} test pages" in text
+    codec = tfic.load(name)
+    bpp = [8 * len(codec.encode(page)) / (page.width * page.height) for page in PAGES]
+    assert np.mean(bpp) == pytest.approx(stated(name, "bits per pixel"), abs=0.006)  # two digits are stated
+
+
+@pytest.mark.parametrize("name", zoo())
+@torch.no_grad()
+def test_training_bits_are_at_least_evaluation_bits_and_coded_bits_these_within_one_percent(name: str) -> None:
+    codec = tfic.load(name)
+    for page in PAGES[:5]:
+        torch.manual_seed(0)
+        x = tensor(page)
+        noisy = np.mean([float(codec.train()(x).bits()) for _ in range(4)])
+        rounded = float(codec.eval()(x).bits())
+        coded = 8 * (len(codec.encode(page)) - OVERHEAD_BYTES)
+        assert noisy >= rounded
+        assert 0.99 * rounded - 64 <= coded <= 1.01 * rounded + 64
+
+
+def test_more_lambda_costs_more_and_shows_more() -> None:
+    before = sorted(
+        (config.lmbda, name) for name in zoo() if not (config := checkpoint.config_of(models.find(name))).gamma
+    )
+    for measure in ("bits per pixel", "PSNR", "accuracy, page, PP-OCRv6"):
+        values = [stated(name, measure) for _, name in before]
+        assert values == sorted(values)
+
+
+def test_zoo_training_dry_runs_from_call_to_call_and_ships(tmp_path: Path) -> None:
+    script = [sys.executable, "scripts/train_zoo.py", str(tmp_path / "runs"), "--scale", "tiny"]
+
+    def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([*script, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    first = call("--minutes", "0")
+    assert first.returncode == 3, first.stderr
+    assert "the same command goes on" in first.stdout
+    rest = call("--minutes", "10")
+    assert rest.returncode == 0, rest.stderr
+    assert "pretrain 2/20" not in rest.stdout, "the first call's steps are not trained again"
+    shipped = call("--ship", "--out", str(tmp_path / "zoo"))
+    assert shipped.returncode == 0, shipped.stderr
+    names = sorted(path.name for path in (tmp_path / "zoo").iterdir())
+    assert len(names) == 4
+    assert all(f"{name.removesuffix('.md')}.safetensors" in names for name in names if name.endswith(".md"))
+    codec = tfic.load(tmp_path / "zoo" / names[1])
+    assert codec.decode(codec.encode(PAGES[0])).size == PAGES[0].size
