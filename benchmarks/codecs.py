@@ -2,10 +2,10 @@
 
     python benchmarks/codecs.py --rounds 5
 
-Learned codecs run on one thread, as they always do in evaluation; they are untrained but for a KLT start (time does not
-depend on what the weights are, only on how many there are). The reader is RapidOCR with its default settings, on as
-many threads as it takes. Times are medians of rounds in which everything runs once, so that ratios hold on a noisy
-machine; `of reading` is a whole encoding, image to file bytes, over reading the same image.
+Learned codecs run on one thread, as they always do in evaluation; the reader is RapidOCR with its default settings, on
+as many threads as it takes. Tic and lite have a KLT start, CompressAI's models random weights, which hardly changes the
+time of a transform but that of entropy coding. Times are medians of rounds in which everything runs once, so that
+ratios hold on a noisy machine; the last column is a whole encoding, image to file bytes, over reading the same image.
 """
 
 import argparse
@@ -85,7 +85,7 @@ def measure(side: int, rounds: int, learned: tuple[str, ...]) -> str:
          f"{ms[f'{name}/encode'] / ms['read']:.3f}"]
         for name in names
     ]  # fmt: skip
-    head = ["codec", *(f"{part} ms" for part in parts), "encode, of reading"]
+    head = ["codec", *(f"{part} ms" for part in parts), "encode (1 thread) / read"]
     return f"{side} x {side} pixels; reading takes {ms['read']:.0f} ms\n\n{table(head, rows)}\n"
 
 

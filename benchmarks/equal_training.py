@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from timing import table
 
+from analysis.bd import NotComparable, average_gain
 from tfic import checkpoint, recipes
 from tfic.evaluate import measure
 from tfic.train import fit
@@ -40,16 +41,11 @@ def point(codec: str, lmbda: float, runs: Path) -> dict[str, float]:
     return {name: float(np.mean([float(row[name]) for row in rows])) for name in MEASURES}
 
 
-def at_equal_rate(points: list[dict[str, float]], others: list[dict[str, float]], name: str) -> float:
-    """Mean of `points` less `others` over the log rates that both cover."""
-    curves = []
-    for each in (points, others):
-        ordered = sorted(each, key=lambda p: p["bpp"])
-        curves.append((np.log([p["bpp"] for p in ordered]), [p[name] for p in ordered]))
-    low, high = max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves)
-    at = np.linspace(low, high, 200)
-    ours, theirs = (np.interp(at, x, values) for x, values in curves)
-    return float(np.mean(ours - theirs))
+def at_equal_rate(points: list[dict[str, float]], others: list[dict[str, float]], name: str) -> str:
+    """Mean of `points` less `others` over the log rates that both cover, or why there is none."""
+    rates, values = ([[each[key] for each in curve] for curve in (others, points)] for key in ("bpp", name))
+    gain = average_gain(rates[0], values[0], rates[1], values[1])
+    return gain.why if isinstance(gain, NotComparable) else f"{gain.value:+.3f}"
 
 
 def main() -> None:
@@ -70,7 +66,7 @@ def main() -> None:
     rows = [
         [
             f"{first} less {other}",
-            *(f"{at_equal_rate(points[first], points[other], name):+.3f}" for name in MEASURES[1:]),
+            *(at_equal_rate(points[first], points[other], name) for name in MEASURES[1:]),
         ]
         for other in others
     ]

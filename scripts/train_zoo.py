@@ -4,8 +4,8 @@
     python scripts/train_zoo.py zoo-runs --scale cpu --ship           # weights and model cards into tfic/zoo
 
 Each codec has a run directory, RUNS/NAME, with its checkpoint (`codec.safetensors`), the same rounded to half precision
-(`half.safetensors`, what ships) and that one's measurement on the test set (`measured/rows.csv`). A call trains for
-`--minutes` and stops; the next goes on from the last checkpoint. Exit codes: 0 all done, 3 more calls are needed.
+(`half.safetensors`, what ships) and that one's measurement on the test set (`measured-FINGERPRINT/rows.csv`). A call
+trains for `--minutes` and stops; the next goes on from the last checkpoint. Exit codes: 0 all done, 3 call again.
 """
 
 import argparse
@@ -22,11 +22,13 @@ from analysis import stats
 from tfic import checkpoint, recipes
 from tfic.config import Config
 from tfic.evaluate import measure
-from tfic.train import Progress, fit
+from tfic.train import Progress, check_same, fit
 
 SHIPPED = Path(__file__).parent.parent / "tfic" / "zoo"
 LARGEST_BYTES, ALL_BYTES = 8 << 20, 60 << 20
 MORE_CALLS = 3
+HALF = "half.safetensors"
+"""Name of what ships in a run directory."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ class Scale:
 
 
 def _config(base: Config, codec: str, train_count: int, test_count: int, report_every: int, **train: float) -> Config:
-    """A recipe with another codec, other amounts, and a checkpoint at every report, where a call may end."""
+    """A recipe with another codec and other amounts; a call ends at a report, and loses half of the steps since one."""
     data = replace(base.data, train_count=train_count, test_count=test_count)
-    settings = replace(base.train, log_every=report_every, checkpoint_every=report_every, **train)
+    settings = replace(base.train, log_every=report_every, checkpoint_every=report_every // 2, **train)
     return replace(base, codec=codec, data=data, train=settings)
 
 
@@ -69,7 +71,7 @@ def scales() -> dict[str, tuple[Scale, ...]]:
         ),
         lmbdas=(0.0015, 0.003, 0.006),
         gammas=(10.0, 3.0),
-        about="Trained on one CPU core in about ten minutes a stage: a start, not an end.",
+        about="Trained on one CPU core: a start, not an end.",
     )  # fmt: skip
     gpu = tuple(
         Scale(
@@ -80,7 +82,7 @@ def scales() -> dict[str, tuple[Scale, ...]]:
             ),
             lmbdas=(0.001, 0.002, 0.004, 0.008),
             gammas=(1.0, 10.0),
-            about="Trained on one GPU in a few minutes a stage.",
+            about="Trained on one GPU.",
         )
         for codec, steps in (("lite", 12_000), ("tic-small", 6_000))
     )  # fmt: skip
@@ -104,14 +106,18 @@ def _train(scale: Scale, runs: Path, until: float) -> None:
     for name, config, start in configs(scale):
         run = runs / name
         path = fit(config, run, _reporter(name, until), runs / start / "codec.safetensors" if start else None)
-        if not (run / "half.safetensors").exists():
-            codec = checkpoint.load(path)
-            checkpoint.halve(codec)
-            checkpoint.save(codec, config, run / "half.safetensors")
-        if not (run / "measured" / "rows.csv").exists():
-            result = measure(checkpoint.load(run / "half.safetensors"), config, run / "measured")
+        codec = checkpoint.load(path)
+        checkpoint.halve(codec)
+        checkpoint.save(codec, config, run / HALF)
+        if not _rows_file(run).exists():
+            result = measure(checkpoint.load(run / HALF), config, _rows_file(run).parent)
             shown = ("bpp", "psnr_db", "accuracy", "accuracy_lines", "accuracy_heldout")
             print(f"{name}: " + ", ".join(f"{key} {result[key]:.3f}" for key in shown if key in result), flush=True)
+
+
+def _rows_file(run: Path) -> Path:
+    """Where the measurement of a run's half-precision codec lies, and no other's."""
+    return run / f"measured-{checkpoint.load(run / HALF).fingerprint.hex()}" / "rows.csv"
 
 
 def _reporter(name: str, until: float) -> Callable[[Progress], None]:
@@ -175,14 +181,15 @@ def _ship(scale: Scale, runs: Path, out: Path) -> None:
     """Copy what is finished, with a card each; what is not finished is left out and named."""
     out.mkdir(parents=True, exist_ok=True)
     for name, config, _ in configs(scale):
-        weights, rows_file = runs / name / "half.safetensors", runs / name / "measured" / "rows.csv"
-        if not rows_file.exists():
+        weights = runs / name / HALF
+        if not weights.exists() or not _rows_file(runs / name).exists():
             print(f"{name}: not finished, not shipped")
             continue
+        check_same(checkpoint.config_of(weights), config, weights)
         size_bytes = weights.stat().st_size
         if size_bytes > LARGEST_BYTES:
             raise ValueError(f"{weights} has {size_bytes:,} bytes; at most {LARGEST_BYTES:,} may ship")
-        with rows_file.open(encoding="utf-8") as file:
+        with _rows_file(runs / name).open(encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         (out / f"{name}.safetensors").write_bytes(weights.read_bytes())
         (out / f"{name}.md").write_text(_card(name, scale, config, rows, size_bytes), encoding="utf-8")

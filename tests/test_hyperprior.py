@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,6 +52,23 @@ def threads(count: int) -> Iterator[None]:
     yield
     assert torch.get_num_threads() == count, "coding must leave the number of threads as it found it"
     torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", ["tic-tiny", "tic-small", "lite"])
+@torch.no_grad()
+def test_latents_do_not_depend_on_the_memory_layout_of_an_image(name: str) -> None:
+    """Pixels of an array lie together, those of a tensor do not, and convolutions take another kernel for either."""
+    torch.manual_seed(0)
+    codec = build(name).eval()
+    assert isinstance(codec, MeanScaleHyperprior)
+    for seed in range(5):
+        x = tensor(noise(37, 50, seed))
+        as_array = x[0].permute(1, 2, 0).contiguous().permute(2, 0, 1)[None]
+        assert as_array.stride() != x.stride()
+        assert torch.equal(codec._analyse(as_array), codec._analyse(x))
+        z_hat = torch.randn(1, codec.z_channels, 3, 4)
+        other = z_hat.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+        assert torch.equal(codec._gaussians(other, 9, 13).scales, codec._gaussians(z_hat, 9, 13).scales)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (7, 9), (128, 32), (100, 131)])
@@ -152,9 +170,9 @@ def test_means_that_differ_move_pixels_a_little_and_scales_that_differ_are_named
 
 
 def test_a_file_encoded_in_bfloat16_is_decoded_in_float32_and_the_other_way_round(codec: MeanScaleHyperprior) -> None:
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
         rough = codec.encode(PAGE)
-        assert codec.decode_tensor(codec.encode(PAGE)).dtype.is_floating_point
+        assert torch.equal(codec.decode_tensor(rough), codec(tensor(PAGE)).x_hat[0].clamp(0, 1))
     exact = codec.encode(PAGE)
     assert rough != exact, "bfloat16 rounds to other symbols, or the test tests nothing"
     difference = np.asarray(codec.decode(rough), np.float32) - np.asarray(codec.decode(exact), np.float32)
@@ -177,6 +195,8 @@ def test_grey_images_come_back_grey_and_tensors_as_tensors(codec: MeanScaleHyper
         (torch.full((3, 8, 8), 255.0), r"outside \[0, 1\]; divide 8-bit values by 255"),
         (torch.full((3, 8, 8), torch.nan), r"outside \[0, 1\]"),
         (torch.zeros((3, 8, 8), dtype=torch.uint8), "uint8 tensor"),
+        (torch.zeros(3, 0, 5), r"tensor of shape \(3, 0, 5\)"),
+        ("page.png", r"a str; an image is a Pillow image \(Image.open\)"),
         (np.zeros((8, 8), np.uint8), r"array of shape \(8, 8\); an image is \(H, W, 3\) of uint8"),
         (np.zeros((8, 8, 3), np.float32), "float32 array"),
         (np.zeros((1, 70_000, 3), np.uint8), "1 x 70000 pixels cannot be coded"),
@@ -191,6 +211,40 @@ def test_a_codec_that_has_coded_can_be_copied_and_pickled(codec: MeanScaleHyperp
     data = codec.encode(PAGE)
     for other in (copy.deepcopy(codec), pickle.loads(pickle.dumps(codec))):
         assert other.encode(PAGE) == data
+
+
+@pytest.mark.parametrize("name", ["tic-tiny", "mbt2018-mean"])
+def test_several_threads_may_share_a_codec(name: str) -> None:
+    torch.manual_seed(0)
+    codec = build(name).eval()
+    codec.update()
+    images = [noise(64, 64, seed) for seed in range(8)]
+    alone = [codec.encode(image) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(codec.encode, images))
+        decoded = list(pool.map(codec.decode_tensor, together))
+    assert together == alone
+    assert all(torch.equal(there, codec.decode_tensor(data)) for there, data in zip(decoded, alone, strict=True))
+    assert next(codec.parameters()).dtype == torch.float32
+
+
+def test_a_codec_that_cannot_code_now_says_what_to_call(codec: MeanScaleHyperprior) -> None:
+    data = codec.encode(PAGE)
+    other = copy.deepcopy(codec)
+    with pytest.raises(ValueError, match="in training, where results depend on chance; call eval"):
+        other.train().encode(PAGE)
+    with pytest.raises(ValueError, match="in training"):
+        other.decode(data)
+    with pytest.raises(ValueError, match=r"weights are torch.float16; .* call float"):
+        other.eval().half().encode(PAGE)
+
+
+def test_the_fingerprint_follows_the_weights(codec: MeanScaleHyperprior) -> None:
+    other = copy.deepcopy(codec)
+    assert other.fingerprint == codec.fingerprint
+    assert other.half().float().fingerprint != codec.fingerprint
+    other.load_state_dict(codec.state_dict())
+    assert other.fingerprint == codec.fingerprint
 
 
 def test_coding_before_the_tables_are_made_is_refused() -> None:

@@ -12,7 +12,7 @@ import tfic
 from tfic import checkpoint, models
 from tfic.codec import build
 from tfic.codec.image_codec import ImageCodec
-from tfic.config import Config
+from tfic.config import CODEC_FILE, Config
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     codec = build("tic-tiny").eval()
     codec.update()
-    checkpoint.save(codec, Config(codec="tic-tiny"), folder / models.CODEC_FILE)
+    checkpoint.save(codec, Config(codec="tic-tiny"), folder / CODEC_FILE)
     return folder
 
 
@@ -32,7 +32,7 @@ def store(run: Path, empty_store: str) -> dict[str, str]:
     client = MlflowClient(tracking_uri=empty_store)
     experiment = client.create_experiment("models", artifact_location=(run / "artifacts").as_uri())
     with_codec, without = (client.create_run(experiment).info.run_id for _ in range(2))
-    client.log_artifact(with_codec, str(run / models.CODEC_FILE), "checkpoint")
+    client.log_artifact(with_codec, str(run / CODEC_FILE), "checkpoint")
     client.create_registered_model("reader-friendly")
     for source in (f"runs:/{with_codec}/checkpoint", f"runs:/{with_codec}/checkpoint/codec.safetensors"):
         client.create_model_version("reader-friendly", source, with_codec)
@@ -41,11 +41,11 @@ def store(run: Path, empty_store: str) -> dict[str, str]:
 
 
 def fingerprint(run: Path) -> bytes:
-    return checkpoint.load(run / models.CODEC_FILE).fingerprint
+    return checkpoint.load(run / CODEC_FILE).fingerprint
 
 
 def test_a_file_and_its_directory_are_found(run: Path, tmp_path: Path) -> None:
-    file = run / models.CODEC_FILE
+    file = run / CODEC_FILE
     assert models.find(str(file)) == models.find(str(run)) == models.find(run) == file
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / "checkpoint" / "codec.safetensors").write_bytes(b"")
@@ -83,7 +83,7 @@ def test_a_run_of_mlflow_is_found(store: dict[str, str], run: Path, form: str) -
 @pytest.mark.parametrize("name", ["/1", "/2", "/latest", "@best"])
 def test_a_registered_model_is_found(store: dict[str, str], run: Path, name: str) -> None:
     found = models.find(f"models:/reader-friendly{name}", store["uri"])
-    assert found.read_bytes() == (run / models.CODEC_FILE).read_bytes()
+    assert found.read_bytes() == (run / CODEC_FILE).read_bytes()
 
 
 def test_the_store_comes_from_the_environment(
@@ -140,7 +140,7 @@ def test_a_codec_that_ships_is_found_by_its_name_and_others_are_refused(
         models.find("zoo/tiny")
     (tmp_path / "zoo").mkdir()
     for name in ("tiny-reading", "tiny-pixels"):
-        (tmp_path / "zoo" / f"{name}.safetensors").write_bytes((run / models.CODEC_FILE).read_bytes())
+        (tmp_path / "zoo" / f"{name}.safetensors").write_bytes((run / CODEC_FILE).read_bytes())
     assert models.zoo() == ["zoo/tiny-pixels", "zoo/tiny-reading"]
     assert models.load("zoo/tiny-reading").fingerprint == fingerprint(run)
     for name in ("zoo/tiny-redaing", "zoo/../zoo/tiny-reading", "zoo/"):

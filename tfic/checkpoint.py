@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from tfic.codec import build
-from tfic.codec.image_codec import ImageCodec
+from tfic.codec.image_codec import ImageCodec, fingerprint_of
 from tfic.config import Config, from_mapping
 
 
@@ -21,14 +21,14 @@ def save(codec: ImageCodec, config: Config, path: Path) -> None:
     Tensors that lose nothing by it (see `halve`) are written in half precision.
     """
     tensors = {name: _compact(tensor.detach().cpu()) for name, tensor in codec.state_dict().items()}
-    metadata = {"config": json.dumps(asdict(config)), "fingerprint": codec.fingerprint.hex()}
+    metadata = {"config": json.dumps(asdict(config)), "fingerprint": fingerprint_of(codec).hex()}
     partial = path.with_name(path.name + ".partial")
     safetensors.torch.save_file(tensors, partial, metadata)
     partial.replace(path)
 
 
 def halve(codec: ImageCodec) -> None:
-    """Round the weights of a codec's transforms to half precision, for a file of half the size, and update it.
+    """Round the weights of g_a, g_s, h_a and h_s to half precision, for a file of half the size, and update the codec.
 
     The codec is another one afterwards, with a fingerprint of its own: what is measured must be measured again.
 
@@ -37,7 +37,8 @@ def halve(codec: ImageCodec) -> None:
     """
     with torch.no_grad():
         for name in ("g_a", "g_s", "h_a", "h_s"):
-            for weight in getattr(codec, name).parameters():
+            transform = getattr(codec, name, None)
+            for weight in transform.parameters() if transform else ():
                 if weight.abs().max() > torch.finfo(torch.half).max:
                     raise ValueError(f"a weight of {name} is {float(weight.abs().max())}; half precision ends at 65504")
                 weight.copy_(weight.half())

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+CODEC_FILE = "codec.safetensors"
+"""Name of a trained codec's file in the directory of its training."""
 
 
 @dataclass(frozen=True)

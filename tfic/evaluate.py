@@ -154,17 +154,19 @@ def measure(coder: Coder, config: Config, out: Path) -> dict[str, float]:
         Image.fromarray(pages[0].image)
     )  # the first call pays for lazy tables and memory; it is not what a user waits for
     rows = evaluate(coder, pages, reader, heldout, keep)
-    write_rows(rows, out / "rows.csv")
     _comparison([page.image for page in pages[: len(reconstructions)]], reconstructions, out / "comparison.png")
+    write_rows(rows, out / "rows.csv")  # last: who finds it finds everything
     return means(rows)
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """Rows as CSV with a header line."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    """Rows as CSV with a header line; the file appears whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [each.name for each in fields(Row)])
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
+    partial.replace(path)
 
 
 def _measure_page(

@@ -9,7 +9,6 @@ import copy
 import json
 from pathlib import Path
 
-import onnx
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -20,6 +19,7 @@ from tfic.codec.exact import on_grid
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.lite import Up
+from tfic.pairs import write_whole
 
 OUTPUTS = ("z_symbols", "y_symbols", "indexes")
 """What the graph gives: int32 symbols of z and y, and the uint8 indexes of y's scales."""
@@ -27,9 +27,9 @@ _ALLOWED = (nn.Sequential, nn.Conv2d, nn.ReLU, Up)
 
 
 def export(codec: ImageCodec, height: int, width: int, path: Path) -> None:
-    """Write the encoder for images of one size; the file appears whole or not at all.
+    """Write the encoder for images of one size, with the codec's fingerprint and coding tables in its metadata.
 
-    The model's metadata hold the codec's fingerprint and coding tables.
+    The file appears whole or not at all.
 
     Raises:
         ValueError: when the hyper synthesis has layers that ONNX Runtime cannot compute in float64.
@@ -41,26 +41,25 @@ def export(codec: ImageCodec, height: int, width: int, path: Path) -> None:
         )
     tables = {
         name: {"frequencies": [each.tolist() for each in frequencies], "offsets": offsets.tolist()}
-        for name, (frequencies, offsets) in codec.latents.frequencies().items()
+        for name, (frequencies, offsets) in codec.latents.listed().items()
     }
-    x = torch.zeros(1, 3, height, width)
-    partial = path.with_name(path.name + ".partial")
-    torch.onnx.export(
-        _Encoder(codec).eval(), (x,), str(partial), input_names=["x"], output_names=list(OUTPUTS),
-        dynamo=True, external_data=False, verbose=False,
+    program = torch.onnx.export(
+        _Encoder(copy.deepcopy(codec)).eval(), (torch.zeros(1, 3, height, width),),
+        input_names=["x"], output_names=list(OUTPUTS), dynamo=True, verbose=False,
     )  # fmt: skip
-    model = onnx.load(str(partial))
+    assert program is not None
+    model = program.model_proto
     for key, value in (("fingerprint", codec.fingerprint.hex()), ("tables", json.dumps(tables))):
         model.metadata_props.add(key=key, value=value)
-    onnx.save(model, str(partial))
-    partial.replace(path)
+    write_whole(path, model.SerializeToString())
 
 
 class _Encoder(nn.Module):
     def __init__(self, codec: MeanScaleHyperprior) -> None:
+        """Take a codec apart, which is of no use afterwards."""
         super().__init__()
         self.g_a, self.h_a = codec.g_a, codec.h_a
-        self.h_s = _without_convolutions(copy.deepcopy(codec.h_s)).double()
+        self.h_s = _without_convolutions(codec.h_s).double()
         self.latents = codec.latents
 
     def forward(self, x: Float[Tensor, "1 3 H W"]) -> tuple[Tensor, Tensor, Tensor]:

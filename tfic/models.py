@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfic import tracked
-from tfic.config import unknown_key
+from tfic.config import CODEC_FILE, unknown_key
 
 if TYPE_CHECKING:
     from tfic.codec.image_codec import ImageCodec
 
 FORMS = "a codec.safetensors, a run directory that has one, runs:/RUN_ID, models:/NAME/VERSION or zoo/NAME"
 """What `find` takes, for help and errors."""
-CODEC_FILE = "codec.safetensors"
-"""Name of a codec's file in a run directory."""
 _ZOO = "zoo/"
 _ZOO_DIR = Path(__file__).parent / "zoo"
 

@@ -23,15 +23,13 @@ from tfic.codec import build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.klt import start_from_klt
-from tfic.config import NO_MATTER, STAGE_2, Config, TrainConfig
+from tfic.config import CODEC_FILE, NO_MATTER, STAGE_2, Config, TrainConfig
 from tfic.crops import draw_crops
 from tfic.data import train_pages
 from tfic.lines import Page
 from tfic.ocr.ppocr import LineReader
 from tfic.reading import readable, reading_loss
 
-CODEC_FILE = "codec.safetensors"
-"""The trained codec in a run directory."""
 KLT_IMAGES = 32
 """Training images from which a KLT start is computed."""
 STATE_FILE = "state.pt"
@@ -96,7 +94,7 @@ def fit(config: Config, run: Path, report: Report, start: Path | None = None) ->
     run.mkdir(parents=True, exist_ok=True)
     finished = run / CODEC_FILE
     if finished.exists():
-        _check_same(checkpoint.config_of(finished), config, finished)
+        check_same(checkpoint.config_of(finished), config, finished)
         return finished
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
@@ -120,7 +118,7 @@ def fit(config: Config, run: Path, report: Report, start: Path | None = None) ->
         if config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and not (run / STATE_FILE).exists():
             rng = _generator(config, "pretrain", 0)
             sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
-            start_from_klt(codec, sample.on("cpu"), config.lmbda)
+            start_from_klt(codec.eval(), sample.on("cpu"), config.lmbda)
         stage = _pretrain(config, pages)
     _run_stage(stage, codec, config, run, report)
 
@@ -131,7 +129,9 @@ def fit(config: Config, run: Path, report: Report, start: Path | None = None) ->
     return finished
 
 
-def _check_same(found: Config, wanted: Config, path: Path) -> None:
+def check_same(found: Config, wanted: Config, path: Path) -> None:
+    """Raise ValueError unless both settings give the same codec; `path` is what was found."""
+
     def decisive(config: Config) -> Config:
         # stage 1 does not know how stage 2 will go on from it
         ignored = NO_MATTER if config.gamma else NO_MATTER | STAGE_2
@@ -229,14 +229,14 @@ def _run_stage(stage: _Stage, codec: ImageCodec, config: Config, run: Path, repo
             average.update_parameters(codec)
 
         done, since = step + 1, since + 1
-        if done % config.train.checkpoint_every == 0 and done < stage.steps:
-            _save_state(parts, done, stage, config, run)
         if done % config.train.log_every == 0 or done == stage.steps:
             left = (time.monotonic() - started) / (done - first) * (stage.steps - done)
             means = {name: total / since for name, total in sums.items()}
             means.setdefault("ocr", math.nan)
             report(Progress(stage.name, done, stage.steps, stage.steps_before + done, **means, seconds_left=left))
             sums, since = {}, 0
+        if done % config.train.checkpoint_every == 0 and done < stage.steps:
+            _save_state(parts, done, stage, config, run)
     if stage.averaged:
         codec.load_state_dict(average.module.state_dict())
 
@@ -258,7 +258,7 @@ def _load_state(parts: _Parts, stage: _Stage, config: Config, run: Path) -> int:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ValueError(f"{path} is damaged; remove it, and its training begins again from the start") from error
-    _check_same(checkpoint.parse_config(state["config"], path), config, path)
+    check_same(checkpoint.parse_config(state["config"], path), config, path)
     assert state["stage"] == stage.name
     for name, part in parts.items():
         part.load_state_dict(state[name])

@@ -1,23 +1,37 @@
-"""Learned codecs: any of them by its name."""
+"""Learned codecs: any of them by its name.
 
-from tfic.codec.compressai_models import WIDTHS, CompressAIModel
-from tfic.codec.image_codec import ImageCodec
-from tfic.codec.lite import lite
-from tfic.codec.tic import SIZES, tic
+Nothing here imports torch before a codec is built: what writes and reads streams (`latent_stream`, `bitstream`) serves
+programs without it (`tfic.onnx_encoder`).
+"""
+
+from typing import TYPE_CHECKING
+
 from tfic.config import unknown_key
 
-CODECS = (*(f"tic-{size}" for size in SIZES), "lite", *WIDTHS)
-"""Names that `build` takes."""
+if TYPE_CHECKING:
+    from tfic.codec.image_codec import ImageCodec
 
 
-def build(name: str) -> ImageCodec:
-    """An untrained codec.
+def names() -> list[str]:
+    """What `build` takes."""
+    from tfic.codec.compressai_models import WIDTHS
+    from tfic.codec.tic import SIZES
+
+    return [*(f"tic-{size}" for size in SIZES), "lite", *WIDTHS]
+
+
+def build(name: str) -> "ImageCodec":
+    """An untrained codec, in float32.
 
     Raises:
         ValueError: when no codec has that name; the nearest is named.
     """
-    if name not in CODECS:
-        raise unknown_key(name, list(CODECS), "codec")
+    from tfic.codec.compressai_models import WIDTHS, CompressAIModel
+    from tfic.codec.lite import lite
+    from tfic.codec.tic import tic
+
+    if name not in names():
+        raise unknown_key(name, names(), "codec")
     if name in WIDTHS:
-        return CompressAIModel(name)
-    return lite() if name == "lite" else tic(name.removeprefix("tic-"))
+        return CompressAIModel(name).float()
+    return (lite() if name == "lite" else tic(name.removeprefix("tic-"))).float()

@@ -29,6 +29,8 @@ OTHER_SCALES = (
     "so the file cannot be decoded here; decode it where it was encoded"
 )
 """What is said when the check of a file does not hold."""
+NOT_AT_ITS_END = "the file's stream does not end where its symbols do; it was not made by this codec"
+"""What is said when something is left of a stream."""
 _GREY = 1
 
 

@@ -35,8 +35,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tfic.codec.ans import Stack, Tables
-from tfic.codec.bitstream import OTHER_SCALES, BitstreamError, Coded
-from tfic.codec.entropy import SCALES, frequencies
+from tfic.codec.bitstream import NOT_AT_ITS_END, OTHER_SCALES, BitstreamError, Coded
+from tfic.codec.entropy import SCALES, frequencies, make_room
 from tfic.codec.exact import one_thread
 from tfic.codec.image_codec import ImageCodec, Reconstruction
 
@@ -63,7 +63,6 @@ WIDTHS: dict[str, tuple[int, ...]] = {
     "elic2022-chandelier": (192, 320),
 }
 """Names of the models, with the widths of CompressAI's lowest quality, or its defaults where there are no qualities."""
-_TABLES = ("_quantized_cdf", "_cdf_length", "_offset", "scale_table")
 _Part = tuple[EntropyModel, np.ndarray, np.ndarray]
 """What is coded at once: its density, values and indexes."""
 
@@ -87,14 +86,8 @@ class CompressAIModel(ImageCodec):
                     return module
         return super().__getattr__(name)
 
-    def forward(self, x: Float[Tensor, "B 3 H W"], straight_through: bool = False) -> Reconstruction:
-        """Images in [0, 1] to reconstructions and likelihoods; see the module for `straight_through`."""
-        if not self.training:
-            alone = [self._evaluate(image) for image in x.split(1)]
-            return Reconstruction(
-                torch.cat([each.x_hat for each in alone]),
-                tuple(torch.cat(each) for each in zip(*(each.likelihoods for each in alone), strict=True)),
-            )
+    def _with_noise(self, x: Float[Tensor, "B 3 H W"], straight_through: bool) -> Reconstruction:
+        """For `straight_through` see the module."""
         # Models with another quantiser of y ignore what this density says of y_hat.
         density = getattr(self.model, "gaussian_conditional", getattr(self.model, "entropy_bottleneck", None))
         if not straight_through or density is None:
@@ -127,12 +120,22 @@ class CompressAIModel(ImageCodec):
             raise BitstreamError(f"the file holds {error}") from error
         parts: list[_Part] = []
         strings_and_shape = self._strings_and_shape(-(-height // self.stride), -(-width // self.stride))
-        with self._coding(lambda density, _: _Reader(density, stack, self._tables[density], parts)):
-            x_hat = self.model.decompress(*strings_and_shape)["x_hat"]
-        if _check(parts) != coded.check:
-            raise BitstreamError(OTHER_SCALES)
-        if not stack.is_empty() or not x_hat.isfinite().all():
-            raise BitstreamError("the file's stream does not end where its symbols do; it was not made by this codec")
+
+        def verify(*_: Any) -> None:
+            """Before g_s, which costs most."""
+            if _check(parts) != coded.check:
+                raise BitstreamError(OTHER_SCALES)
+            if not stack.is_empty():
+                raise BitstreamError(NOT_AT_ITS_END)
+
+        hook = self.g_s.register_forward_pre_hook(verify)
+        try:
+            with self._coding(lambda density, _: _Reader(density, stack, self._tables[density], parts)):
+                x_hat = self.model.decompress(*strings_and_shape)["x_hat"]
+        finally:
+            hook.remove()
+        if not x_hat.isfinite().all():
+            raise BitstreamError("the file decodes to no finite image; it was not made by this codec")
         return x_hat[..., :height, :width]
 
     @one_thread()
@@ -169,12 +172,9 @@ class CompressAIModel(ImageCodec):
                 module.weight.data.mul_(module.mask)  # as its forward pass will: the fingerprint is taken before
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
-        # Coding tables grow with training; take the size that the file has, so that they load like any buffer.
         for path, module in self.model.named_modules():
-            for table in _TABLES:
-                saved = state_dict.get(f"{prefix}model.{path}.{table}")
-                if isinstance(module, EntropyModel) and saved is not None:
-                    setattr(module, table, torch.empty_like(saved, device=getattr(module, table).device))
+            if isinstance(module, EntropyModel):
+                make_room(module, state_dict, f"{prefix}model.{path}.")
         self._tables = {}
         super()._load_from_state_dict(state_dict, prefix, *args)
 

@@ -77,7 +77,7 @@ class LatentCoder(nn.Module):
             y_hat = y + ((y - means).round() + means - y).detach()
         return y_hat, likelihoods
 
-    def frequencies(self) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
+    def listed(self) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
         """What `tfic.codec.ans.Tables` takes, for z (a table for each channel) and y (one for each scale).
 
         Raises:
@@ -125,12 +125,8 @@ class LatentCoder(nn.Module):
         return torch.from_numpy(symbols).to(gaussians.means.device)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
-        # Coding tables grow with training; take the size that the file has, so that they load like any buffer.
-        for model, name in ((self.z_density, "z_density"), (self.y_density, "y_density")):
-            for table in ("_quantized_cdf", "_cdf_length", "_offset"):
-                saved = state_dict.get(f"{prefix}{name}.{table}")
-                if saved is not None:
-                    setattr(model, table, torch.empty_like(saved, device=getattr(model, table).device))
+        make_room(self.z_density, state_dict, f"{prefix}z_density.")
+        make_room(self.y_density, state_dict, f"{prefix}y_density.")
         self._tables = None
         super()._load_from_state_dict(state_dict, prefix, *args)
 
@@ -139,9 +135,17 @@ class LatentCoder(nn.Module):
 
     def _coding_tables(self) -> tuple[Tables, Tables]:
         if self._tables is None:
-            listed = self.frequencies()
+            listed = self.listed()
             self._tables = (Tables(*listed["z"]), Tables(*listed["y"]))
         return self._tables
+
+
+def make_room(model: EntropyModel, state_dict: dict[str, Tensor], prefix: str) -> None:
+    """Give a model's coding tables, which grow with training, the sizes of saved ones, to be loaded like any buffer."""
+    for table in ("_quantized_cdf", "_cdf_length", "_offset", "scale_table"):
+        saved = state_dict.get(f"{prefix}{table}")
+        if saved is not None:
+            setattr(model, table, torch.empty_like(saved, device=getattr(model, table).device))
 
 
 def frequencies(model: EntropyModel) -> tuple[list[np.ndarray], np.ndarray]:

@@ -14,6 +14,7 @@ Source: Balle, Johnston and Minnen, Integer networks for data compression with l
 the problem; their remedy, integer arithmetic, asks for networks made for it.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,17 +24,19 @@ from torch import Tensor, nn
 
 GRID = 1024
 """Means of y are multiples of 1/GRID of a quantiser step."""
+_ALONE = threading.RLock()
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run the block's CPU arithmetic on one thread of this process."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    """Run the block's CPU arithmetic on one thread; other Python threads that want such a block wait for its end."""
+    with _ALONE:  # the number of threads, and the weights that `in_float64` replaces for a moment, are everybody's
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def in_float64(module: nn.Module, x: Tensor) -> Tensor:
@@ -41,6 +44,14 @@ def in_float64(module: nn.Module, x: Tensor) -> Tensor:
     tensors = dict(module.named_parameters()) | dict(module.named_buffers())
     doubles = {name: each.double() if each.is_floating_point() else each for name, each in tensors.items()}
     return torch.func.functional_call(module, doubles, (x.double(),))
+
+
+def canonical(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+    """The same values in channels-last memory, with the very strides that such a tensor is made with.
+
+    A single image has many strides that count as channels-last, and convolutions choose their kernel by the strides.
+    """
+    return x.clone(memory_format=torch.channels_last)
 
 
 def on_grid(means: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

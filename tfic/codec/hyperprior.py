@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from tfic.codec.bitstream import Coded
 from tfic.codec.entropy import Gaussians, LatentCoder
-from tfic.codec.exact import in_float64, on_grid, one_thread
+from tfic.codec.exact import canonical, in_float64, on_grid, one_thread
 from tfic.codec.image_codec import ImageCodec, Reconstruction
 from tfic.codec.latent_stream import LatentReader
 
@@ -51,27 +51,22 @@ class MeanScaleHyperprior(ImageCodec):
         self.latents = LatentCoder(z_channels)
         self.z_channels, self.y_stride = z_channels, y_stride
 
-    def forward(self, x: Float[Tensor, "B 3 H W"], straight_through: bool = False) -> Reconstruction:
-        """Images in [0, 1] to reconstructions and likelihoods; for training modes see `LatentCoder.y_likelihoods`."""
-        if not self.training:
-            alone = [self._evaluate(image) for image in x.split(1)]
-            return Reconstruction(
-                torch.cat([each.x_hat for each in alone]),
-                tuple(torch.cat(each) for each in zip(*(each.likelihoods for each in alone), strict=True)),
-            )
+    def _with_noise(self, x: Float[Tensor, "B 3 H W"], straight_through: bool) -> Reconstruction:
+        """For the modes see `LatentCoder.y_likelihoods`."""
         y = self.g_a(x)
         z_hat, z_likelihoods = self.latents.z_likelihoods(self.h_a(y))
         h, w = y.shape[-2:]
         scales, means = self.h_s(z_hat)[:, :, :h, :w].chunk(2, 1)
         y_hat, y_likelihoods = self.latents.y_likelihoods(y, scales, means, straight_through)
-        return Reconstruction(self._synthesise(y_hat, *x.shape[-2:]), (y_likelihoods, z_likelihoods))
+        H, W = x.shape[-2:]
+        return Reconstruction(self.g_s(y_hat)[:, :, :H, :W], (y_likelihoods, z_likelihoods))
 
     @torch.no_grad()
     @one_thread()
     def compress(self, x: Float[Tensor, "1 3 H W"]) -> Coded:
         """One image in [0, 1] to the coded latents."""
         y = self._analyse(x)
-        z_symbols = self.latents.z_symbols(self.h_a(y))
+        z_symbols = self.latents.z_symbols(self.h_a(y).float())
         gaussians = self._gaussians(self.latents.z_hat(z_symbols), *y.shape[-2:])
         return self.latents.encode(z_symbols, (y - gaussians.means).round().int(), gaussians)
 
@@ -88,21 +83,20 @@ class MeanScaleHyperprior(ImageCodec):
     @one_thread()
     def _evaluate(self, x: Float[Tensor, "1 3 H W"]) -> Reconstruction:
         y = self._analyse(x)
-        z_hat, z_likelihoods = self.latents.z_likelihoods(self.h_a(y))
+        z_hat, z_likelihoods = self.latents.z_likelihoods(self.h_a(y).float())
         gaussians = self._gaussians(z_hat, *y.shape[-2:])
         y_hat, y_likelihoods = self.latents.y_likelihoods(y, gaussians.scales.float(), gaussians.means)
         return Reconstruction(self._synthesise(y_hat, *x.shape[-2:]), (y_likelihoods, z_likelihoods))
 
     def _analyse(self, x: Tensor) -> Tensor:
-        return self.g_a(x.contiguous(memory_format=torch.channels_last))
+        return self.g_a(canonical(x)).float()
 
     def _gaussians(self, z_hat: Tensor, h: int, w: int) -> Gaussians:
-        scales, means = in_float64(self.h_s, z_hat)[:, :, :h, :w].chunk(2, 1)
+        scales, means = in_float64(self.h_s, canonical(z_hat))[:, :, :h, :w].chunk(2, 1)
         return Gaussians(scales, on_grid(means))
 
     def _synthesise(self, y_hat: Tensor, height: int, width: int) -> Tensor:
-        y_hat = y_hat.contiguous(memory_format=torch.channels_last)
-        return self.g_s(y_hat)[:, :, :height, :width]
+        return self.g_s(canonical(y_hat))[:, :, :height, :width].float()
 
     def _update_tables(self) -> None:
         self.latents.update()

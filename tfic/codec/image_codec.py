@@ -3,6 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -37,13 +38,27 @@ class ImageCodec(nn.Module, ABC):
         super().__init__()
         self._fingerprint = b""
 
-    @abstractmethod
     def forward(self, x: Float[Tensor, "B 3 H W"], straight_through: bool = False) -> Reconstruction:
         """Images in [0, 1] to reconstructions and likelihoods.
 
         In evaluation the result is, to the bit, that of `compress` and `decompress` for each image alone. In training
         latents are noisy; with `straight_through` the decoder is shown rounded ones where the codec can do it.
         """
+        if self.training:
+            return self._with_noise(x, straight_through)
+        alone = [self._evaluate(image) for image in x.split(1)]
+        return Reconstruction(
+            torch.cat([each.x_hat for each in alone]),
+            tuple(torch.cat(each) for each in zip(*(each.likelihoods for each in alone), strict=True)),
+        )
+
+    @abstractmethod
+    def _with_noise(self, x: Float[Tensor, "B 3 H W"], straight_through: bool) -> Reconstruction:
+        """The forward pass of training."""
+
+    @abstractmethod
+    def _evaluate(self, x: Float[Tensor, "1 3 H W"]) -> Reconstruction:
+        """The forward pass of evaluation, equal with any number of threads."""
 
     @abstractmethod
     def compress(self, x: Float[Tensor, "1 3 H W"]) -> Coded:
@@ -71,12 +86,21 @@ class ImageCodec(nn.Module, ABC):
     def fingerprint(self) -> bytes:
         """8 bytes that name these weights and coding tables; a file can be decoded by no others."""
         if not self._fingerprint:
-            digest = hashlib.blake2b(digest_size=8)
-            for name, tensor in sorted(self.state_dict().items()):
-                digest.update(name.encode())
-                digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
-            self._fingerprint = digest.digest()
+            self._fingerprint = fingerprint_of(self)
         return self._fingerprint
+
+    def train(self, mode: bool = True) -> Self:
+        """As `nn.Module.train`: what is trained becomes another codec."""
+        self._fingerprint = b""
+        return super().train(mode)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Self:  # to another device or type
+        self._fingerprint = b""
+        return super()._apply(*args, **kwargs)
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._fingerprint = b""
+        super()._load_from_state_dict(*args)
 
     def encode(self, image: Image.Image | np.ndarray | Float[Tensor, "3 H W"]) -> bytes:
         """An image as the bytes of a `.tfic` file (docs/format.md).
@@ -85,9 +109,10 @@ class ImageCodec(nn.Module, ABC):
             image: a Pillow image (of any mode: `tfic.images.plain`), an (H, W, 3) uint8 array, or a tensor in [0, 1].
 
         Raises:
-            ValueError: when the image is none of these, has more than `bitstream.MAX_PIXELS` pixels, or the codec has
-                not been updated.
+            ValueError: when the image is none of these, has more than `bitstream.MAX_PIXELS` pixels, or the codec is in
+                training, not in float32, or has not been updated.
         """
+        self._check_ready()
         x, grey = _batch_of_one(image)
         height, width = x.shape[-2:]
         bitstream.check_size(height, width)
@@ -122,6 +147,7 @@ class ImageCodec(nn.Module, ABC):
         return bitstream.OVERHEAD_BYTES
 
     def _decode(self, data: bytes) -> tuple[Float[Tensor, "1 3 H W"], bool]:
+        self._check_ready()
         coded, header = bitstream.unpack(data)
         if header.fingerprint != self.fingerprint:
             raise BitstreamError(
@@ -130,18 +156,36 @@ class ImageCodec(nn.Module, ABC):
             )
         return self.decompress(coded, header.height_px, header.width_px).clamp(0, 1), header.grey
 
+    def _check_ready(self) -> None:
+        if self.training:
+            raise ValueError("this codec is in training, where results depend on chance; call eval() first")
+        dtype = next(self.parameters()).dtype
+        if dtype != torch.float32:
+            raise ValueError(f"this codec's weights are {dtype}; files are coded with float32, so call float() first")
+
     def _device(self) -> torch.device:
         return next(self.parameters()).device
+
+
+def fingerprint_of(codec: nn.Module) -> bytes:
+    """8 bytes of BLAKE2b over the names and values of all tensors."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, tensor in sorted(codec.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
+    return digest.digest()
 
 
 def _batch_of_one(image: Image.Image | np.ndarray | Tensor) -> tuple[Float[Tensor, "1 3 H W"], bool]:
     """An image in [0, 1] as a batch, and whether it is grey."""
     if isinstance(image, Tensor):
-        if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
+        if image.ndim != 3 or image.shape[0] != 3 or not image.numel() or not image.is_floating_point():
             raise ValueError(f"a {image.dtype} tensor of shape {tuple(image.shape)}; an image is (3, H, W) in [0, 1]")
-        if not (image.numel() and float(image.min()) >= 0 and float(image.max()) <= 1):  # also refuses nan
+        if not (float(image.min()) >= 0 and float(image.max()) <= 1):  # also refuses nan
             raise ValueError("a tensor with values outside [0, 1]; divide 8-bit values by 255")
         return image.float()[None], False
+    if not isinstance(image, (Image.Image, np.ndarray)):
+        raise ValueError(f"a {type(image).__name__}; an image is a Pillow image (Image.open), an array or a tensor")
     grey = isinstance(image, Image.Image) and images.plain(image).mode == "L"
     array = images.pixels(image) if isinstance(image, Image.Image) else image
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:

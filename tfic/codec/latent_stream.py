@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 
 from tfic.codec.ans import Stack, Tables
-from tfic.codec.bitstream import OTHER_SCALES, BitstreamError, Coded
+from tfic.codec.bitstream import NOT_AT_ITS_END, OTHER_SCALES, BitstreamError, Coded
 
 
 def write(
@@ -58,7 +58,7 @@ class LatentReader:
             raise BitstreamError(OTHER_SCALES)
         symbols = self._stack.pop(indexes.ravel(), tables)
         if not self._stack.is_empty():
-            raise BitstreamError("the file's stream does not end where its symbols do; it was not made by this codec")
+            raise BitstreamError(NOT_AT_ITS_END)
         return symbols.reshape(indexes.shape)
 
 
