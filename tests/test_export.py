@@ -1,5 +1,7 @@
 """An exported encoder writes what the codec decodes."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +78,18 @@ def test_what_cannot_be_exported_or_run_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match="no encoder of a TFIC codec"):
         OnnxEncoder(tmp_path / "other.onnx")
+
+
+def test_an_encoder_runs_where_there_is_no_pytorch(codec: ImageCodec, tmp_path: Path) -> None:
+    export(codec, 40, 60, tmp_path / "encoder.onnx")
+    image = Image.fromarray(draw(0, "test", 0, height_px=40, width_px=60).image)
+    image.save(tmp_path / "x.png")
+    program = (
+        "import sys; sys.modules['torch'] = None\n"  # importing it is an error from here on
+        "from pathlib import Path; from PIL import Image; from tfic.onnx_encoder import OnnxEncoder\n"
+        "encoder = OnnxEncoder(Path('encoder.onnx'))\n"
+        "Path('x.tfic').write_bytes(encoder.encode(Image.open('x.png')))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
+    assert codec.decode((tmp_path / "x.tfic").read_bytes()).size == image.size
+    assert {path.name for path in tmp_path.iterdir()} == {"encoder.onnx", "x.png", "x.tfic"}

@@ -119,8 +119,9 @@ def test_the_stream_is_read_by_the_page_alone() -> None:
 
 def test_the_table_of_images_names_every_kind() -> None:
     rows = TEXT.partition("What becomes of an image")[2]
-    for kind in (
-        "RGB", "(L)", "1 bit", "palette", "RGBA", "LA", "PA", "I;16", "I;16B", "16 bits", "(F)", "CMYK", "YCbCr", "LAB",
+    kinds = (
+        "RGB", "L", "1 bit", "palette", "RGBA", "LA", "PA", "I;16", "I;16B", "16 bits", "F", "CMYK", "YCbCr", "LAB",
         "HSV", "EXIF", "GIF", "APNG", "MPO", "ICO", "cut short", "bombs",
-    ):  # fmt: skip
-        assert kind in rows, kind
+    )  # fmt: skip
+    missing = [kind for kind in kinds if not re.search(rf"(?<![\w;]){re.escape(kind)}(?![\w;])", rows)]
+    assert not missing

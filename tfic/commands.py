@@ -1,4 +1,4 @@
-"""What `encode`, `decode`, `info` and `read` do: trained codecs on a user's own files. Each returns an exit code."""
+"""What `encode`, `decode`, `info`, `read` and `export` do with trained codecs; each returns an exit code."""
 
 import argparse
 import math
