@@ -231,13 +231,15 @@ def _points(evidence: Evidence) -> str:
 
 
 def _made(sweep: runs.Sweep, evidence: Evidence) -> str:
-    made = sweep.made
+    made, seconds = sweep.made, evidence.points["seconds"].dropna()
+    ingested = len(evidence.points) - len(seconds)
+    elsewhere = f"; {ingested} were trained elsewhere, their time is not known" if ingested else ""
     facts = {
         "sweep": f"{sweep.name} ({sweep.chosen})",
         "tracking store": sweep.uri,
         "finished": f"{len(sweep.points)} runs, the last on {made['ended'].max():%Y-%m-%d %H:%M} UTC",
         "test images": f"{evidence.rows['image'].nunique()}",
-        "computing": f"{evidence.points['seconds'].sum() / 60:.0f} minutes of trials",
+        "computing": f"{seconds.sum() / 60:.0f} minutes of {len(seconds)} trials{elsewhere}",
         **{
             name: "; ".join(runs.distinct(made, column))
             for name, column in (

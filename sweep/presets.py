@@ -20,11 +20,12 @@ sweep.toml, every key optional:
 """
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sweep.space import Qualities, Space, Sweep
-from tfic.config import from_mapping
+from tfic.config import DataConfig, from_mapping
 from tfic.recipes import recipe
 
 SPACES: dict[str, Space] = {
@@ -81,3 +82,10 @@ def from_tables(tables: dict[str, Any], where: str, recipe_name: str) -> Sweep:
         if str(error).startswith(where):
             raise
         raise ValueError(f"{where}: {error}") from error
+
+
+def absolute(data: DataConfig) -> DataConfig:
+    """`data` with folders that mean the same from every working folder."""
+    places = ("train_dir", "test_dir", "background_dir", "font_dir")
+    found: dict[str, Any] = {name: str(Path(place).absolute()) for name in places if (place := getattr(data, name))}
+    return replace(data, **found)

@@ -16,13 +16,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from sweep.plan import plan
-from sweep.presets import from_tables, read_toml
+from sweep.presets import absolute, from_tables, read_toml
 from sweep.progress import table
 from sweep.search import Search, Turn
 from sweep.space import Sweep
+from sweep.terminal import Parser, bad_input, say
 from tfic.recipes import RECIPES, recipe
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _main(args)
     except KeyboardInterrupt:
-        _say("\nStopped before anything was run. The same command begins again.")
+        say("\nStopped before anything was run. The same command begins again.")
         return 130
 
 
@@ -48,18 +49,18 @@ def _main(args: argparse.Namespace) -> int:
         uri, tracker = _open(args, sweep)
         search = Search(sweep, tracker.records() if tracker is not None else [])
     except (ValueError, OSError) as error:
-        return _bad_input(error)
-    _say(f"Sweep {sweep.name!r}, recipe {sweep.recipe!r}{why}, tracked in {uri}")
+        return bad_input(error)
+    say(f"Sweep {sweep.name!r}, recipe {sweep.recipe!r}{why}, tracked in {uri}")
     if args.plan:
         for line in plan(search):
-            _say(line)
+            say(line)
         return 0
     if search.waiting or search.proposals_left:
         code = _run(args, sweep, search, tracker)
         if code:
             return code
     else:
-        _say(f"All {search.total} trials are finished; nothing to run.")
+        say(f"All {search.total} trials are finished; nothing to run.")
     return _conclude(search, uri)
 
 
@@ -81,10 +82,7 @@ def settings(args: argparse.Namespace) -> tuple[Sweep, str]:
     given = {"lmbdas": args.lmbdas, "gammas": args.gammas, "trials": args.trials}
     space = replace(sweep.space, **{key: value for key, value in given.items() if value is not None})
     folders: dict[str, Any] = {"train_dir": args.train_data, "test_dir": args.test_data}
-    data = replace(sweep.data, **{key: value for key, value in folders.items() if value is not None})
-    places = ("train_dir", "test_dir", "background_dir", "font_dir")
-    absolute: dict[str, Any] = {key: str(Path(place).absolute()) for key in places if (place := getattr(data, key))}
-    data = replace(data, **absolute)
+    data = absolute(replace(sweep.data, **{key: value for key, value in folders.items() if value is not None}))
     sweep = replace(sweep, name=args.name or sweep.name, codec=args.codec or sweep.codec, space=space, data=data)
     if sweep.codec != recipe(name).codec:
         from tfic.codec import build  # seconds of import, for who names a codec
@@ -121,21 +119,21 @@ def _run(args: argparse.Namespace, sweep: Sweep, search: Search, tracker: "Track
     """Run what is left; the exit code if the caller has nothing more to say, else 0."""
     assert tracker is not None
     done = len(search.results)
-    _say(f"{search.total} trials{f', {done} finished before' if done else ''}. Ctrl-C stops; the same command goes on.")
+    say(f"{search.total} trials{f', {done} finished before' if done else ''}. Ctrl-C stops; the same command goes on.")
     try:
         from tfic import data  # here and below: seconds of import, for who has something to run
 
-        _say("Looking at the images; synthetic ones are drawn on all cores the first time.")
+        say("Looking at the images; synthetic ones are drawn on all cores the first time.")
         images = len(data.train_pages(sweep.data)), len(data.test_pages(sweep.data))
-        _say(f"{images[0]:,} images to train on, {images[1]:,} to test on. Starting Ray.")
+        say(f"{images[0]:,} images to train on, {images[1]:,} to test on. Starting Ray.")
         from sweep import tune
 
-        tune.run(search, tracker, Path("runs", sweep.name).absolute(), _say, args.gpus_per_trial, args.address)
+        tune.run(search, tracker, Path("runs", sweep.name).absolute(), say, args.gpus_per_trial, args.address)
     except (ValueError, OSError) as error:
-        return _bad_input(error)
+        return bad_input(error)
     except KeyboardInterrupt:
         left = search.total - len(search.results)
-        _say(f"\nStopped with {len(search.results)} trials finished and {left} left. The same command goes on.")
+        say(f"\nStopped with {len(search.results)} trials finished and {left} left. The same command goes on.")
         return 130
     return 0
 
@@ -143,26 +141,17 @@ def _run(args: argparse.Namespace, sweep: Sweep, search: Search, tracker: "Track
 def _conclude(search: Search, uri: str) -> int:
     """Print the front, the failures and what to look at next; the exit code."""
     assert search.ask() is Turn.DONE
-    _say("\nNo other codec reads more at fewer bits than these:")
+    say("\nNo other codec reads more at fewer bits than these:")
     for line in table(search):
-        _say(line)
+        say(line)
     lost = search.failed | search.not_run
     for key, reason in lost.items():
         print(f"failed: {search.trials[key].title} ({key}): {reason}", file=sys.stderr, flush=True)
     if lost:
         print(f"{len(lost)} of {search.total} trials failed; the same command tries them again.", file=sys.stderr)
-    _say(f"\nReport: python -m analysis.report --name {search.sweep.name} --tracking-uri {uri}")
-    _say(f"MLflow: mlflow ui --backend-store-uri {uri}")
+    say(f"\nReport: python -m analysis.report --name {search.sweep.name} --tracking-uri {uri}")
+    say(f"MLflow: mlflow ui --backend-store-uri {uri}")
     return 1 if lost else 0
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
-def _bad_input(error: Exception) -> int:
-    print(f"error: {error}", file=sys.stderr, flush=True)
-    return 2
 
 
 def _weights(text: str) -> list[float]:
@@ -187,15 +176,9 @@ class _Collect(argparse.Action):
         setattr(namespace, self.dest, tuple(weight for group in values for weight in group))
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:  # one line, as for every bad input
-        print(f"error: {message}; see --help", file=sys.stderr)
-        raise SystemExit(2)
-
-
 def _parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m sweep.run",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

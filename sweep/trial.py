@@ -43,11 +43,9 @@ def run_trial(trial: Trial, tracker: Tracker, run_id: str, workdir: Path, report
         FloatingPointError: when a loss is not a number.
     """
     began = time.monotonic()
-    with _FailureOnRecord(tracker, run_id):
+
+    def make(files: Path) -> dict[str, float]:
         tracker.tag(run_id, provenance() | {"device": device()})
-        files = workdir / "measured"
-        shutil.rmtree(files, ignore_errors=True)  # of an attempt that was cut off
-        files.mkdir(parents=True)
         match trial.kind:
             case "uncompressed":
                 coder: Any = uncompressed()
@@ -55,13 +53,35 @@ def run_trial(trial: Trial, tracker: Tracker, run_id: str, workdir: Path, report
                 coder = classical(trial.config.codec, trial.quality)
             case _:
                 codec = _train(trial, tracker, run_id, workdir, report)
-                (files / CHECKPOINT).parent.mkdir()
-                shutil.copyfile(codec, files / CHECKPOINT)
+                keep_codec(codec, files)
                 coder = load(codec)
         report({"stage": "measure"})
-        metrics = measure(coder, trial.config, files) | {"seconds": time.monotonic() - began}
+        return measure(coder, trial.config, files) | {"seconds": time.monotonic() - began}
+
+    return log_trial(tracker, run_id, workdir / "measured", make)
+
+
+def log_trial(tracker: Tracker, run_id: str, files: Path, make: Callable[[Path], dict[str, float]]) -> dict[str, float]:
+    """Fill a trial's run to its end and return the final metrics: the one way in which a trial gets into the store.
+
+    Args:
+        tracker: The sweep's store.
+        run_id: The trial's run there.
+        files: Folder for the run's artifacts; what is in it is removed.
+        make: Fills that folder and returns the final metrics; when it raises, the run says why.
+    """
+    with _FailureOnRecord(tracker, run_id):
+        shutil.rmtree(files, ignore_errors=True)  # of an attempt that was cut off
+        files.mkdir(parents=True)
+        metrics = make(files)
         tracker.finish(run_id, metrics, files)
     return metrics
+
+
+def keep_codec(codec: Path, files: Path) -> None:
+    """Copy a codec to where a run keeps it among its artifacts, `files`."""
+    (files / CHECKPOINT).parent.mkdir()
+    shutil.copyfile(codec, files / CHECKPOINT)
 
 
 def device() -> str:

@@ -60,10 +60,12 @@ COMMANDS = re.findall(r"python -m ([\w.]+)((?: [\w./=:-]+)*)", README)
 
 
 def test_the_readme_shows_commands() -> None:
-    assert {"sweep.run", "analysis.report", "analysis.pareto", "tfic"} <= {module for module, _ in COMMANDS}
+    assert {"sweep.run", "sweep.ingest", "analysis.report", "analysis.pareto", "tfic"} <= {
+        module for module, _ in COMMANDS
+    }
 
 
-@pytest.mark.parametrize("module", ["sweep.run", "analysis.report", "analysis.pareto", "tfic"])
+@pytest.mark.parametrize("module", ["sweep.run", "sweep.ingest", "analysis.report", "analysis.pareto", "tfic"])
 def test_every_flag_in_the_readme_is_in_the_help(module: str) -> None:
     commands = [arguments for name, arguments in COMMANDS if name == module]
     verbs = {arguments.split()[0] for arguments in commands if arguments} if module == "tfic" else {""}

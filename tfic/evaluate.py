@@ -1,12 +1,13 @@
 """Measuring a codec on real bytes: one row per image, the same for learned, classical and no compression."""
 
 import csv
+import io
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -167,6 +168,24 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
     partial.replace(path)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows that `write_rows` wrote.
+
+    Raises:
+        ValueError: when the file is not of that form, or was cut short.
+    """
+    types: dict[str, Callable[[str], Any]] = {each.name: each.type for each in fields(Row)}  # type: ignore[misc]
+    try:
+        text = path.read_bytes().decode()
+        lines = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        if not text.endswith("\n") or any(None in line.values() for line in lines):
+            raise ValueError("it was cut short")
+        return [Row(**{name: convert(line[name]) for name, convert in types.items()}) for line in lines]
+    except (KeyError, ValueError, csv.Error) as error:
+        reason = f"no column {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path} is damaged or was written by another version: {reason}; measure again") from error
 
 
 def _measure_page(

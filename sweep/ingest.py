@@ -1,0 +1,165 @@
+"""`python -m sweep.ingest`: take run directories that were trained elsewhere into a sweep, once, as trials like others.
+
+    python -m sweep.ingest runs --name slurm     run directories of `tfic train`, at runs and in all folders under it
+    python -m sweep.ingest runs --classical      also the classical codecs on the same test images, to compare with
+
+Each training that has ended becomes a finished trial under the key that `python -m sweep.run` gives to its settings, so
+that a sweep of the same name finds it done and fine-tunes from its codec. Its measurement lies in RUN/measured, where
+`python -m tfic evaluate RUN RUN/measured` puts it, or is made there. What a run directory does not tell (wall time,
+the steps of the training, the machine) is left out. Do not ingest into a sweep that is running.
+
+Exit codes: 0 all done, 1 some directories failed (the others are done), 2 bad input, 130 stopped by Ctrl-C.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweep.space import Sweep, Trial
+from sweep.terminal import Parser, bad_input, say
+from tfic.tracked import default_uri
+
+if TYPE_CHECKING:
+    from sweep.directories import Finished
+    from sweep.tracking import Tracker
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    args = _parser().parse_args(arguments)
+    try:
+        return _main(args)
+    except KeyboardInterrupt:
+        say("\nStopped. The same command goes on.")
+        return 130
+
+
+def _main(args: argparse.Namespace) -> int:
+    try:
+        if not args.folder.is_dir():
+            raise ValueError(f"{args.folder}: no such folder; give a run directory, or a folder of them")
+        name = Sweep(name=args.name or args.folder.resolve().name).name
+        from sweep import directories  # here and below: seconds of import
+        from sweep.tracking import Tracker, absolute_uri
+
+        ended, unfinished = directories.find(args.folder)
+        if not (ended or unfinished):
+            raise ValueError(f"{args.folder}: no run directory there or in its folders; `tfic train` makes one")
+        tracker = Tracker(absolute_uri(args.tracking_uri or default_uri()), name)
+        done = {record.key for record in tracker.records() if record.finished}
+    except (ValueError, OSError) as error:
+        return bad_input(error)
+    say(f"Sweep {name!r}, tracked in {tracker.uri}")
+    fates = Counter(unfinished=len(unfinished))
+    for folder in unfinished:
+        say(f"{folder}: not finished, left")
+    classical: dict[str, Trial] = {}
+    for folder in ended:
+        try:
+            run = directories.finished(folder, name, args.train_data, args.test_data)
+            classical |= {each.key: each for each in (run.sweep.reference(), *run.sweep.anchors())}
+            fate = "in the store already" if run.trial.key in done else _ingest(run, tracker, args.measure)
+            done |= {run.trial.key} if fate == "ingested" else set()
+        except (ValueError, OSError) as error:
+            fate = "failed"
+            _failed(str(folder), error)
+        fates[fate] += 1
+    if args.classical:
+        for trial in classical.values():
+            fates["in the store already" if trial.key in done else _measure(trial, tracker)] += 1
+    return _conclude(fates, tracker)
+
+
+def _ingest(run: "Finished", tracker: "Tracker", measuring: bool) -> str:
+    """Put a run directory into the store, measured first if need be; what became of it."""
+    from sweep import directories
+    from sweep.trial import keep_codec, log_trial
+    from tfic.checkpoint import load
+    from tfic.evaluate import means, measure
+
+    trial, measured = run.trial, run.folder / directories.MEASURED
+    rows, codec = directories.measurement(run), load(run.checkpoint)
+    if not rows and not measuring:
+        say(f"{run.folder}: not measured, left")
+        return "not measured"
+
+    if not rows:
+        say(f"{run.folder}: measures {run.checkpoint.name} on the test images of its settings")
+    run_id = tracker.start(trial)
+
+    def make(files: Path) -> dict[str, float]:
+        tracker.tag(run_id, {"ingested": str(run.checkpoint)})
+        metrics = means(rows) if rows else measure(codec, trial.config, measured)
+        keep_codec(run.checkpoint, files)
+        for name in ("rows.csv", "comparison.png"):
+            if (measured / name).is_file():
+                shutil.copyfile(measured / name, files / name)
+        if (measured / "pictures").is_dir():
+            shutil.copytree(measured / "pictures", files / "pictures")
+        return metrics
+
+    with tempfile.TemporaryDirectory(prefix="tfic-ingest-") as scratch:
+        metrics = log_trial(tracker, run_id, Path(scratch, "files"), make)
+    say(f"{run.folder}: {trial.title} is {trial.key}, {_point(metrics)}")
+    return "ingested"
+
+
+def _measure(trial: Trial, tracker: "Tracker") -> str:
+    """Run a trial that trains nothing, as the sweep does; what became of it."""
+    from sweep.trial import run_trial
+
+    with tempfile.TemporaryDirectory(prefix="tfic-ingest-") as scratch:
+        try:
+            metrics = run_trial(trial, tracker, tracker.start(trial), Path(scratch), lambda event: None)
+        except (ValueError, OSError) as error:
+            _failed(trial.title, error)
+            return "failed"
+    say(f"{trial.title} is {trial.key}, {_point(metrics)}")
+    return "measured"
+
+
+def _point(metrics: dict[str, float]) -> str:
+    return f"bpp {metrics['bpp']:.3f}, accuracy {metrics['accuracy']:.3f}"
+
+
+def _failed(what: str, error: Exception) -> None:
+    print(f"failed: {what}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+
+
+def _conclude(fates: Counter[str], tracker: "Tracker") -> int:
+    """Print the sum of it and what to look at next; the exit code."""
+    told = ", ".join(f"{count} {fate}" for fate, count in fates.items() if count)
+    if fates["ingested"] or fates["measured"]:
+        say(f"{told}\nReport: python -m analysis.report --name {tracker.sweep} --tracking-uri {tracker.uri}")
+    else:
+        say(told if fates["failed"] else f"nothing to ingest: {told}")
+    return 1 if fates["failed"] else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = Parser(
+        prog="python -m sweep.ingest",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("folder", type=Path, metavar="DIR", help="a run directory, or a folder with some at any depth")
+    add("--name", metavar="SWEEP", help="name of the sweep in the tracking store; default that of the folder")
+    add("--tracking-uri", metavar="URI", help="MLflow store; default $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db")
+    add("--train-data", default="", metavar="DIR", help="where the training images of the runs lie here, if a folder")
+    add("--test-data", default="", metavar="DIR", help="where the test images of the runs lie here, if a folder")
+    words = "measure what has no measurement yet; --no-measure leaves it"
+    add("--measure", action=argparse.BooleanOptionalAction, default=True, help=words)
+    add("--classical", action="store_true", help="also measure the classical codecs on the same test images")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
