@@ -4,8 +4,8 @@
     python scripts/train_zoo.py zoo-runs --scale cpu --ship           # weights and model cards into tfic/zoo
 
 Each codec has a run directory, RUNS/NAME, with its checkpoint (`codec.safetensors`), the same rounded to half precision
-(`half.safetensors`, what ships) and that one's measurement on the test set (`measured-FINGERPRINT/rows.csv`). A call
-trains for `--minutes` and stops; the next goes on from the last checkpoint. Exit codes: 0 all done, 3 call again.
+(`half.safetensors`, what ships) and that one's measurement on the test set (`measured/rows.csv`). A call trains for
+`--minutes` and stops; the next goes on from the last checkpoint. Exit codes: 0 all done, 3 call again.
 """
 
 import argparse
@@ -29,6 +29,8 @@ LARGEST_BYTES, ALL_BYTES = 8 << 20, 60 << 20
 MORE_CALLS = 3
 HALF = "half.safetensors"
 """Name of what ships in a run directory."""
+ROWS = "measured/rows.csv"
+"""Its measurement."""
 
 
 @dataclass(frozen=True)
@@ -106,18 +108,20 @@ def _train(scale: Scale, runs: Path, until: float) -> None:
     for name, config, start in configs(scale):
         run = runs / name
         path = fit(config, run, _reporter(name, until), runs / start / "codec.safetensors" if start else None)
-        codec = checkpoint.load(path)
-        checkpoint.halve(codec)
-        checkpoint.save(codec, config, run / HALF)
-        if not _rows_file(run).exists():
-            result = measure(checkpoint.load(run / HALF), config, _rows_file(run).parent)
+        _halve(path, config, run)
+        if not (run / ROWS).exists():
+            result = measure(checkpoint.load(run / HALF), config, run / "measured")
             shown = ("bpp", "psnr_db", "accuracy", "accuracy_lines", "accuracy_heldout")
             print(f"{name}: " + ", ".join(f"{key} {result[key]:.3f}" for key in shown if key in result), flush=True)
 
 
-def _rows_file(run: Path) -> Path:
-    """Where the measurement of a run's half-precision codec lies, and no other's."""
-    return run / f"measured-{checkpoint.load(run / HALF).fingerprint.hex()}" / "rows.csv"
+def _halve(path: Path, config: Config, run: Path) -> None:
+    """Make what ships from the checkpoint at `path`; a measurement of another codec goes."""
+    codec = checkpoint.load(path)
+    checkpoint.halve(codec)
+    if not (run / HALF).exists() or checkpoint.load(run / HALF).fingerprint != codec.fingerprint:
+        (run / ROWS).unlink(missing_ok=True)
+        checkpoint.save(codec, config, run / HALF)
 
 
 def _reporter(name: str, until: float) -> Callable[[Progress], None]:
@@ -182,14 +186,14 @@ def _ship(scale: Scale, runs: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name, config, _ in configs(scale):
         weights = runs / name / HALF
-        if not weights.exists() or not _rows_file(runs / name).exists():
+        if not weights.exists() or not (runs / name / ROWS).exists():
             print(f"{name}: not finished, not shipped")
             continue
         check_same(checkpoint.config_of(weights), config, weights)
         size_bytes = weights.stat().st_size
         if size_bytes > LARGEST_BYTES:
             raise ValueError(f"{weights} has {size_bytes:,} bytes; at most {LARGEST_BYTES:,} may ship")
-        with _rows_file(runs / name).open(encoding="utf-8") as file:
+        with (runs / name / ROWS).open(encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         (out / f"{name}.safetensors").write_bytes(weights.read_bytes())
         (out / f"{name}.md").write_text(_card(name, scale, config, rows, size_bytes), encoding="utf-8")
