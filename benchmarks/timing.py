@@ -6,10 +6,15 @@ from collections.abc import Callable, Mapping
 
 
 def medians_ms(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median wall time of each candidate in ms, over rounds in which each runs once; a first round is not counted."""
+    """Median wall time of each candidate in ms, over rounds in which each runs once; a first round is not counted.
+
+    Each runs once more before it is timed: caches are warm then, and the threads of whoever came before, which some
+    libraries leave spinning for a while, are asleep.
+    """
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for counted in [False, *[True] * rounds]:
         for name, run in candidates.items():
+            run()
             started = time.perf_counter()
             run()
             if counted:

@@ -56,31 +56,40 @@ class Stack:
         Raises:
             ValueError: for a value that not even an escape can say.
         """
-        order, counts = _by_table(indexes, tables)
-        index = indexes[order]
-        symbols = values[order] - tables.offsets[index]
-        sizes = tables.sizes[index]
-        outside = (symbols < 0) | (symbols >= sizes)
-        if outside.any():
-            self._push_escapes(symbols[outside].astype(np.int64), sizes[outside])
-            symbols[outside] = sizes[outside]
-        end = len(symbols)
-        for table in np.flatnonzero(counts)[::-1]:
-            start = end - counts[table]
-            self._coder.encode_reverse(symbols[start:end], tables.models[table])
-            end = start
+        order, groups = _by_table(indexes, tables)
+        symbols = values[order]
+        escaped, sizes = [], []
+        for table, group in groups:
+            part, size = symbols[group], tables.sizes[table]
+            part -= tables.offsets[table]
+            outside = part.view(np.uint32) >= size  # as an unsigned number a negative one is large
+            if outside.any():
+                escaped.append(part[outside].astype(np.int64))
+                sizes.append(np.full(len(escaped[-1]), size))
+                part[outside] = size
+        if escaped:
+            self._push_escapes(np.concatenate(escaped), np.concatenate(sizes))
+        for table, group in reversed(groups):
+            self._coder.encode_reverse(symbols[group], tables.models[table])
 
     def pop(self, indexes: np.ndarray, tables: Tables) -> np.ndarray:
         """The int32 values that were pushed with these indexes and tables."""
-        order, counts = _by_table(indexes, tables)
-        parts = [self._coder.decode(tables.models[table], int(counts[table])) for table in np.flatnonzero(counts)]
-        symbols = np.concatenate(parts) if parts else np.empty(0, np.int32)
-        index = indexes[order]
-        outside = symbols == tables.sizes[index]
-        if outside.any():
-            symbols[outside] = self._pop_escapes(tables.sizes[index[outside]])
+        order, groups = _by_table(indexes, tables)
+        symbols = np.empty(len(indexes), np.int32)
+        escaped, sizes = [], []
+        for table, group in groups:
+            part, size = symbols[group], tables.sizes[table]
+            part[:] = self._coder.decode(tables.models[table], len(part))
+            outside = np.flatnonzero(part == size)
+            if len(outside):
+                escaped.append(group.start + outside)
+                sizes.append(np.full(len(outside), size))
+        if escaped:
+            symbols[np.concatenate(escaped)] = self._pop_escapes(np.concatenate(sizes))
+        for table, group in groups:
+            symbols[group] += tables.offsets[table]
         values = np.empty(len(indexes), np.int32)
-        values[order] = symbols + tables.offsets[index]
+        values[order] = symbols
         return values
 
     def is_empty(self) -> bool:
@@ -113,6 +122,9 @@ class Stack:
         return np.where(distances % 2, (1 - distances) // 2, distances // 2 - 1 + sizes)
 
 
-def _by_table(indexes: np.ndarray, tables: Tables) -> tuple[np.ndarray, np.ndarray]:
-    """The order that brings together what shares a table, and how many values each table has."""
-    return np.argsort(indexes, kind="stable"), np.bincount(indexes, minlength=len(tables.models))
+def _by_table(indexes: np.ndarray, tables: Tables) -> tuple[np.ndarray, list[tuple[int, slice]]]:
+    """The order that brings together what shares a table, and where in it the group of each table in use lies."""
+    counts = np.bincount(indexes, minlength=len(tables.models))
+    ends = np.cumsum(counts)
+    groups = [(int(table), slice(ends[table] - counts[table], ends[table])) for table in np.flatnonzero(counts)]
+    return np.argsort(indexes, kind="stable"), groups

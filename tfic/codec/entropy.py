@@ -42,7 +42,8 @@ class Gaussians:
         """Index of the smallest scale in `SCALES` that is not below the element's (the last for larger ones)."""
         # tensors, not numbers: an exported graph (tfic.export) keeps numbers in float32 only
         low, step = self.scales.new_tensor(_LOW), self.scales.new_tensor(_LOG_STEP)
-        return ((torch.maximum(self.scales, low) / low).log() / step).ceil().clamp(0, _COUNT - 1).to(torch.uint8)
+        steps = torch.maximum(self.scales, low).div_(low).log_().div_(step).ceil_()
+        return steps.clamp_(0, _COUNT - 1).to(torch.uint8)
 
 
 class LatentCoder(nn.Module):

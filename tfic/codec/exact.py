@@ -56,4 +56,4 @@ def canonical(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
 
 def on_grid(means: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Means rounded to multiples of 1/GRID, in float32."""
-    return ((means * GRID).round() / GRID).float()
+    return (means * GRID).round_().div_(GRID).float()

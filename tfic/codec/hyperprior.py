@@ -68,7 +68,7 @@ class MeanScaleHyperprior(ImageCodec):
         y = self._analyse(x)
         z_symbols = self.latents.z_symbols(self.h_a(y).float())
         gaussians = self._gaussians(self.latents.z_hat(z_symbols), *y.shape[-2:])
-        return self.latents.encode(z_symbols, (y - gaussians.means).round().int(), gaussians)
+        return self.latents.encode(z_symbols, (y - gaussians.means).round_().int(), gaussians)
 
     @torch.no_grad()
     @one_thread()

@@ -186,8 +186,13 @@ def _batch_of_one(image: Image.Image | np.ndarray | Tensor) -> tuple[Float[Tenso
         return image.float()[None], False
     if not isinstance(image, (Image.Image, np.ndarray)):
         raise ValueError(f"a {type(image).__name__}; an image is a Pillow image (Image.open), an array or a tensor")
-    grey = isinstance(image, Image.Image) and images.plain(image).mode == "L"
-    array = images.pixels(image) if isinstance(image, Image.Image) else image
+    grey = False
+    if isinstance(image, Image.Image):
+        image = images.plain(image)
+        grey = image.mode == "L"
+        array = np.array(image.convert("RGB") if grey else image)
+    else:
+        array = np.array(image)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
         raise ValueError(f"a {array.dtype} array of shape {array.shape}; an image is (H, W, 3) of uint8")
-    return torch.from_numpy(np.array(array)).permute(2, 0, 1)[None].float() / 255, grey
+    return torch.from_numpy(array).permute(2, 0, 1)[None].float().div_(255), grey

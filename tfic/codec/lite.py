@@ -23,6 +23,9 @@ C, M, N = 96, 128, 32
 """Channels at 1/8 of the image, of y at 1/16 and of z at 1/64."""
 HYPER = 64
 """Channels inside the hyper transforms."""
+CHUNK = 1024
+"""Positions that go through an MLP together in evaluation: what they become on the way stays in the processor's cache,
+and needs no new pages of memory, which cost a third of the encoder's time at 1024 x 1024 pixels."""
 ENCODER_BLOCKS, DECODER_BLOCKS = 2, 4
 """Blocks at each of the two scales."""
 
@@ -66,7 +69,17 @@ class Block(nn.Module):
             nn.init.zeros_(tensor)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        return x + self.narrow(F.gelu(self.widen(self.near(x))))
+        near = self.near(x)
+        if self.training or torch.compiler.is_exporting():
+            return x + self._mlp(near)
+        out = x.clone()
+        rows = max(1, CHUNK // x.shape[3])
+        for out_rows, near_rows in zip(out.split(rows, 2), near.split(rows, 2), strict=True):
+            out_rows.add_(self._mlp(near_rows))
+        return out
+
+    def _mlp(self, x: Tensor) -> Tensor:
+        return self.narrow(F.gelu(self.widen(x)))
 
 
 class Magnitudes(nn.Module):
