@@ -13,6 +13,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 from timing import table
 
@@ -48,14 +49,33 @@ def at_equal_rate(points: list[dict[str, float]], others: list[dict[str, float]]
     return gain.why if isinstance(gain, NotComparable) else f"{gain.value:+.3f}"
 
 
+def draw_curves(points: dict[str, list[dict[str, float]]], path: Path) -> None:
+    """Accuracy, held-out accuracy and PSNR over bpp, one panel each."""
+    figure, panels = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+    names = ("accuracy, PP-OCRv6", "accuracy, Tesseract", "PSNR, dB")
+    for panel, measure_name, name in zip(panels, MEASURES[1:], names, strict=True):
+        for codec, curve in points.items():
+            panel.plot([p["bpp"] for p in curve], [p[measure_name] for p in curve], "o-", label=codec)
+        panel.set(xlabel="bits per pixel", title=name, xscale="log")
+        panel.xaxis.set_major_formatter("{x:g}")
+        panel.xaxis.set_minor_formatter("{x:g}")
+        panel.tick_params(axis="x", which="both", labelsize=8)
+        panel.grid(alpha=0.3)
+    panels[0].legend(frameon=False)
+    figure.savefig(path, dpi=130)
+
+
 def main() -> None:
     """Train what is missing and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, metavar="RUNS", help="folder of run directories")
     parser.add_argument("--codecs", nargs="+", default=["lite", "tic-tiny"], choices=LEARNING_RATES, help="codecs")
     parser.add_argument("--lmbdas", nargs="+", type=float, default=[0.001, 0.002, 0.004, 0.008], help="weights")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="also draw the curves")
     args = parser.parse_args()
     points = {codec: [point(codec, lmbda, args.runs) for lmbda in args.lmbdas] for codec in args.codecs}
+    if args.figure:
+        draw_curves(points, args.figure)
     rows = [
         [codec, f"{lmbda:g}", *(f"{each[name]:.3f}" for name in MEASURES)]
         for codec in args.codecs
