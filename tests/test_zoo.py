@@ -61,15 +61,17 @@ def test_a_card_says_what_its_weights_do(name: str) -> None:
 @pytest.mark.parametrize("name", zoo())
 @torch.no_grad()
 def test_training_bits_are_at_least_evaluation_bits_and_coded_bits_these_within_one_percent(name: str) -> None:
+    """Over all pages. On a single one coded bits may be fewer: the estimate knows no value less likely than 1e-9, the
+    tables none less likely than 2^-16, so that rare values cost less than they are said to.
+    """
     codec = tfic.load(name)
-    for page in PAGES[:5]:
+    for page in PAGES[:3]:
         torch.manual_seed(0)
-        x = tensor(page)
-        noisy = np.mean([float(codec.train()(x).bits()) for _ in range(4)])
-        rounded = float(codec.eval()(x).bits())
-        coded = 8 * (len(codec.encode(page)) - OVERHEAD_BYTES)
-        assert noisy >= rounded
-        assert 0.99 * rounded - 64 <= coded <= 1.01 * rounded + 64
+        noisy = np.mean([float(codec.train()(tensor(page)).bits()) for _ in range(4)])
+        assert noisy >= float(codec.eval()(tensor(page)).bits())
+    estimated = sum(codec.estimated_bits(page) for page in PAGES)
+    coded = sum(8 * (len(codec.encode(page)) - OVERHEAD_BYTES) for page in PAGES)
+    assert estimated <= coded <= 1.01 * estimated
 
 
 def test_more_lambda_costs_more_and_shows_more() -> None:
