@@ -64,7 +64,9 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, model: Path, caps
     refused(capsys, ["decode", tmp_path / "x.tfic", tmp_path / "y.png", "--model", other], "written by model")
     refused(capsys, ["decode", tmp_path / "x.png", tmp_path / "y.png", "--model", model], "not a TFIC file")
     refused(capsys, ["decode", tmp_path / "none.tfic", tmp_path / "y.png", "--model", model], "no file or folder")
-    refused(capsys, ["encode", tmp_path / "x.png", tmp_path / "y.tfic", "--model", "zoo/none"], "no model 'zoo/none'")
+    refused(
+        capsys, ["encode", tmp_path / "x.png", tmp_path / "y.tfic", "--model", "zoo/none"], "unknown key 'zoo/none'"
+    )
     refused(capsys, ["evaluate", tmp_path / "none", tmp_path / "out"], "no model '")
     refused(capsys, ["encode", tmp_path / "x.tfic", tmp_path / "y.tfic", "--model", model], "cannot identify image")
     refused(capsys, ["encode", tmp_path / "x.png", tmp_path / "y.tfic", "--model", tmp_path / "x.png"], "damaged")
