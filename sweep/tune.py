@@ -185,8 +185,8 @@ class _Adapter(Searcher):
         self._trials: dict[str, tuple[Trial, str]] = {}
         self._metrics: dict[str, dict[str, float]] = {}
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is a str
-        """The next trial's configuration; None while every slot is taken or nothing is released yet."""
+    def suggest(self, trial_id: str) -> Any:  # Ray's own annotation leaves out FINISHED, a string
+        """The next trial's configuration; None while every slot is taken or nothing is released yet; or FINISHED."""
         if len(self._search.running) >= self._slots:
             return None
         trial = self._search.ask()

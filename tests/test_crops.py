@@ -3,14 +3,14 @@
 import numpy as np
 import torch
 
-from tfic.crops import draw_crops
+from tfic.crops import Crops, draw_crops
 from tfic.lines import Page
 from tfic.synth import draw
 
 PAGES = [draw(0, "train", i) for i in range(8)]
 
 
-def crops(seed: int, height: int = 64, width: int = 256, on_text: bool = True, pages: list[Page] = PAGES):  # type: ignore[no-untyped-def]
+def crops(seed: int, height: int = 64, width: int = 256, on_text: bool = True, pages: list[Page] = PAGES) -> Crops:
     return draw_crops(pages, np.random.default_rng(seed), 6, height, width, on_text)
 
 

@@ -44,9 +44,10 @@ def test_every_public_function_and_class_has_a_docstring() -> None:
     missing = []
     for path in SOURCES:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            named = isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
-            if named and not ast.get_docstring(node):  # type: ignore[arg-type]
-                missing.append(f"{module_name(path)}.{node.name}")  # type: ignore[attr-defined]
+            if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith("_"):
+                continue
+            if not ast.get_docstring(node):
+                missing.append(f"{module_name(path)}.{node.name}")
     assert not missing
 
 

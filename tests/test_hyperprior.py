@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -202,9 +203,9 @@ def test_grey_images_come_back_grey_and_tensors_as_tensors(codec: MeanScaleHyper
         (np.zeros((1, 70_000, 3), np.uint8), "1 x 70000 pixels cannot be coded"),
     ],
 )
-def test_what_is_no_image_is_refused(codec: MeanScaleHyperprior, image: object, words: str) -> None:
+def test_what_is_no_image_is_refused(codec: MeanScaleHyperprior, image: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        codec.encode(image)  # type: ignore[arg-type]
+        codec.encode(image)
 
 
 def test_a_codec_that_has_coded_can_be_copied_and_pickled(codec: MeanScaleHyperprior) -> None:

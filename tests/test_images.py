@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.MpoImagePlugin import MpoImageFile
 
 from tfic.codec import build
 from tfic.images import SUFFIXES, open_image, pixels, plain
@@ -191,7 +192,8 @@ def test_of_a_phone_s_jpeg_with_extras_the_first_picture_is_taken(tmp_path: Path
     red, blue = (Image.new("RGB", (16, 16), colour) for colour in ("red", "blue"))
     red.save(tmp_path / "x.jpg", "MPO", save_all=True, append_images=[blue])
     with Image.open(tmp_path / "x.jpg") as opened:
-        assert (opened.format, opened.n_frames) == ("MPO", 2)  # type: ignore[attr-defined]
+        assert isinstance(opened, MpoImageFile)
+        assert (opened.format, opened.n_frames) == ("MPO", 2)
     assert pixels(open_image(tmp_path / "x.jpg"))[8, 8, 0] > 200
 
 

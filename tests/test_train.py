@@ -11,7 +11,7 @@ import torch
 from tfic import checkpoint
 from tfic.config import Config
 from tfic.recipes import recipe
-from tfic.train import STATE_FILE, Progress, _learning_rate, fit
+from tfic.train import STATE_FILE, Progress, Report, _learning_rate, fit
 
 
 class StoppedError(Exception):
@@ -47,7 +47,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fit(config(), tmp_path_factory.mktemp("pretrain"), ignore)
 
 
-def stop_at(step: int, stage: str):  # type: ignore[no-untyped-def]
+def stop_at(step: int, stage: str) -> Report:
     def report(progress: Progress) -> None:
         if (progress.stage, progress.step) == (stage, step):
             raise StoppedError

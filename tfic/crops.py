@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from tfic.lines import Line, Page, Quad
+from tfic.lines import Line, Page, Quad, quad_of
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _around(
 
 
 def _moved(quad: Quad, left: int, top: int) -> Quad:
-    return tuple((x - left, y - top) for x, y in quad)  # type: ignore[return-value]
+    return quad_of((x - left, y - top) for x, y in quad)
 
 
 def _inside(line: Line, height_px: int, width_px: int) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar, get_type_hints
 
 import cv2
 import numpy as np
@@ -176,7 +176,7 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         ValueError: when the file is not of that form, or was cut short.
     """
-    types: dict[str, Callable[[str], Any]] = {each.name: each.type for each in fields(Row)}  # type: ignore[misc]
+    types = get_type_hints(Row)
     try:
         text = path.read_bytes().decode()
         lines = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))

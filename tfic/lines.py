@@ -6,13 +6,19 @@ of the two heights; rows are read from top to bottom and each row from left to r
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 Quad = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 """Four (x, y) corners in pixels, clockwise from the top left of the text (not of the page)."""
+
+
+def quad_of(corners: Iterable[Iterable[float]]) -> Quad:
+    """Four corners, from any that are four pairs of numbers."""
+    a, b, c, d = ((float(x), float(y)) for x, y in corners)
+    return a, b, c, d
 
 
 @dataclass(frozen=True)

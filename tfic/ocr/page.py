@@ -8,7 +8,7 @@ import torch
 from rapidocr import RapidOCR
 from rapidocr.utils.output import RapidOCROutput
 
-from tfic.lines import Line, Quad
+from tfic.lines import Line, Quad, quad_of
 from tfic.ocr.ppocr import HEIGHT_PX, MIN_WIDTH_PX, Alphabet, weights_path
 from tfic.ocr.rectify import rectify, width_at
 
@@ -47,10 +47,7 @@ class PPOCRPageReader:
         assert isinstance(found, RapidOCROutput)
         if found.boxes is None or found.txts is None:
             return []
-        return [
-            Line(text, tuple((float(x), float(y)) for x, y in box))  # type: ignore[arg-type]
-            for text, box in zip(found.txts, found.boxes, strict=True)
-        ]
+        return [Line(text, quad_of(box)) for text, box in zip(found.txts, found.boxes, strict=True)]
 
     def read_lines(self, image: np.ndarray, quads: Sequence[Quad]) -> list[str]:
         """The text inside each quadrilateral, read one at a time so that no line depends on its neighbours."""

@@ -19,7 +19,7 @@ import faker
 import numpy as np
 import PIL
 
-from tfic.lines import Line, Page, Quad
+from tfic.lines import Line, Page, quad_of
 from tfic.synth import typefaces, worker
 from tfic.synth.page import DRAWING_VERSION
 from tfic.synth.typefaces import Face
@@ -99,7 +99,7 @@ class DrawnSet(Sequence[Page]):
         image = np.array(np.load(self._folder / "images.npy", mmap_mode="r")[number])
         if zlib.crc32(image.tobytes()) != row["crc"]:
             return worker.page_of(self._spec.job(self._folder, 0, 0, 1), number)
-        lines = tuple(Line(each["text"], _quad(each["quad"])) for each in row["lines"])
+        lines = tuple(Line(each["text"], quad_of(each["quad"])) for each in row["lines"])
         return Page(f"{self._spec.split}-{number:06d}.png", image, lines)
 
 
@@ -156,11 +156,6 @@ def _kept(spec: SetSpec, folder: Path) -> DrawnSet | None:
         return None
     whole = head == _head(body) and images.shape == _shape(spec) and images.dtype == np.uint8
     return DrawnSet(spec, folder, [json.loads(row) for row in body.splitlines()]) if whole else None
-
-
-def _quad(corners: list[list[float]]) -> Quad:
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners
-    return (ax, ay), (bx, by), (cx, cy), (dx, dy)
 
 
 def _head(body: str) -> str:

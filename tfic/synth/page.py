@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tfic.lines import Line, Page, Quad, reading_order
+from tfic.lines import Line, Page, Quad, quad_of, reading_order
 from tfic.synth import backgrounds, layouts, texts, typefaces, warp
 from tfic.synth.colours import colour_block
 from tfic.synth.layouts import Block, Placed
@@ -93,10 +93,8 @@ def _lay_out(
 
 def _quad(laid: Warp, line: Placed) -> Quad:
     """The line's quadrilateral in the image, to a hundredth of a pixel."""
-    (a, b), (c, d), (e, f), (g, h) = (
-        (round(x, 2), round(y, 2)) for x, y in laid.quad(line.left, line.top, line.right, line.bottom)
-    )
-    return (a, b), (c, d), (e, f), (g, h)
+    corners = laid.quad(line.left, line.top, line.right, line.bottom)
+    return quad_of((round(x, 2), round(y, 2)) for x, y in corners)
 
 
 def _order_is_clear(laid: Warp, placed: list[Placed]) -> bool:
