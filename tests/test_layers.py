@@ -22,6 +22,7 @@ def test_attention_equals_attention_over_neighbours_written_out(side: int, shift
     """The oracle: each position attends to those whose shifted window is its own, with no padding and no rolling."""
     torch.manual_seed(0)
     attention = WindowAttention(dim=6, heads=2, window=8, shift=shift)
+    torch.nn.init.normal_(attention.relative_bias)
     x = torch.randn(1, side, side, 6)
     window_of = torch.div(torch.arange(side) - shift, 8, rounding_mode="floor")
     q, k, v = attention.qkv(x[0]).view(side * side, 3, 2, 3).permute(1, 2, 0, 3)

@@ -78,7 +78,7 @@ class WindowAttention(nn.Module):
         self.heads, self.window, self.shift = heads, window, shift
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
-        self.relative_bias = nn.Parameter(torch.empty((2 * window - 1) ** 2, heads))
+        self.relative_bias = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
         y, x = torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
         at = torch.stack([y.flatten(), x.flatten()])
         offset = at[:, :, None] - at[:, None, :] + window - 1
