@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from sweep.presets import preset
+from sweep.record import Record
 from sweep.search import Search, Turn, front
-from sweep.space import Record, Space, Sweep, Trial
+from sweep.space import Space, Sweep, Trial
 
 
 def make(trials: int = 0, lmbdas: tuple[float, ...] = (0.001, 0.003), gammas: tuple[float, ...] = (0.3, 1.0)) -> Sweep:
     base = preset("tiny")
-    return replace(base, space=Space(lmbdas, gammas, trials, base.space.classical))
+    return replace(base, space=Space(lmbdas, gammas, trials, classical=base.space.classical))
 
 
 def measured(trial: Trial) -> dict[str, float]:
@@ -26,7 +27,8 @@ def measured(trial: Trial) -> dict[str, float]:
 def record(trial: Trial, finished: bool = True, proposed: bool = False) -> Record:
     config = trial.config
     metrics = measured(trial) if finished else {}
-    return Record(trial.key, trial.kind, finished, config.lmbda, config.gamma, proposed, metrics)
+    floor = config.train.finetune_lmbda
+    return Record(trial.key, trial.kind, finished, config.lmbda, config.gamma, proposed, metrics, floor)
 
 
 def run_all(search: Search, ends: Callable[[Trial], bool] = lambda trial: True) -> list[Trial]:
@@ -37,7 +39,7 @@ def run_all(search: Search, ends: Callable[[Trial], bool] = lambda trial: True) 
         if ends(trial):
             search.tell(trial.key, measured(trial))
         else:
-            search.fail(trial.key, "killed")
+            search.fail(trial.key, "ValueError: spoilt")
     assert trial is Turn.DONE
     return ran
 
@@ -80,7 +82,7 @@ def test_a_failed_pretraining_takes_its_own_gammas_only_and_says_why() -> None:
     bad = sweep.pretrain(0.001).key
     ran = run_all(search, lambda trial: trial.key != bad)
     orphans = [sweep.finetune(0.001, gamma).key for gamma in (0.3, 1.0)]
-    assert search.not_run == dict.fromkeys(orphans, "its pre-training failed: killed")
+    assert search.not_run == dict.fromkeys(orphans, "its pre-training failed: ValueError: spoilt")
     assert sum(trial.parent == sweep.pretrain(0.003).key for trial in ran) == 4
     assert not any(trial.parent == bad for trial in ran)
 

@@ -18,8 +18,9 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from sweep.presets import preset
-from sweep.tune import Slot, _insistent_ctrl_c, share
+from sweep.interrupt import insistent_ctrl_c
+from sweep.slots import Slot
+from sweep.tune import resources
 
 SETTINGS = """
 recipe = "tiny"
@@ -51,36 +52,9 @@ pictures = 1
 STEPS = 30
 
 
-@pytest.mark.parametrize(
-    ("cpus", "gpus", "wanted", "threads", "slot", "slots"),
-    [
-        (2, 0, None, 1, Slot(1, 0), 2),
-        (2, 0, None, 0, Slot(1, 0), 2),
-        (8, 0, None, 4, Slot(4, 0), 2),
-        (2, 0, None, 16, Slot(2, 0), 1),
-        (16, 4, None, 0, Slot(4, 1), 4),
-        (16, 1, 0.25, 0, Slot(4, 0.25), 4),
-        (16, 1, 0.1, 0, Slot(1, 0.1), 10),
-        (16, 4, 0.0, 8, Slot(8, 0), 2),
-        (2, 8, 1.0, 0, Slot(1, 1), 8),
-    ],
-)
-def test_slots_share_gpus_if_there_are_any_and_cpus_if_not(
-    cpus: float, gpus: float, wanted: float | None, threads: int, slot: Slot, slots: int
-) -> None:
-    assert share(cpus, gpus, wanted, threads) == (slot, slots)
-
-
-@pytest.mark.parametrize(("gpus", "wanted"), [(0, 1.0), (1, 2.0), (1, -1.0), (1, float("nan"))])
-def test_a_trial_cannot_have_more_gpus_than_there_are(gpus: float, wanted: float) -> None:
-    with pytest.raises(ValueError, match="--gpus-per-trial is"):
-        share(4, gpus, wanted, 0)
-
-
 def test_only_a_trial_that_trains_holds_a_gpu() -> None:
-    sweep, slot = preset("tiny"), Slot(2, 0.5)
-    assert slot.resources({"trial": sweep.pretrain(0.003)}).bundles == [{"CPU": 2, "GPU": 0.5}]
-    assert slot.resources({"trial": sweep.reference()}).bundles == [{"CPU": 2}]
+    assert resources(Slot(2, 0.5), trains=True).bundles == [{"CPU": 2, "GPU": 0.5}]
+    assert resources(Slot(2, 0.5), trains=False).bundles == [{"CPU": 2}]
 
 
 @dataclass(frozen=True)
@@ -186,7 +160,7 @@ def wait_deafly() -> None:
 def test_a_ctrl_c_that_python_drops_is_raised_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sweep.tune.AGAIN_S", 0.2)
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)
-    with pytest.raises(KeyboardInterrupt), _insistent_ctrl_c():
+    with pytest.raises(KeyboardInterrupt), insistent_ctrl_c():
         wait_deafly()
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)) == handlers
     time.sleep(0.3)
