@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sweep.target import OBJECTIVES, Metrics, Target
+from sweep.target import OBJECTIVES, Direction, Metrics, Target
 
 DRAWS = 20
 """How often Optuna is asked again for a point that is new, before the search is called exhausted."""
@@ -117,7 +117,7 @@ class Proposals:
     def _study(self) -> optuna.Study:
         """A study that knows the results that matter and what is under way. The seed moves with all that is known."""
         sampler = self._sampler(self._seed + len(self.results) + len(self.open) + len(self.failed))
-        directions = ["minimize"] if self._target else list(OBJECTIVES.values())
+        directions: list[Direction] = ["minimize"] if self._target else list(OBJECTIVES.values())
         study = optuna.create_study(directions=directions, sampler=sampler)
         known = [self._finished(point) for point in self._teachers()]
         study.add_trials(known + [self._running(point) for point in sorted(self.open) if self._within(point)])

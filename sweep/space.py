@@ -15,7 +15,18 @@ from typing import Any
 from sweep.keys import folder_digest, images_digest, make_key, prefix_of
 from sweep.limits import Limits
 from tfic.baselines import QUALITIES
-from tfic.config import STAGE_1, STAGE_2, Config, DataConfig, EvalConfig, TrainConfig, check_at_least, check_positive
+from tfic.config import (
+    MEASURING_VERSION,
+    STAGE_1,
+    STAGE_2,
+    TRAINING_VERSION,
+    Config,
+    DataConfig,
+    EvalConfig,
+    TrainConfig,
+    check_at_least,
+    check_positive,
+)
 from tfic.synth import DRAWING_VERSION
 
 LEARNED = ("pretrain", "finetune", "candidate")
@@ -250,13 +261,15 @@ class Sweep:
 
     @cached_property
     def _trained_on(self) -> dict[str, Any]:
+        code = {"training_version": TRAINING_VERSION} if TRAINING_VERSION > 1 else {}
         if self.data.train_dir:
-            return {"train_dir": images_digest(Path(self.data.train_dir))}
-        return {"train_count": self.data.train_count, "train_drawn": self._drawn}
+            return code | {"train_dir": images_digest(Path(self.data.train_dir))}
+        return code | {"train_count": self.data.train_count, "train_drawn": self._drawn}
 
     @cached_property
     def _measured(self) -> dict[str, Any]:
         measured: dict[str, Any] = {"test_count": self.data.test_count, "eval": asdict(self.eval)}
+        measured |= {"measuring_version": MEASURING_VERSION} if MEASURING_VERSION > 1 else {}
         if self.data.test_dir:
             return measured | {"test_dir": images_digest(Path(self.data.test_dir))}
         return measured | {"test_drawn": self._drawn}

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from tfic import checkpoint
-from tfic.config import Config
+from tfic.config import TRAINING_VERSION, Config
 from tfic.recipes import recipe
-from tfic.train import STATE_FILE, TRAINING_VERSION, Progress, Report, _learning_rate, fit, kept
+from tfic.train import STATE_FILE, Progress, Report, _learning_rate, fit, kept
 
 
 class StoppedError(Exception):
@@ -258,8 +258,8 @@ def test_the_same_settings_train_what_they_always_did(tmp_path: Path) -> None:
     fit(config(pretrain_steps=1, klt_start=True), tmp_path / "klt", lambda p: losses.append(p.loss))
     fit(replace(cold, gamma=1.0), tmp_path / "both", lambda p: losses.append(p.loss))
     assert losses == pytest.approx(GOLDEN.get(TRAINING_VERSION, ()), rel=1e-3), (
-        "the same settings train something else than before: raise TRAINING_VERSION in tfic/train.py, so that no sweep "
-        "takes old results for new ones, and store these losses under the new version"
+        "the same settings train something else than before: raise TRAINING_VERSION in tfic/config.py, so that no "
+        "sweep takes old results for new ones, and store these losses under the new version"
     )
 
 

@@ -14,6 +14,12 @@ CODEC_FILE = "codec.safetensors"
 """Name of a trained codec's file in the directory of its training."""
 
 
+TRAINING_VERSION = 1
+"""Raised whenever a change alters what the same settings train; it is part of every trial's key."""
+MEASURING_VERSION = 1
+"""Raised whenever a change alters what the same codec measures; it is part of every trial's key from 2 on."""
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """The images a codec is trained and tested on."""

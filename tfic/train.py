@@ -24,13 +24,12 @@ from tfic.crops import draw_crops
 from tfic.data import train_pages
 from tfic.stages import Stage
 
-TRAINING_VERSION = 1
-"""Raised whenever a change alters what the same settings train; it is part of every trial's key."""
 KLT_IMAGES = 32
 """Training images from which a KLT start is computed."""
 STATE_FILE = "state.pt"
 """Weights, optimiser and step of an unfinished training."""
-_KEPT = "at-{:06d}.safetensors"
+KEPT_FILE = "at-{:06d}.safetensors"
+"""Name of a codec that was kept at a step of stage 2."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +136,17 @@ def kept(run: Path) -> dict[int, Path]:
 
     Each is a checkpoint like the finished one: the mean of the weights where that has begun, else the present weights.
     """
-    found = run.glob(_KEPT.format(0).replace("000000", "*"))
+    found = run.glob(KEPT_FILE.format(0).replace("000000", "*"))
     return {int(path.stem.removeprefix("at-")): path for path in sorted(found)}
+
+
+def state_step(state: Path) -> int:
+    """Steps that were done when a state was written.
+
+    Raises:
+        ValueError: when the file is damaged.
+    """
+    return int(_read_state(state)["step"])
 
 
 def check_same(found: Config, wanted: Config, path: Path) -> None:
@@ -224,7 +232,7 @@ def _run_stage(stage: Stage, codec: ImageCodec, config: Config, outlets: _Outlet
         if done == stage.steps:
             break
         if outlets.every and done % outlets.every == 0:  # before the state, from which a resumed training goes on
-            _keep(average.module if averaging else codec, average.module, config, outlets.run / _KEPT.format(done))
+            _keep(average.module if averaging else codec, average.module, config, outlets.run / KEPT_FILE.format(done))
         if done % config.train.checkpoint_every == 0:
             _save_state(parts, done, stage, config, outlets)
     if stage.averaged:
@@ -256,12 +264,17 @@ def _load_state(parts: _Parts, stage: Stage, config: Config, run: Path) -> int:
     path = run / STATE_FILE
     if not path.exists():
         return 0
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is damaged; remove it, and its training begins again from the start") from error
+    state = _read_state(path)
     check_same(checkpoint.parse_config(state["config"], path), config, path)
     assert state["stage"] == stage.name
     for name, part in parts.items():
         part.load_state_dict(state[name])
     return int(state["step"])
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged; remove it, and its training begins again from the start") from error
+    return state
