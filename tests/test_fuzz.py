@@ -8,12 +8,12 @@ import resource
 import struct
 import time
 import tracemalloc
-import zlib
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_files import signed
 
 from tfic.codec import build
 from tfic.codec.bitstream import MAX_PIXELS, OVERHEAD_BYTES, BitstreamError, unpack
@@ -38,10 +38,6 @@ def codec() -> ImageCodec:
 def files(codec: ImageCodec) -> list[bytes]:
     torch.manual_seed(1)
     return [codec.encode(torch.rand(3, height, width)) for height, width in ((1, 1), (16, 40), (64, 64), (33, 100))]
-
-
-def signed(body: bytes) -> bytes:
-    return body + struct.pack("<I", zlib.crc32(body))
 
 
 def mutated(files: list[bytes], chance: random.Random) -> bytes:
