@@ -162,10 +162,11 @@ def test_read_prints_the_text_of_an_image_and_of_a_coded_one(
 
 
 @pytest.mark.skipif(not tesseract_is_installed(), reason="needs tesseract")
-def test_read_with_the_heldout_reader(scans: Path, told: Told) -> None:
+def test_read_with_the_heldout_reader(scans: Path, capsys: pytest.CaptureFixture[str], told: Told) -> None:
     page = draw(0, "test", 3, 128, 192)
     Image.fromarray(page.image).save("page.png")
     assert main(["read", "page.png", "--heldout"]) == 0
+    assert len(set(capsys.readouterr().out.split()) & set(page.text.split())) >= len(page.text.split()) / 2
     Image.new("RGB", (30_000, 2)).save("wide.png")
     told(["read", "wide.png", "--heldout"], "Tesseract cannot read wide.png, 30000 x 2 pixels: tesseract failed")
 
