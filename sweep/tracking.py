@@ -111,6 +111,9 @@ class Tracker:
     def _open(self) -> None:
         """Create the experiment unless it is there."""
         if not self._experiment:
+            experiment = self._client.get_experiment_by_name(self.sweep)  # another driver may have made it since
+            self._experiment = experiment.experiment_id if experiment is not None else ""
+        if not self._experiment:
             file = sqlite_file(self.uri)
             place = (file.parent / "mlartifacts").as_uri() if file is not None else None
             self._experiment = self._client.create_experiment(self.sweep, artifact_location=place)

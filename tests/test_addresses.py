@@ -1,7 +1,6 @@
 """A store that is not there, or is none, is said within seconds; an address means the same from every folder."""
 
 import http.server
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -33,12 +32,9 @@ def refusing() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_server_that_is_not_there_is_said_within_seconds() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def test_a_server_that_is_not_there_is_said_within_seconds(silent_port: int) -> None:
     began = time.monotonic()
-    for uri in (f"http://127.0.0.1:{port}", f"postgresql://user:secret@127.0.0.1:{port}/db"):
+    for uri in (f"http://127.0.0.1:{silent_port}", f"postgresql://user:secret@127.0.0.1:{silent_port}/db"):
         with pytest.raises(ValueError, match="does not answer") as caught:
             Tracker(uri, "demo")
         assert "secret" not in str(caught.value)

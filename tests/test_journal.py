@@ -12,11 +12,6 @@ from sweep.presets import preset
 from sweep.tracking import Tracker
 
 
-@pytest.fixture
-def tracker(empty_store: str, request: pytest.FixtureRequest) -> Tracker:
-    return Tracker(empty_store, request.node.name)
-
-
 def test_steps_repeated_after_a_kill_are_written_and_logged_once(tracker: Tracker, tmp_path: Path) -> None:
     run = tracker.start(preset("tiny").pretrain(0.003))
     file = tmp_path / "run" / "metrics.jsonl"

@@ -23,11 +23,6 @@ with Lease(Tracker(sys.argv[1], sys.argv[2])):
 """
 
 
-@pytest.fixture
-def tracker(empty_store: str, request: pytest.FixtureRequest) -> Tracker:
-    return Tracker(empty_store, request.node.name)
-
-
 def test_a_second_driver_is_refused_naming_the_first_and_a_killed_one_s_hold_ends_at_once(tracker: Tracker) -> None:
     command = [sys.executable, "-c", HOLD, tracker.uri, tracker.sweep]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:

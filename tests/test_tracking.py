@@ -14,11 +14,6 @@ from sweep.tracking import Tracker
 
 
 @pytest.fixture
-def tracker(empty_store: str, request: pytest.FixtureRequest) -> Tracker:
-    return Tracker(empty_store, request.node.name)
-
-
-@pytest.fixture
 def sweep() -> Sweep:
     return preset("tiny")
 

@@ -152,10 +152,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
     def kill_the_driver(driver: int) -> None:
         wait_for_a_checkpoint()
-        family = psutil.Process(driver).children(recursive=True)
+        trials = trials_of(driver)
         os.kill(driver, signal.SIGKILL)
-        _, left = psutil.wait_procs(family, timeout=60)
-        assert not left, "processes outlive their driver"
+        _, left = psutil.wait_procs(trials, timeout=60)
+        assert not left, "trials outlive their driver"
 
     def press_ctrl_c(driver: int) -> None:
         """As a terminal does: to the whole process group."""
