@@ -4,10 +4,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -45,22 +43,16 @@ def environment(rank: int, port: int) -> dict[str, str]:
     }
 
 
-def _worker(rank: int, port: int, task: Callable[[Path], object], folder: Path) -> None:
+def _worker(rank: int, port: int, folder: Path) -> None:
     os.environ |= environment(rank, port)
     torch.set_num_threads(1)
     with distributed.join():
-        torch.save(task(folder), folder / f"out-{rank}.pt")
-
-
-def on_two(task: Callable[[Path], object], folder: Path) -> list[Any]:
-    """What `task` gives on each of two workers, in new processes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    mp.spawn(_worker, (free_port(), task, folder), WORLD)
-    return [torch.load(folder / f"out-{rank}.pt", weights_only=False) for rank in range(WORLD)]
+        torch.save(everything(folder), folder / f"{rank}.pt")
 
 
 def long(**train: object) -> Config:
-    return config(gamma=1.0, batch=4, finetune_batch=4, read_width_px=900, finetune_steps=4, **train)
+    steps = {"pretrain_steps": 2, "finetune_steps": 4}
+    return config(gamma=1.0, **{"batch": 4, "finetune_batch": 4, "read_width_px": 600} | steps | train)
 
 
 class Noiseless(nn.Module):
@@ -72,7 +64,7 @@ class Noiseless(nn.Module):
 
     def forward(self, x: torch.Tensor, straight_through: bool = False) -> Reconstruction:
         y = self.g_a(x)
-        return Reconstruction(x + 0.2 * self.g_s(y), (torch.exp(-(y**2) - 0.1),))
+        return Reconstruction(0.5 + 0.1 * x + self.g_s(y), (torch.exp(-(y**2) - 0.1),))
 
 
 def gradients(folder: Path) -> tuple[list[dict[str, float]], list[dict[str, torch.Tensor]]]:
@@ -90,17 +82,6 @@ def gradients(folder: Path) -> tuple[list[dict[str, float]], list[dict[str, torc
             terms.append(distributed.mean_over_ranks({name: value.item() for name, value in values.items()}))
             found.append({name: p.grad.clone() for name, p in codec.named_parameters() if p.grad is not None})
     return terms, found
-
-
-def test_without_noise_two_workers_find_the_loss_and_the_gradient_of_one(tmp_path: Path) -> None:
-    terms, wanted = gradients(tmp_path)
-    for found_terms, found in on_two(gradients, tmp_path):
-        for one, two in zip(terms, found_terms, strict=True):
-            assert two == pytest.approx(one, rel=1e-4)
-        for one, two in zip(wanted, found, strict=True):
-            assert one.keys() == two.keys()
-            for name in one:
-                torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4 * float(one[name].abs().max()))
 
 
 @dataclass
@@ -135,21 +116,6 @@ def stop(folder: Path) -> str:
     return "not stopped"
 
 
-def test_two_workers_stopped_and_resumed_end_with_the_weights_of_undisturbed_ones(tmp_path: Path) -> None:
-    first, second = on_two(train, tmp_path / "undisturbed")
-    assert [each.global_step for each in first.seen] == list(range(1, 11))
-    assert {path.name for path in first.saved} == {STATE_FILE}
-    assert (second.seen, second.saved) == ([], []), "rank 0 alone tells"
-    assert not (tmp_path / "undisturbed" / "elsewhere").exists(), "and alone writes"
-
-    ends = on_two(stop, tmp_path / "stopped")
-    assert ends == ["StoppedError: enough", "Stopped: worker 0 of 2 ended the training: StoppedError: enough"]
-    resumed, _ = on_two(train, tmp_path / "stopped")
-    assert [each.step for each in resumed.seen] == [3, 4]
-    assert same(weights(resumed.path), weights(first.path))
-    assert {path.name for path in resumed.path.parent.glob("at-*")} == {"at-000003.safetensors"}
-
-
 def overflow(folder: Path) -> str:
     try:
         fit(replace(config(batch=2), lmbda=1e38), folder / "run", ignore)
@@ -175,28 +141,77 @@ def drawn(folder: Path) -> list[tuple[float, float]]:
     return found
 
 
-def several(folder: Path) -> tuple[str, str, list[tuple[float, float]]]:
-    return overflow(folder), uneven(folder), drawn(folder)
+@dataclass(frozen=True)
+class Found:
+    """What one of two workers found."""
+
+    gradients: tuple[list[dict[str, float]], list[dict[str, torch.Tensor]]]
+    drawn: list[tuple[float, float]]
+    overflow: str
+    uneven: str
+    undisturbed: Trained
+    stopped: str
+    resumed: Trained
+
+
+def everything(folder: Path) -> Found:
+    """All that two workers are asked, in one go: they take seconds to start."""
+    return Found(
+        gradients(folder),
+        drawn(folder),
+        overflow(folder / "overflow"),
+        uneven(folder / "uneven"),
+        train(folder / "undisturbed"),
+        stop(folder / "stopped"),
+        train(folder / "stopped"),
+    )
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """What two workers found of `several`."""
-    return on_two(several, tmp_path_factory.mktemp("several"))
+def both(tmp_path_factory: pytest.TempPathFactory) -> list[Found]:
+    """What two workers found."""
+    folder = tmp_path_factory.mktemp("both")
+    mp.spawn(_worker, (free_port(), folder), WORLD)
+    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(WORLD)]
 
 
-def test_all_workers_end_alike_when_a_loss_is_not_finite_or_a_batch_cannot_be_shared(both: list[Any]) -> None:
+def test_without_noise_two_workers_find_the_loss_and_the_gradient_of_one(both: list[Found], tmp_path: Path) -> None:
+    terms, wanted = gradients(tmp_path)
+    for found_terms, found in (each.gradients for each in both):
+        for one, two in zip(terms, found_terms, strict=True):
+            assert two == pytest.approx(one, rel=1e-4)
+        for one, two in zip(wanted, found, strict=True):
+            assert one.keys() == two.keys()
+            for name in one:
+                torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4 * float(one[name].abs().max()))
+
+
+def test_two_workers_stopped_and_resumed_end_with_the_weights_of_undisturbed_ones(both: list[Found]) -> None:
     first, second = both
-    assert first[:2] == second[:2]
-    assert first[0].startswith("loss is inf at step 1 of 6 of pretrain")
-    assert first[1].startswith("finetune_batch is 3, for 2 workers")
+    assert [each.global_step for each in first.undisturbed.seen] == list(range(1, 7))
+    assert {path.name for path in first.undisturbed.saved} == {STATE_FILE}
+    assert (second.undisturbed.seen, second.undisturbed.saved) == ([], []), "rank 0 alone tells"
+    assert not second.undisturbed.path.parent.exists(), "and alone writes"
+
+    assert first.stopped == "StoppedError: enough"
+    assert second.stopped == "Stopped: worker 0 of 2 ended the training: StoppedError: enough"
+    assert [each.step for each in first.resumed.seen] == [3, 4]
+    assert same(weights(first.resumed.path), weights(first.undisturbed.path))
+    assert {path.name for path in first.resumed.path.parent.glob("at-*")} == {"at-000003.safetensors"}
+
+
+def test_all_workers_end_alike_when_a_loss_is_not_finite_or_a_batch_cannot_be_shared(both: list[Found]) -> None:
+    first, second = both
+    assert (first.overflow, first.uneven) == (second.overflow, second.uneven)
+    assert first.overflow.startswith("loss is inf at step 1 of 6 of pretrain")
+    assert first.uneven.startswith("finetune_batch is 3, for 2 workers")
 
 
 def test_noise_is_chance_of_seed_stage_step_and_rank_and_crops_are_those_of_one_worker(
-    both: list[Any], tmp_path: Path
+    both: list[Found], tmp_path: Path
 ) -> None:
     alone = drawn(tmp_path)
-    first, second = both[0][2], both[1][2]
+    first, second = (each.drawn for each in both)
     assert first == alone
     assert [crops for crops, _ in second] == [crops for crops, _ in alone]
     noise = [noise for _, noise in (*first[:3], *second[:3])]

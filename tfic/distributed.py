@@ -63,8 +63,7 @@ def wrap(codec: nn.Module) -> nn.Module:
     if world() == 1:
         return codec
     devices = [device().index] if device().type == "cuda" else None
-    # no buffer changes in training, and coding tables may differ in size
-    return nn.parallel.DistributedDataParallel(codec, device_ids=devices, broadcast_buffers=False)
+    return nn.parallel.DistributedDataParallel(codec, device_ids=devices)
 
 
 def mean_over_ranks(values: Mapping[str, float]) -> dict[str, float]:
