@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import moocore
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
@@ -119,11 +120,11 @@ class Proposals:
         sampler = self._sampler(self._seed + len(self.results) + len(self.open) + len(self.failed))
         directions: list[Direction] = ["minimize"] if self._target else list(OBJECTIVES.values())
         study = optuna.create_study(directions=directions, sampler=sampler)
-        known = [self._finished(point) for point in self._teachers()]
+        known = [self._finished(point) for point in self.teachers()]
         study.add_trials(known + [self._running(point) for point in sorted(self.open) if self._within(point)])
         return study
 
-    def _teachers(self) -> list[Point]:
+    def teachers(self) -> list[Point]:
         """The finished points that the sampler is shown, in the order in which they finished."""
         points = [point for point, metrics in self.results.items() if self._within(point) and self._values(metrics)]
         if len(points) <= self._most:
@@ -171,14 +172,12 @@ class Proposals:
 
 
 def _nearest_to_front(metrics: Sequence[Metrics], most: int) -> list[int]:
-    """Indices by how many others beat a result, fewest first; a front longer than `most` is thinned along its rate."""
-    signs = [1 if direction == "maximize" else -1 for direction in OBJECTIVES.values()]
-    gains = np.array([[sign * each[name] for name, sign in zip(OBJECTIVES, signs, strict=True)] for each in metrics])
-    no_worse = np.logical_and.reduce([column[:, None] >= column for column in gains.T])
-    better = np.logical_or.reduce([column[:, None] > column for column in gains.T])
-    beaten = (no_worse & better).sum(axis=0)
-    order = np.lexsort((-gains[:, 0], beaten))
-    front = int((beaten == 0).sum())
+    """Indices front by front, the best first; a first front longer than `most` is thinned along its rate."""
+    signs = [1.0 if direction == "minimize" else -1.0 for direction in OBJECTIVES.values()]
+    losses = np.array([[sign * each[name] for name, sign in zip(OBJECTIVES, signs, strict=True)] for each in metrics])
+    rank = moocore.pareto_rank(losses)
+    order = np.lexsort((losses[:, 0], rank))
+    front = int((rank == 0).sum())
     if front > most:
         order = order[np.linspace(0, front - 1, most).round().astype(int)]
     return [int(i) for i in order]

@@ -24,7 +24,7 @@ from sweep.limits import Limits
 from sweep.provenance import provenance
 from sweep.space import Trial
 from sweep.tracking import CHECKPOINT, Tracker
-from tfic import train
+from tfic import train, unfinished
 from tfic.baselines import classical, uncompressed
 from tfic.checkpoint import load
 from tfic.config import CODEC_FILE, Config
@@ -104,7 +104,7 @@ def run_trial(
                 coder = _keep(_kept_codec(trial, tracker, workdir), files)
             case _:
                 coder = _keep(_train(trial, tracker, run_id, workdir, report, conditions), files)
-                _keep_on_the_way(train.kept(workdir), files, tracker, run_id)
+                _keep_on_the_way(unfinished.kept(workdir), files, tracker, run_id)
         report({"stage": "measure"})
         metrics = measure(coder, trial.config, files)
         seconds = time.monotonic() - began
@@ -195,8 +195,8 @@ def _train(trial: Trial, tracker: Tracker, run_id: str, workdir: Path, report: R
     uploaded: set[Path] = set()
 
     def saved(state: Path) -> None:
-        new = set(train.kept(workdir).values()) - uploaded
-        tracker.keep_state(run_id, train.state_step(state), [state, journal_file, *new])
+        new = set(unfinished.kept(workdir).values()) - uploaded
+        tracker.keep_state(run_id, unfinished.step_of(state), [state, journal_file, *new])
         uploaded.update(new)
 
     with Journal(journal_file, tracker, run_id, limits.patience_s) as journal:
@@ -214,8 +214,8 @@ def _take_up(tracker: Tracker, run_id: str, workdir: Path) -> None:
     """Bring here what the store kept of this training, if that is further on than what is here."""
     if (workdir / CODEC_FILE).exists():
         return
-    here = workdir / train.STATE_FILE
-    step = train.state_step(here) if here.exists() else -1
+    here = workdir / unfinished.STATE_FILE
+    step = unfinished.step_of(here) if here.exists() else -1
     for file in tracker.state(run_id, step, workdir):
         file.replace(workdir / file.name)
 
@@ -230,8 +230,8 @@ def _parent_codec(trial: Trial, tracker: Tracker, workdir: Path) -> Path | None:
 
 def _kept_codec(trial: Trial, tracker: Tracker, workdir: Path) -> Path:
     """The codec that a fine-tuning kept at the candidate's step."""
-    here = train.kept(workdir.parent / trial.parent).get(trial.step)
-    kept = train.KEPT_FILE.format(trial.step)
+    here = unfinished.kept(workdir.parent / trial.parent).get(trial.step)
+    kept = unfinished.kept_file(trial.step)
     return here or tracker.checkpoint(trial.parent, workdir / "start", str(Path(CHECKPOINT).with_name(kept)))
 
 

@@ -13,7 +13,8 @@ import torch
 from tfic import checkpoint
 from tfic.config import TRAINING_VERSION, Config
 from tfic.recipes import recipe
-from tfic.train import STATE_FILE, Progress, Report, _learning_rate, fit, kept
+from tfic.train import Progress, Report, _learning_rate, fit
+from tfic.unfinished import STATE_FILE, kept
 
 
 class StoppedError(Exception):

@@ -1,20 +1,15 @@
 """Training of one codec in two stages (`tfic.stages`), killed and resumed as often as need be."""
 
-import copy
-import json
 import math
-import pickle
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch.nn import Module
 from torch.optim.swa_utils import AveragedModel
 
-from tfic import checkpoint, stages
+from tfic import checkpoint, distributed, stages, unfinished
 from tfic.codec import build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
@@ -23,13 +18,10 @@ from tfic.config import CODEC_FILE, NO_MATTER, STAGE_2, Config, TrainConfig
 from tfic.crops import draw_crops
 from tfic.data import train_pages
 from tfic.stages import Stage
+from tfic.unfinished import STATE_FILE, Parts
 
 KLT_IMAGES = 32
 """Training images from which a KLT start is computed."""
-STATE_FILE = "state.pt"
-"""Weights, optimiser and step of an unfinished training."""
-KEPT_FILE = "at-{:06d}.safetensors"
-"""Name of a codec that was kept at a step of stage 2."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +49,6 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-_Parts = dict[str, Module | torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
@@ -85,6 +76,10 @@ def fit(
     finished one returns at once. On one CPU worker the weights are the same, to the bit, whether or not it was
     interrupted.
 
+    Where there is a process group (`tfic.distributed`) every rank calls this and trains on its part of each batch; the
+    settings' batch is that of all. Rank 0 alone reads and writes files and calls `report` and `saved`. Numbers of
+    workers differ in quantisation noise only.
+
     Args:
         config: what to train; with gamma 0 stage 1 alone, else stage 2 from `start`.
         run: directory of this training and no other.
@@ -96,13 +91,13 @@ def fit(
         saved: called with the path of the state after each time that it was written.
 
     Raises:
-        ValueError: when `run` or `start` belongs to another training.
+        ValueError: when `run` or `start` belongs to another training, or workers cannot share a batch.
         FloatingPointError: when a term of the loss is not finite; names step and term.
+        distributed.Stopped: when another rank raised.
     """
-    run.mkdir(parents=True, exist_ok=True)
+    _check_shares(config)
     finished = run / CODEC_FILE
-    if finished.exists():
-        check_same(checkpoint.config_of(finished), config, finished)
+    if distributed.from_first(lambda: _is_finished(finished, config)):
         return finished
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
@@ -111,42 +106,22 @@ def fit(
     elif start is None and config.warm_lmbda:
         start = fit(replace(config, lmbda=config.warm_lmbda, warm_lmbda=0.0), run / "warm", report, saved=saved)
 
-    pages = train_pages(config.data)
+    with distributed.together():
+        pages = train_pages(config.data)
+        stage = (stages.finetune if config.gamma else stages.pretrain)(config, pages)
+    state = distributed.from_first(lambda: _state(run / STATE_FILE, config))
     torch.manual_seed(config.train.seed)
     codec = build(config.codec)
     if config.gamma or config.warm_lmbda:
         assert start is not None
-        codec.load_state_dict(_weights(start, config))
-    elif config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and not (run / STATE_FILE).exists():
+        codec.load_state_dict(distributed.from_first(lambda: _weights(start, config)))
+    elif config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and not state:
         rng = stages.chance(config, "pretrain", 0)
         sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
         start_from_klt(codec.eval(), sample.on("cpu"), config.lmbda)
-    stage = (stages.finetune if config.gamma else stages.pretrain)(config, pages)
-    _run_stage(stage, codec, config, _Outlets(run, report, every if config.gamma else 0, saved))
-
-    codec = codec.cpu().eval()
-    codec.update()
-    checkpoint.save(codec, config, finished)
-    (run / STATE_FILE).unlink(missing_ok=True)
+    _run_stage(stage, codec, state, config, _Outlets(run, report, every if config.gamma else 0, saved))
+    distributed.from_first(lambda: _finish(codec, config, finished))
     return finished
-
-
-def kept(run: Path) -> dict[int, Path]:
-    """The codecs that a training in `run` kept on its way through stage 2, by the steps that were done, upwards.
-
-    Each is a checkpoint like the finished one: the mean of the weights where that has begun, else the present weights.
-    """
-    found = run.glob(KEPT_FILE.format(0).replace("000000", "*"))
-    return {int(path.stem.removeprefix("at-")): path for path in sorted(found)}
-
-
-def state_step(state: Path) -> int:
-    """Steps that were done when a state was written.
-
-    Raises:
-        ValueError: when the file is damaged.
-    """
-    return int(_read_state(state)["step"])
 
 
 def check_same(found: Config, wanted: Config, path: Path) -> None:
@@ -159,6 +134,40 @@ def check_same(found: Config, wanted: Config, path: Path) -> None:
 
     if decisive(found) != decisive(wanted):
         raise ValueError(f"{path} was trained with other settings; give another run directory or remove this one")
+
+
+def _check_shares(config: Config) -> None:
+    """Raise ValueError unless each worker gets as many images of a batch as the others."""
+    for name in ("batch", "finetune_batch") if config.gamma else ("batch",):
+        batch = getattr(config.train, name)
+        if batch % distributed.world():
+            raise ValueError(
+                f"{name} is {batch}, for {distributed.world()} workers; it counts the images of all of them: give a "
+                f"multiple of {distributed.world()}, or another number of workers"
+            )
+
+
+def _is_finished(finished: Path, config: Config) -> bool:
+    """Whether the training is done; if not, there is a directory for it afterwards."""
+    finished.parent.mkdir(parents=True, exist_ok=True)
+    if finished.exists():
+        check_same(checkpoint.config_of(finished), config, finished)
+    return finished.exists()
+
+
+def _finish(codec: ImageCodec, config: Config, finished: Path) -> None:
+    codec.cpu().eval().update()
+    checkpoint.save(codec, config, finished)
+    (finished.parent / STATE_FILE).unlink(missing_ok=True)
+
+
+def _state(path: Path, config: Config) -> bytes:
+    """A state file, which must be of this very training; b"" where there is none."""
+    if not path.exists():
+        return b""
+    data, settings = unfinished.read(path)
+    check_same(settings, config, path)
+    return data
 
 
 def _weights(start: Path, config: Config) -> dict[str, torch.Tensor]:
@@ -182,27 +191,28 @@ def _learning_rate(peak: float, step: int, steps: int) -> float:
     return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))))
 
 
-def _run_stage(stage: Stage, codec: ImageCodec, config: Config, outlets: _Outlets) -> None:
-    """Train `codec` from the run's last state to the end of the stage.
+def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, outlets: _Outlets) -> None:
+    """Train `codec` from a state (or b"") to the end of the stage.
 
     An averaged stage ends with the mean of the weights over its second half: with few lines a step the gradients of
     reading are noisy, and the mean forgets the noise (Izmailov et al., arXiv 1803.05407; figures in LOG.md).
     """
-    codec.to("cuda" if torch.cuda.is_available() else "cpu").train()
+    codec.to(distributed.device()).train()
     parameters = [p for p in codec.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(parameters, lr=stage.learning_rate)
     average = AveragedModel(codec)
-    parts: _Parts = {"codec": codec, "optimiser": optimiser, "average": average}
-    first = _load_state(parts, stage, config, outlets.run)
+    parts: Parts = {"codec": codec, "optimiser": optimiser, "average": average}
+    first = unfinished.take_up(parts, stage.name, state) if state else 0
+    shared = distributed.wrap(codec)
     sums: dict[str, float] = {}
     since, started = 0, time.monotonic()
     for step in range(first, stage.steps):
         for group in optimiser.param_groups:
             group["lr"] = _learning_rate(stage.learning_rate, step, stage.steps)
         optimiser.zero_grad(set_to_none=True)
-        terms = stage.loss(codec, step)
-        for name in reversed(terms):  # the loss itself last: name the term that broke it
-            value = float(terms[name].detach())
+        terms = stage.loss(shared, step)
+        values = distributed.mean_over_ranks({name: float(term.detach()) for name, term in terms.items()})
+        for name, value in reversed(values.items()):  # the loss itself last: name the term that broke it
             if not math.isfinite(value):
                 raise FloatingPointError(
                     f"{name} is {value} at step {step + 1} of {stage.steps} of {stage.name}; "
@@ -225,56 +235,27 @@ def _run_stage(stage: Stage, codec: ImageCodec, config: Config, outlets: _Outlet
             left = (time.monotonic() - started) / (done - first) * (stage.steps - done)
             means = {name: total / since for name, total in sums.items()}
             means.setdefault("ocr", math.nan)
-            outlets.report(
-                Progress(stage.name, done, stage.steps, stage.steps_before + done, **means, seconds_left=left)
-            )
+            progress = Progress(stage.name, done, stage.steps, stage.steps_before + done, **means, seconds_left=left)
+            with distributed.together():
+                if distributed.rank() == 0:
+                    outlets.report(progress)
             sums, since = {}, 0
         if done == stage.steps:
             break
-        if outlets.every and done % outlets.every == 0:  # before the state, from which a resumed training goes on
-            _keep(average.module if averaging else codec, average.module, config, outlets.run / KEPT_FILE.format(done))
-        if done % config.train.checkpoint_every == 0:
-            _save_state(parts, done, stage, config, outlets)
+        with distributed.together():
+            if distributed.rank() == 0:
+                _leave(parts, done, stage, average.module if averaging else codec, config, outlets)
     if stage.averaged:
         codec.load_state_dict(average.module.state_dict())
 
 
-def _keep(codec: Module, pattern: Module, config: Config, path: Path) -> None:
-    """Write a codec as it is now; `pattern` is one that was never run and can be copied."""
-    copied = copy.deepcopy(pattern)
-    assert isinstance(copied, ImageCodec)
-    copied.load_state_dict(codec.state_dict())
-    copied.cpu().eval().update()
-    checkpoint.save(copied, config, path)
-
-
-def _save_state(parts: _Parts, step: int, stage: Stage, config: Config, outlets: _Outlets) -> None:
-    state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
-    state |= {"step": step, "stage": stage.name, "config": json.dumps(asdict(config))}
-    path = outlets.run / STATE_FILE
-    partial = path.with_name(f"{STATE_FILE}.partial")
-    torch.save(state, partial)
-    partial.replace(path)
-    if outlets.saved:
-        outlets.saved(path)
-
-
-def _load_state(parts: _Parts, stage: Stage, config: Config, run: Path) -> int:
-    """Take up the run's last state, if there is one; returns the steps already done."""
-    path = run / STATE_FILE
-    if not path.exists():
-        return 0
-    state = _read_state(path)
-    check_same(checkpoint.parse_config(state["config"], path), config, path)
-    assert state["stage"] == stage.name
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
-    return int(state["step"])
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is damaged; remove it, and its training begins again from the start") from error
-    return state
+def _leave(parts: Parts, done: int, stage: Stage, codec: torch.nn.Module, config: Config, outlets: _Outlets) -> None:
+    """Write what is due after so many steps."""
+    if outlets.every and done % outlets.every == 0:  # before the state, from which a resumed training goes on
+        average = parts["average"]
+        assert isinstance(average, AveragedModel)
+        unfinished.keep(codec, average.module, config, outlets.run, done)
+    if done % config.train.checkpoint_every == 0:
+        state = unfinished.write(parts, stage.name, done, config, outlets.run)
+        if outlets.saved:
+            outlets.saved(state)
