@@ -7,16 +7,17 @@ set of pre-trained lambdas may grow, and a restarted sweep goes on from its resu
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import moocore
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sweep.target import OBJECTIVES, Metrics, Target
+from sweep.target import OBJECTIVES, Direction, Metrics, Target
 
 DRAWS = 20
 """How often Optuna is asked again for a point that is new, before the search is called exhausted."""
@@ -117,13 +118,13 @@ class Proposals:
     def _study(self) -> optuna.Study:
         """A study that knows the results that matter and what is under way. The seed moves with all that is known."""
         sampler = self._sampler(self._seed + len(self.results) + len(self.open) + len(self.failed))
-        directions = ["minimize"] if self._target else list(OBJECTIVES.values())
+        directions: list[Direction] = ["minimize"] if self._target else list(OBJECTIVES.values())
         study = optuna.create_study(directions=directions, sampler=sampler)
-        known = [self._finished(point) for point in self._teachers()]
+        known = [self._finished(point) for point in self.teachers()]
         study.add_trials(known + [self._running(point) for point in sorted(self.open) if self._within(point)])
         return study
 
-    def _teachers(self) -> list[Point]:
+    def teachers(self) -> list[Point]:
         """The finished points that the sampler is shown, in the order in which they finished."""
         points = [point for point, metrics in self.results.items() if self._within(point) and self._values(metrics)]
         if len(points) <= self._most:
@@ -167,20 +168,16 @@ class Proposals:
         )
 
     def _running(self, point: Point) -> FrozenTrial:
-        return create_trial(
-            state=TrialState.RUNNING, params=self._params(point), distributions=self._distributions()
-        )
+        return create_trial(state=TrialState.RUNNING, params=self._params(point), distributions=self._distributions())
 
 
 def _nearest_to_front(metrics: Sequence[Metrics], most: int) -> list[int]:
-    """Indices by how many others beat a result, fewest first; a front longer than `most` is thinned along its rate."""
-    signs = [1 if direction == "maximize" else -1 for direction in OBJECTIVES.values()]
-    gains = np.array([[sign * each[name] for name, sign in zip(OBJECTIVES, signs, strict=True)] for each in metrics])
-    no_worse = np.logical_and.reduce([column[:, None] >= column for column in gains.T])
-    better = np.logical_or.reduce([column[:, None] > column for column in gains.T])
-    beaten = (no_worse & better).sum(axis=0)
-    order = np.lexsort((-gains[:, 0], beaten))
-    front = int((beaten == 0).sum())
+    """Indices front by front, the best first; a first front longer than `most` is thinned along its rate."""
+    signs = [1.0 if direction == "minimize" else -1.0 for direction in OBJECTIVES.values()]
+    losses = np.array([[sign * each[name] for name, sign in zip(OBJECTIVES, signs, strict=True)] for each in metrics])
+    rank = moocore.pareto_rank(losses)
+    order = np.lexsort((losses[:, 0], rank))
+    front = int((rank == 0).sum())
     if front > most:
         order = order[np.linspace(0, front - 1, most).round().astype(int)]
     return [int(i) for i in order]

@@ -36,7 +36,7 @@ class Target:
 
     def __str__(self) -> str:
         """The form that `parse` takes."""
-        return f"{self.metric}{'<=' if OBJECTIVES[self.metric] == 'minimize' else '>='}{self.value:g}"
+        return f"{self.metric}{'<=' if OBJECTIVES[self.metric] == 'minimize' else '>='}{self.value:.12g}"
 
     @classmethod
     def parse(cls, text: str) -> "Target":
@@ -49,13 +49,16 @@ class Target:
         if not found:
             raise ValueError(f"target is {text!r}; it must be of the form {EXAMPLES}")
         metric, side, number = found.groups()
+        if metric not in OBJECTIVES:
+            raise ValueError(f"target {text!r} names {metric!r}; it must be of the form {EXAMPLES}")
         try:
-            target = cls(metric, float(number))
-        except ValueError as error:
-            reason = f"{number!r} is not a number; write {EXAMPLES}" if "convert" in str(error) else str(error)
-            raise ValueError(f"target {text!r}: {reason.removeprefix('target ')}") from error
+            value = float(number)
+        except ValueError:
+            raise ValueError(f"target {text!r}: {number!r} is not a number; write {EXAMPLES}") from None
+        target = cls(metric, value)
         if side not in str(target):
-            raise ValueError(f"target {text!r} bounds {metric} on its good side; write {target}")
+            wanted = "low" if OBJECTIVES[metric] == "minimize" else "high"
+            raise ValueError(f"target {text!r}: {metric} is better {wanted}; write {target}")
         return target
 
     @property
