@@ -82,13 +82,13 @@ def main(head: str, *workers: str) -> int:
         wait_for(f"{len(workers)} workers", 120, lambda: active_nodes() == 1 + len(workers))
         with tunnel("dashboard", str(FILE)), tunnel("exec", str(FILE), "--port-forward", "5000", "sleep 86400"):
             wait_for("MLflow through ssh", 60, lambda: store() is not None)
-            lost = sweep_with_a_loss(workers)
-            problems = look(lost)
-    except BaseException:
-        print(ssh(head, "tail -n 25 mlflow.log /tmp/ray/session_latest/logs/monitor.log").stdout, file=sys.stderr)
-        raise
+            lost, problems = sweep_with_a_loss(workers)
+            problems += look(lost)
     finally:
+        logs = ssh(head, "tail -n 25 mlflow.log /tmp/ray/session_latest/logs/monitor.log").stdout
         subprocess.run([RAY, "down", "--yes", FILE])
+    if problems:
+        print(logs, file=sys.stderr)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     say("FAILED" if problems else f"All {TRIALS} trials finished, each in one run, without worker {lost}.")
@@ -106,44 +106,48 @@ def as_tried(head: str, workers: list[str]) -> dict[str, Any]:
     return config
 
 
-def sweep_with_a_loss(workers: Sequence[str]) -> str:
-    """Run the sweep as a job, cut off a worker in the middle of a pre-training, and return its name."""
-    command = "cd ~/tfic-sweep && ~/venv/bin/python -m sweep.run --address auto --config ~/sweep.toml"
-    submit = [RAY, "job", "submit", "--address", DASHBOARD, "--", "bash", "-c", f"'{command}'"]
-    lost = ""
+def sweep_with_a_loss(workers: Sequence[str]) -> tuple[str, list[str]]:
+    """Run the sweep as a job and cut off a worker in the middle of a pre-training; its name, and what went wrong."""
+    command = ["python", "-m", "sweep.run", "--address", "auto", "--config", "../sweep.toml"]
+    submit = [RAY, "job", "submit", "--address", DASHBOARD, "--", *command]
+    lost, cut_off, steps_after = "", "", []
     with subprocess.Popen(submit, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as job:
         assert job.stdout is not None
         for line in job.stdout:
             print(f"  | {line}", end="", flush=True)
-            step = re.search(r"pretrain step (\d+) of 60", line)
-            if step and not lost and int(step[1]) >= 10:
-                lost = next(run.data.tags["host"] for run in runs() if training(run))
-                say(f"Cutting off {lost}.")
+            told = re.search(r"pretrain lmbda ([\d.]+) +pretrain step (\d+) of 60", line)
+            if told and told[1] == cut_off:
+                steps_after.append(int(told[2]))
+            if told and not lost and 10 <= int(told[2]) < 60:
+                cut_off = told[1]
+                lost = next(run.data.tags["host"] for run in runs() if pretrains(run, cut_off))
                 by_name = {ssh(each, "hostname").stdout.strip(): each for each in workers}
+                say(f"Cutting off {lost}, at step {told[2]} of lambda {cut_off}.")
                 ssh(by_name[lost], LINK_DOWN)
         code = job.wait()
-    assert lost, "no pre-training was seen half-way"
-    assert code == 0, f"the job ended with exit code {code}"
-    return lost
+    problems = [] if code == 0 else [f"the job ended with exit code {code}"]
+    if not lost:
+        problems.append("no pre-training was seen half-way, so no worker was cut off")
+    elif not steps_after or min(steps_after) <= 4:
+        problems.append(f"lambda {cut_off} did not go on from its checkpoint; steps told afterwards: {steps_after}")
+    return lost, problems
 
 
 def look(lost: str) -> list[str]:
-    """What is wrong with the results, if anything."""
+    """What is wrong with the results of a sweep that lost a worker, if anything."""
     found = runs()
     problems = []
     keys = Counter(run.data.tags["trial_key"] for run in found)
     problems += [f"{key} has {count} runs" for key, count in keys.items() if count > 1]
-    problems += [
-        f"{run.data.tags['trial_key']} is {run.info.status}" for run in found if run.info.status != "FINISHED"
-    ]
+    problems += [f"{run.data.tags['trial_key']} is {run.info.status}" for run in found if run.info.status != "FINISHED"]
     if len(keys) != TRIALS:
         problems.append(f"{len(keys)} trials have a run; there are {TRIALS}")
     client = store()
     assert client is not None
     for run in found:
         key, kind = run.data.tags["trial_key"], run.data.tags["kind"]
-        if run.data.tags["host"] == lost:
-            say(f"{key} was finished by {lost} before it was lost")
+        if run.data.tags.get("host") == lost and run.info.status == "FINISHED":
+            say(f"{lost} had finished {key}.")
         if kind in ("pretrain", "finetune"):
             steps = Counter(each.step for each in client.get_metric_history(run.info.run_id, "train_loss"))
             problems += [f"{key}: step {step} is logged {count} times" for step, count in steps.items() if count > 1]
@@ -152,9 +156,9 @@ def look(lost: str) -> list[str]:
     return problems
 
 
-def training(run: Run) -> bool:
-    """Whether a run is a pre-training that is under way."""
-    return run.info.status == "RUNNING" and run.data.tags["kind"] == "pretrain" and "host" in run.data.tags
+def pretrains(run: Run, lmbda: str) -> bool:
+    """Whether a run is the pre-training of a lambda."""
+    return run.data.tags["kind"] == "pretrain" and run.data.params["lmbda"] == lmbda
 
 
 def runs() -> list[Run]:

@@ -95,7 +95,20 @@ def check() -> None:
     for place in (ROOT, Path(sys.prefix)):
         if place.is_relative_to("/tmp") or place.is_relative_to("/run"):
             raise Unable(f"{place} lies where each host has a folder of its own; use a checkout elsewhere")
-    trial = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]
+    trial = [
+        "unshare",
+        "--mount",
+        "--net",
+        "--uts",
+        "--ipc",
+        "--pid",
+        "--fork",
+        "mount",
+        "-t",
+        "tmpfs",
+        "tmpfs",
+        "/tmp",
+    ]
     tried = subprocess.run(trial, capture_output=True, text=True)
     if tried.returncode:
         raise Unable(f"this machine (a container?) makes no namespaces: {tried.stderr.strip()}")
@@ -116,7 +129,9 @@ def network() -> Iterator[None]:
             _ip("link", "set", cable, "master", BRIDGE, "up")
             _ip("-n", space, "address", "add", f"{address}/24", "dev", "eth0")
             _ip("-n", space, "link", "set", "eth0", "up")
-            _ip("-n", space, "route", "add", "default", "dev", "eth0")  # Ray asks which way out a host has, for its address
+            _ip(
+                "-n", space, "route", "add", "default", "dev", "eth0"
+            )  # Ray asks which way out a host has, for its address
         yield
 
 
