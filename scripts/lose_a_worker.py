@@ -151,7 +151,7 @@ def look(lost: str) -> list[str]:
         if kind in ("pretrain", "finetune"):
             steps = Counter(each.step for each in client.get_metric_history(run.info.run_id, "train_loss"))
             problems += [f"{key}: step {step} is logged {count} times" for step, count in steps.items() if count > 1]
-            if not [each for each in client.list_artifacts(run.info.run_id, "checkpoint")]:
+            if not client.list_artifacts(run.info.run_id, "checkpoint"):
                 problems.append(f"{key} has no codec in the store")
     return problems
 

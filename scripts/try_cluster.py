@@ -53,14 +53,14 @@ mount -t tmpfs tmpfs /tmp
 exec "$@"
 """
 """Makes a process the first of a host and then becomes the command given. Its network is there already."""
-SSHD = (
-    "/usr/sbin/sshd -D -e -f /dev/null -h /run/sshd/key "
-    "-o UsePAM=no -o StrictModes=no -o PermitRootLogin=prohibit-password -o UseDNS=no -o MaxStartups=100"
-).split()
+SSHD = """
+/usr/sbin/sshd -D -e -f /dev/null -h /run/sshd/key
+-o UsePAM=no -o StrictModes=no -o PermitRootLogin=prohibit-password -o UseDNS=no -o MaxStartups=100
+"""
 
 
-class Unable(Exception):
-    """This machine cannot try a cluster; says what is missing."""
+class UnableError(Exception):
+    """No cluster can be tried on this machine; says what is missing."""
 
 
 def main() -> int:
@@ -70,7 +70,7 @@ def main() -> int:
         signal.signal(number, _interrupt)
     try:
         check()
-    except Unable as error:
+    except UnableError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="tfic-cluster-") as name, network():
@@ -78,23 +78,25 @@ def main() -> int:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"], check=True)
         with contextlib.ExitStack() as hosts:
             for each in list(ADDRESSES)[1:]:
-                hosts.enter_context(host(each, folder, SSHD, (folder / f"{each}.log").open("w").fileno()))
+                hosts.enter_context(host(each, folder, SSHD.split(), (folder / f"{each}.log").open("w").fileno()))
             play = [sys.executable, str(ROOT / "scripts" / "lose_a_worker.py"), *list(ADDRESSES.values())[1:]]
             laptop = hosts.enter_context(host("laptop", folder, play, None))
             return 1 if laptop.wait() else 0
 
 
 def check() -> None:
-    """Raise Unable unless hosts can be made here."""
+    """Raise UnableError unless hosts can be made here."""
     if sys.platform != "linux" or os.geteuid() != 0:
-        raise Unable("making hosts takes root on Linux: sudo .venv/bin/python scripts/try_cluster.py")
+        raise UnableError("making hosts takes root on Linux: sudo .venv/bin/python scripts/try_cluster.py")
     path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
     missing = [each for each in PROGRAMS if shutil.which(each, path=path) is None]
     if missing:
-        raise Unable(f"no {', '.join(missing)} here; apt-get install openssh-server rsync curl iproute2 util-linux")
+        raise UnableError(
+            f"no {', '.join(missing)} here; apt-get install openssh-server rsync curl iproute2 util-linux"
+        )
     for place in (ROOT, Path(sys.prefix)):
         if place.is_relative_to("/tmp") or place.is_relative_to("/run"):
-            raise Unable(f"{place} lies where each host has a folder of its own; use a checkout elsewhere")
+            raise UnableError(f"{place} lies where each host has a folder of its own; use a checkout elsewhere")
     trial = [
         "unshare",
         "--mount",
@@ -111,7 +113,7 @@ def check() -> None:
     ]
     tried = subprocess.run(trial, capture_output=True, text=True)
     if tried.returncode:
-        raise Unable(f"this machine (a container?) makes no namespaces: {tried.stderr.strip()}")
+        raise UnableError(f"this machine (a container?) makes no namespaces: {tried.stderr.strip()}")
 
 
 @contextlib.contextmanager
