@@ -6,9 +6,9 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
+
+import requests
 
 START_S = 90.0
 """Longest that a server may take to answer, in seconds."""
@@ -39,8 +39,8 @@ class Server:
         began = time.monotonic()
         while True:
             try:
-                urllib.request.urlopen(f"{self.uri}/health", timeout=5).close()
-            except (urllib.error.URLError, ConnectionError):
+                requests.get(f"{self.uri}/health", timeout=5).raise_for_status()
+            except requests.RequestException:
                 assert self._process.poll() is None, (self._folder / "server.log").read_text()
                 assert time.monotonic() - began < START_S, "the server does not answer"
                 time.sleep(0.2)
