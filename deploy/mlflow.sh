@@ -28,10 +28,10 @@ if ! healthy; then
         >>~/mlflow.log 2>&1 </dev/null &
     echo $! >~/mlflow.pid
 fi
-for _ in {1..60}; do
+for _ in {1..120}; do
     healthy && exit 0
     sleep 1
 done
 tail -n 20 ~/mlflow.log
-echo "error: MLflow's server did not start within a minute; its log is ~/mlflow.log" >&2
+echo "error: MLflow's server did not start within two minutes; its log is ~/mlflow.log" >&2
 exit 1

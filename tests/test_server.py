@@ -85,6 +85,14 @@ def postgres_installation() -> Path:
     return max(Path(package.origin).parent.glob("pginstall*"))
 
 
+def copied(installation: Path, folder: Path) -> Path:
+    """A copy of an installation in a folder, with the libraries that lie beside its package."""
+    package = installation.parent
+    for each in (installation, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(each, folder / each.relative_to(package.parent))
+    return folder / package.name / installation.name
+
+
 @contextlib.contextmanager
 def postgres(installation: Path) -> Iterator[tuple[Path, str]]:
     """A Postgres on a socket in a folder of its own: where its programs are, and its URI with {} for the database."""
@@ -92,7 +100,7 @@ def postgres(installation: Path) -> Iterator[tuple[Path, str]]:
     folder = Path(tempfile.mkdtemp(prefix="tfic-pg-"))  # short: a socket's path has at most 107 characters
     try:
         if user is not None:
-            installation = Path(shutil.copytree(installation, folder / "postgres"))  # a home may be closed to nobody
+            installation = copied(installation, folder)  # the way there may be closed to nobody
             shutil.chown(folder, user)
         programs = installation / "bin"
         initdb = [programs / "initdb", "-D", folder / "data", "-U", "sweep", "--auth=trust", "--no-sync"]
