@@ -146,7 +146,6 @@ def compare(
                 trace = list(_until(surface, strategy(surface, floors, 0, seed), longest))
                 for place, budget_s in enumerate(budgets.values()):
                     found[seed, place] = gained(spent(surface, iter(trace), budget_s, True))
-                    )
             for column in found.T:
                 low, high = interval(column)
                 cells.append(f"{column.mean():.3f} [{low:.3f}, {high:.3f}]")
