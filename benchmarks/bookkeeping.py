@@ -2,9 +2,9 @@
 
     python benchmarks/bookkeeping.py         three minutes
 
-A sweep of 12 lambdas x 24 gammas and proposals beyond, nothing trained: metrics from a formula, a store in SQLite. Times
-are of the CPU, so that a busy machine changes them little. Stated limits: ask, tell and bookkeeping at most 20 ms a
-trial, planning a 1,000-trial sweep from the store at most 10 s.
+A sweep of 12 lambdas x 24 gammas and proposals beyond, nothing trained: metrics from a formula, a store in SQLite.
+Times are of the CPU, so that a busy machine changes them little. Stated limits: ask, tell and bookkeeping at most 20 ms
+a trial, planning a 1,000-trial sweep from the store at most 10 s.
 """
 
 import math
