@@ -1,6 +1,5 @@
 """A machine of a cluster is lost half-way, its disk with it: the sweep goes on elsewhere from what the store kept."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -8,13 +7,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from made_troubles import QUIET, assert_trained_as_alone
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from ray.cluster_utils import Cluster
-from safetensors.numpy import load_file
 
 SETTINGS = """
 recipe = "tiny"
@@ -42,15 +42,6 @@ log_every = 2
 heldout = false
 pictures = 1
 """
-TRAIN = """
-import sys
-from pathlib import Path
-from tfic.checkpoint import config_of
-from tfic.train import fit
-
-fit(config_of(Path(sys.argv[1])), Path(sys.argv[2]), lambda progress: None)
-"""
-QUIET = {"RAY_AUTH_MODE": "disabled", "CUDA_VISIBLE_DEVICES": "", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
 @dataclass(frozen=True)
@@ -85,16 +76,16 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             cluster.shutdown()
 
 
-def lose_a_node(folder: Path, cluster: Cluster, nodes: list[object]) -> Story:
+def lose_a_node(folder: Path, cluster: Cluster, nodes: list[Any]) -> Story:
     uri = f"sqlite:///{folder / 'mlflow.db'}"
+    client = MlflowClient(tracking_uri=uri)  # lays out the database
     command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", uri]
     with (
         (folder / "out.txt").open("w") as out,
         subprocess.Popen([*command, "--address", cluster.address], cwd=folder, stdout=out, stderr=out) as driver,
     ):
         try:
-            client = MlflowClient(tracking_uri=uri)
-            kept = wait_for_a_kept_state(client, driver)
+            kept = wait_for_a_kept_state(client, driver, folder)
             node = node_of_the_training(nodes, folder)
             cluster.remove_node(node, allow_graceful=False)
             (run,) = folder.glob("runs/lost/pretrain-*")
@@ -108,7 +99,7 @@ def lose_a_node(folder: Path, cluster: Cluster, nodes: list[object]) -> Story:
     return Story(code, (folder / "out.txt").read_text(), kept, client, runs)
 
 
-def wait_for_a_kept_state(client: MlflowClient, driver: subprocess.Popen[bytes]) -> int:
+def wait_for_a_kept_state(client: MlflowClient, driver: subprocess.Popen[bytes], folder: Path) -> int:
     """The step of the state that the store has of the pre-training, as soon as there is one of some steps."""
     deadline = time.monotonic() + 200
     while True:
@@ -117,15 +108,15 @@ def wait_for_a_kept_state(client: MlflowClient, driver: subprocess.Popen[bytes])
         step = int(runs[0].data.tags.get("state_step", 0)) if runs else 0
         if step >= 6:
             return step
-        assert driver.poll() is None, "the driver ended early"
+        assert driver.poll() is None, (folder / "out.txt").read_text()
         assert time.monotonic() < deadline, "no state was kept"
         time.sleep(0.1)
 
 
-def node_of_the_training(nodes: list[object], folder: Path) -> object:
+def node_of_the_training(nodes: list[Any], folder: Path) -> Any:
     """The node one of whose processes holds the pre-training's journal open."""
     for node in nodes:
-        raylet = node.all_processes["raylet"][0].process.pid  # type: ignore[attr-defined]
+        raylet = node.all_processes["raylet"][0].process.pid
         for process in psutil.Process(raylet).children():
             if any("pretrain-" in file.path for file in process.open_files()):
                 return node
@@ -154,10 +145,4 @@ def test_training_goes_on_from_the_state_in_the_store_and_logs_each_step_once(st
 def test_the_codec_is_to_the_bit_that_of_a_training_that_nobody_disturbed(story: Story, tmp_path: Path) -> None:
     run_id = story.of("pretrain").info.run_id
     codec = Path(story.client.download_artifacts(run_id, "checkpoint/codec.safetensors", str(tmp_path)))
-    subprocess.run(
-        [sys.executable, "-c", TRAIN, str(codec), str(tmp_path / "alone")], check=True, env=os.environ | QUIET
-    )
-    alone, found = load_file(tmp_path / "alone" / "codec.safetensors"), load_file(codec)
-    assert alone.keys() == found.keys()
-    for name in alone:
-        assert (alone[name] == found[name]).all(), name
+    assert_trained_as_alone(codec, tmp_path / "alone")
