@@ -3,20 +3,16 @@
              reports, files               asks                      gradients
     trial <------------------> desk <---------------> worker 0 <-----------------> worker 1 ...
 
-Whatever a training tells goes over a desk, an actor of the trial's: worker 0 asks and waits for the trial's answer, so
-that an error of `report` ends training, and so does the end of the trial. Where worker 0 runs on another host than the
-trial, its files take the same way.
+Whatever a training tells goes over a desk (`sweep.desk`), where worker 0 waits for the trial's answer: an error of
+`report` ends training, and so does the end of the trial.
 """
 
-import asyncio
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -28,6 +24,8 @@ from ray.train.v2._internal.execution.worker_group import WorkerGroup
 from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig  # those of `ray.train`, with their types
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util.placement_group import PlacementGroup, remove_placement_group
+
+from sweep.desk import Copies, Desk, Line, write
 
 if TYPE_CHECKING:
     from tfic.config import Config
@@ -71,7 +69,7 @@ def fit_on_workers(
     os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "0"  # a process that would only say earlier what is lost
     run.mkdir(parents=True, exist_ok=True)
     # DEFAULT: else it would be put into the trial's placement group, where there is no room
-    desk: Any = ray.remote(_Desk).options(num_cpus=0, scheduling_strategy="DEFAULT").remote()
+    desk: Any = ray.remote(Desk).options(num_cpus=0, scheduling_strategy="DEFAULT").remote()
     guard: Any = ray.remote(_Guard).options(num_cpus=0, scheduling_strategy="DEFAULT", lifetime="detached").remote()
     guard.watch.remote(desk)
     failures: dict[int, Exception] = {}
@@ -83,7 +81,7 @@ def fit_on_workers(
             case "saved" if saved is not None:
                 saved(run / value)
             case "file":
-                _write(run / value[0], value[1])
+                write(run / value[0], value[1])
             case "files":
                 states = [path for path in run.rglob("*") if path.name in (STATE_FILE, CODEC_FILE)]
                 return {str(path.relative_to(run)): path.read_bytes() for path in states}
@@ -209,61 +207,21 @@ class _Trainer(DataParallelTrainer):
         ]
 
 
-class _Desk:
-    """Where workers ask and the trial answers."""
-
-    def __init__(self) -> None:
-        self._questions: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
-        self._answers: dict[int, asyncio.Future[Any]] = {}
-        self._count, self._closed = 0, False
-
-    async def ask(self, kind: str, value: Any) -> tuple[bool, Any]:
-        """Whether the trial is there, and what it answers."""
-        if self._closed:
-            return False, None
-        self._count += 1
-        answer = self._answers[self._count] = asyncio.get_running_loop().create_future()
-        await self._questions.put((self._count, (kind, value)))
-        return await answer
-
-    async def next(self, wait_s: float) -> tuple[int, Any]:
-        """The next question and its number; (0, None) when there is none for so long."""
-        try:
-            return await asyncio.wait_for(self._questions.get(), wait_s)
-        except TimeoutError:
-            return 0, None
-
-    async def answer(self, number: int, answer: Any) -> None:
-        """Answer a question."""
-        self._answers.pop(number).set_result((True, answer))
-
-    async def stay(self) -> None:
-        """Return never: who waits for it learns that the desk is gone."""
-        await asyncio.Event().wait()
-
-    async def close(self) -> None:
-        """The trial answers no more."""
-        self._closed = True
-        for answer in self._answers.values():
-            answer.set_result((False, None))
-        self._answers.clear()
-
-
 def _work(config: "Config", run: Path, start: Path | None, every: int, desk: Any, home: str) -> None:
     """What each worker does; `home` is the trial's node."""
     from tfic.train import fit
 
     rank = get_context().get_world_rank()
-    line = _Line(desk, rank)
+    line = Line(desk, rank)
     with line, tempfile.TemporaryDirectory(prefix="tfic-worker-") as scratch:
         if rank or ray.get_runtime_context().get_node_id() == home:
             copies = None
         else:
-            copies = _Copies(line, Path(scratch) / run.name)
+            copies = Copies(line, Path(scratch) / run.name)
             run = copies.folder
             if start is not None:
                 start = Path(scratch) / start.name
-                _write(start, line.ask("start"))
+                write(start, line.ask("start"))
 
         def report(progress: "Progress") -> None:
             line.ask("progress", progress)
@@ -276,55 +234,3 @@ def _work(config: "Config", run: Path, start: Path | None, every: int, desk: Any
         fit(config, run, report, start, every=every, saved=saved)
         if copies is not None:
             copies.send()
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A worker's line to the trial; what ends the block is told there."""
-
-    desk: Any
-    rank: int
-
-    def ask(self, kind: str, value: Any = None) -> Any:
-        """What the trial answers; RuntimeError when it has ended."""
-        there, answer = ray.get(self.desk.ask.remote(kind, value))
-        if not there:
-            raise RuntimeError("the trial has ended, and with it the training")
-        return answer
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, Exception):
-            ray.get(self.desk.ask.remote("failure", (self.rank, error)))
-
-
-class _Copies:
-    """The files of a training on another host than the trial's, here and there."""
-
-    def __init__(self, line: _Line, folder: Path) -> None:
-        self._line, self.folder = line, folder
-        for name, data in line.ask("files").items():
-            _write(folder / name, data)
-        self._sent = self._stamps()
-
-    def send(self) -> None:
-        """Send what is new."""
-        for path, stamp in self._stamps().items():
-            if self._sent.get(path) != stamp:
-                self._line.ask("file", (str(path.relative_to(self.folder)), path.read_bytes()))
-                self._sent[path] = stamp
-
-    def _stamps(self) -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in self.folder.rglob("*") if path.is_file()}
-
-
-def _write(path: Path, data: bytes) -> None:
-    """The file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)

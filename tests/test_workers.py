@@ -26,6 +26,7 @@ from tfic import distributed
 from tfic.config import Config
 from tfic.train import CODEC_FILE, STATE_FILE, Progress, fit
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Ray leaves sockets open
 STEPS = 8
 QUIET = {
     "CUDA_VISIBLE_DEVICES": "",
