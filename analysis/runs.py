@@ -9,7 +9,7 @@ import os
 import socket
 import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,6 +26,8 @@ METRICS = (
     "accuracy_lines", "accuracy_heldout", "cer", "encode_ms", "decode_ms", "read_ms", "seconds",
 )  # fmt: skip
 """Metrics of a point in the order in which they are shown; all but `seconds` are means over the test images."""
+FLOOR = "train.finetune_lmbda"
+"""Parameter of a run: the share of lambda that stage 2 kept."""
 FAMILIES = {"pretrain": "baseline", "finetune": "TFIC", "uncompressed": "uncompressed"}
 """What a kind of run is called in figures; a classical codec goes by its own name."""
 CLASSICAL = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "heic": "HEIC"}
@@ -95,7 +97,9 @@ def load(uri: str, name: str | None = None) -> Sweep:
         raise ValueError(f"the tracking store at {uri} cannot be read: {str(error).splitlines()[0]}") from error
     # A trial key has one run; were there two, the later one is what a user who ran it again means.
     latest = {run.data.tags["trial_key"]: run for run in sorted(runs, key=lambda run: run.info.end_time or 0)}
-    points = pd.DataFrame([_point(run) for run in latest.values()]).sort_values(["bpp", "trial_key"], ignore_index=True)
+    floors = len({run.data.params.get(FLOOR) for run in latest.values() if run.data.tags["kind"] == "finetune"}) > 1
+    points = pd.DataFrame([_point(run, latest, floors) for run in latest.values()])
+    points = points.sort_values(["bpp", "trial_key"], ignore_index=True)
     made = pd.DataFrame([_made(run) for run in latest.values()]).set_index("trial_key")
     return Sweep(name, chosen, uri, points, made, unfinished)
 
@@ -182,9 +186,17 @@ def _choose(finished: dict[str, tuple[Experiment, list[Run]]], name: str | None,
     return latest, f"the most recent of {', '.join(sorted(finished))}"
 
 
-def _point(run: Run) -> dict[str, object]:
+def _point(run: Run, runs: Mapping[str, Run], floors: bool) -> dict[str, object]:
+    """The point of a run; of `runs` by trial key, a codec that one kept on its way is a TFIC codec of its own.
+
+    With several `floors` the labels name the share of lambda that stage 2 kept.
+    """
     tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
-    kind, codec = tags["kind"], params.get("codec", "")
+    kind, codec, parent = tags["kind"], params.get("codec", ""), tags.get("parent")
+    more = f" floor {float(params[FLOOR]):g}" if floors and kind in ("finetune", "candidate") else ""
+    if kind == "candidate":
+        kind, more = "finetune", f"{more} step {params['step']}"
+        parent = runs[parent].data.tags.get("parent") if parent and parent in runs else None
     family = FAMILIES.get(kind) or CLASSICAL.get(codec, codec)
     numbers = {name: float(params.get(name, "nan")) for name in ("lmbda", "gamma", "quality")}
     return {
@@ -192,11 +204,11 @@ def _point(run: Run) -> dict[str, object]:
         "kind": kind,
         "family": family,
         "codec": codec,
-        "label": family + _setting(kind, numbers),
+        "label": family + _setting(kind, numbers) + more,
         **numbers,
         **{name: metrics.get(name, float("nan")) for name in METRICS},
         "run_id": run.info.run_id,
-        "parent": tags.get("parent"),
+        "parent": parent,
     }
 
 

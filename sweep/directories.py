@@ -18,10 +18,10 @@ from PIL import Image
 from sweep.presets import absolute
 from sweep.space import Sweep, Trial
 from tfic.checkpoint import config_of, load
-from tfic.config import DataConfig
+from tfic.config import CODEC_FILE, DataConfig
 from tfic.data import METADATA, test_pages
 from tfic.evaluate import Row, read_rows
-from tfic.train import CODEC_FILE, STATE_FILE
+from tfic.unfinished import STATE_FILE
 
 HALF_FILE = "half.safetensors"
 """The codec in half precision, as `scripts/train_zoo.py` leaves it."""

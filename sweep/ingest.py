@@ -45,7 +45,8 @@ def _main(args: argparse.Namespace) -> int:
             raise ValueError(f"{args.folder}: no such folder; give a run directory, or a folder of them")
         name = Sweep(name=args.name or args.folder.resolve().name).name
         from sweep import directories  # here and below: seconds of import
-        from sweep.tracking import Tracker, absolute_uri
+        from sweep.addresses import absolute_uri
+        from sweep.tracking import Tracker
 
         ended, unfinished = directories.find(args.folder)
         if not (ended or unfinished):

@@ -1,47 +1,108 @@
-"""What a sweep would run, why, and what sharing stage 1 saves, as lines of text."""
+"""What a sweep would run, why, what it costs and what sharing stage 1 saves, as lines of text."""
 
+import math
+from collections.abc import Mapping
+
+from sweep.costs import hours, mean_seconds
+from sweep.keys import differences, prefix_of
+from sweep.progress import duration
 from sweep.search import Search
 from sweep.space import Trial
 
+HEADINGS = {
+    "uncompressed": "Reference",
+    "pretrain": "Stage 1, one pre-training per lambda (each is a point: the baseline codec)",
+    "finetune": "Stage 2, fine-tuned from stage 1",
+    "candidate": "Kept on the way of stage 2, each a point of its own",
+    "classical": "Classical codecs",
+}
+"""The kinds of trials in the order of the tree."""
 
-def plan(search: Search) -> list[str]:
-    """The trials of a sweep by stage, with their state, then the steps to train and those that sharing saves."""
+
+def plan(search: Search, steps: Mapping[str, int] | None = None) -> list[str]:
+    """The trials of a sweep by stage with their state and cost, then what is left and what sharing saves.
+
+    Args:
+        search: The sweep, as its records leave it.
+        steps: Global steps of the trials that run at this moment, by key; None when no driver is at work.
+    """
     lines: list[str] = []
     width = max(len(key) for key in search.trials)
-    for kind, heading in (
-        ("uncompressed", "Reference"),
-        ("pretrain", "Stage 1, one pre-training per lambda (each is a point: the baseline codec)"),
-        ("finetune", "Stage 2, fine-tuned from stage 1"),
-        ("classical", "Classical codecs"),
-    ):
+    for kind, heading in HEADINGS.items():
         trials = [trial for trial in search.trials.values() if trial.kind == kind]
         if trials:
             lines += ["", heading]
-            lines += [
-                f"  {trial.key:<{width}}  {_state(search, trial):<8}  {_work(trial)}".rstrip() for trial in trials
-            ]
-    if search.proposals_left:
-        low, high = search.sweep.space.gamma_range
-        lines += ["", f"Then {search.proposals_left} fine-tunings proposed by Optuna, gamma from {low:g} to {high:g}"]
-    return [*lines, "", *_totals(search)]
+            lines += [f"  {trial.key:<{width}}  {_state(search, trial, steps)}".rstrip() for trial in trials]
+    return [*lines, *_beyond(search), "", *_totals(search)]
 
 
-def _state(search: Search, trial: Trial) -> str:
-    return "finished" if trial.key in search.results else "to run"
+def _state(search: Search, trial: Trial, steps: Mapping[str, int] | None) -> str:
+    """In a word what a trial's state is, then what it takes and why it is not done."""
+    if trial.key in search.results:
+        return "finished  " + _work(trial)
+    if trial.key in search.stopped:
+        return f"stopped   {search.stopped[trial.key]}"
+    if steps is not None and trial.key in steps:
+        done = max(0, steps[trial.key] - (trial.config.train.pretrain_steps if trial.kind == "finetune" else 0))
+        return f"running   step {done:,} of {trial.steps:,}" if trial.steps else "running"
+    why = _why(search, trial)
+    return f"to run    {_work(trial)}{f'  ({why})' if why else ''}"
 
 
 def _work(trial: Trial) -> str:
-    start = f" from {trial.parent}" if trial.parent else ""
-    return f"{trial.steps:,} steps{start}" if trial.steps else ""
+    start = f"from {trial.parent}" if trial.parent else ""
+    return f"{trial.steps:,} steps {start}".rstrip() if trial.steps else start
+
+
+def _why(search: Search, trial: Trial) -> str:
+    """Why a trial is still to run, where that is not plain: it was cut off, or failed, or its key is another now."""
+    record = search.records.get(trial.key)
+    if record is not None:
+        return f"failed before: {record.reason}" if record.reason else "cut off; goes on from its last checkpoint"
+    before = [
+        each
+        for each in search.records.values()
+        if each.finished and each.key not in search.trials and prefix_of(each.key) == prefix_of(trial.key)
+    ]
+    if not before or not before[-1].decides:
+        return ""
+    changed = ", ".join(differences(before[-1].decides, trial.decides))
+    return f"{before[-1].key} had other settings: {changed}"
+
+
+def _beyond(search: Search) -> list[str]:
+    """What the search may do beyond the trials that are known."""
+    lines: list[str] = []
+    left, limits = search.proposals_left, search.limits
+    if left:
+        low, high = search.sweep.space.gamma_range
+        many = f"{left:.0f} fine-tunings" if math.isfinite(left) else "fine-tunings"
+        aim = f", looking for {search.target}" if search.target else ""
+        lines += ["", f"Then {many} proposed by Optuna, gamma from {low:g} to {high:g}{aim}"]
+    if limits.gpu_hours:
+        lines.append(f"Nothing that trains starts once {limits.gpu_hours:g} GPU-hours are spent; {_spent(search)}")
+    if search.not_kept:
+        lines.append(
+            f"{len(search.not_kept)} finished fine-tunings ran without `every` and kept no codecs at those steps"
+        )
+    return lines
+
+
+def _spent(search: Search) -> str:
+    return f"{search.spent_hours:.3g} GPU-hours so far"
 
 
 def _totals(search: Search) -> list[str]:
     """How much is left, and the steps of a product without sharing against those of the tree."""
-    train, left = search.sweep.train, search.waiting
-    proposals = search.proposals_left
+    train, left = search.sweep.train, list(search.waiting.values())
+    proposals = int(search.proposals_left) if math.isfinite(search.proposals_left) else 0
     steps = sum(trial.steps for trial in left) + proposals * train.finetune_steps
-    to_run = f"{len(left) + proposals} to run ({steps:,} training steps)"
-    lines = [f"{search.total} trials: {len(search.results)} finished, {to_run}"]
+    mean = mean_seconds(search)
+    ahead = hours(left, mean) + proposals * mean.get("finetune", 0.0 if not proposals else math.nan) / 3600
+    about = f", about {duration(3600 * ahead)} in one slot" if ahead > 0 else ""
+    to_run = f"{len(left) + proposals} to run ({steps:,} training steps{about})"
+    stopped = f", {len(search.stopped)} stopped by a rule" if search.stopped else ""
+    lines = [f"{search.total} trials: {len(search.results)} finished{stopped}, {to_run}"]
     tunings = sum(trial.kind == "finetune" for trial in search.trials.values()) + proposals
     pretrainings = sum(trial.kind == "pretrain" for trial in search.trials.values())
     apart = pretrainings * train.pretrain_steps + tunings * (train.pretrain_steps + train.finetune_steps)

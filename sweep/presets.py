@@ -9,6 +9,8 @@ sweep.toml, every key optional:
     lmbdas = [0.001, 0.003]
     gammas = [0.3, 1.0]
     trials = 2
+    floors = [0.0, 1.0]
+    every = 100
     [space.classical]
     jpeg = [1, 5, 20]
     [data]
@@ -17,6 +19,9 @@ sweep.toml, every key optional:
     pretrain_steps = 3000
     [eval]
     heldout = false
+    [limits]
+    gpu_hours = 20.0
+    target = "accuracy>=0.95"
 """
 
 import tomllib
@@ -29,7 +34,7 @@ from tfic.config import DataConfig, from_mapping
 from tfic.recipes import recipe
 
 SPACES: dict[str, Space] = {
-    "tiny": Space((0.003,), (1.0,), 0, Qualities(jpeg=(10,), webp=(10,), avif=(20,))),
+    "tiny": Space((0.003,), (1.0,), classical=Qualities(jpeg=(10,), webp=(10,), avif=(20,))),
     "demo": Space(
         lmbdas=(0.002, 0.004),
         gammas=(10.0,),

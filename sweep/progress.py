@@ -5,8 +5,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sweep.costs import mean_seconds
 from sweep.search import Search, front
-from sweep.space import Trial
+from sweep.slots import Capacity
+from sweep.space import LEARNED, Trial
 
 EVERY_S = 10.0
 """Least time between two progress lines of one trial, in seconds."""
@@ -21,7 +23,7 @@ class Progress:
 
     Args:
         search: Asked for what is done, running and waiting.
-        slots: Trials that run side by side.
+        capacity: How many trials may run side by side at the moment.
         write: Takes a line.
         clock: Seconds from any fixed moment.
     """
@@ -29,11 +31,11 @@ class Progress:
     def __init__(
         self,
         search: Search,
-        slots: int,
+        capacity: Capacity,
         write: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._search, self._slots, self._write, self._clock = search, slots, write, clock
+        self._search, self._capacity, self._write, self._clock = search, capacity, write, clock
         self._began: dict[str, float] = {}
         self._numbers: dict[str, int] = {}
         self._left: dict[str, tuple[float, float]] = {}
@@ -43,7 +45,7 @@ class Progress:
     def started(self, trial: Trial) -> None:
         """A trial was given a slot."""
         self._began[trial.key] = self._clock()
-        self._numbers[trial.key] = self._done_before + len(self._numbers) + 1
+        self._numbers.setdefault(trial.key, self._done_before + len(self._numbers) + 1)
         self._say(trial, "starts", left="")
 
     def update(self, trial: Trial, event: Mapping[str, Any]) -> None:
@@ -68,39 +70,43 @@ class Progress:
             trial, f"done in {took}: bpp {metrics['bpp']:.3f}  accuracy {metrics['accuracy']:.3f}  {_psnr(metrics)}"
         )
 
-    def failed(self, trial: Trial, reason: str) -> None:
-        """A trial has failed (and the search knows)."""
-        self._say(trial, f"FAILED: {reason}", left="")
+    def failed(self, trial: Trial, reason: str, again: bool) -> None:
+        """A trial has failed (and the search knows), and is perhaps tried again."""
+        retries = self._search.limits.retries
+        outlook = f"; tried again, {self._search.attempts[trial.key]} of {retries}" if again else ""
+        self._say(trial, f"FAILED: {reason}{outlook}", left="")
+
+    def stopped(self, trial: Trial, reason: str) -> None:
+        """A rule has stopped a trial (and the search knows)."""
+        self._say(trial, f"stopped: {reason}", left="")
+
+    def note(self, line: str) -> None:
+        """Something about the sweep as a whole."""
+        self._write(line)
 
     def _say(self, trial: Trial, text: str, left: str | None = None) -> None:
         total = self._search.total
         number = f"[{self._numbers[trial.key]:>{len(str(total))}}/{total}]"
         left = self.left() if left is None else left
-        self._write(f"{number} {trial.title:<32} {text}{f'  ({left} left)' if left else ''}")
+        self._write(f"{number} {trial.title:<34} {text}{f'  ({left} left)' if left else ''}")
 
     def left(self) -> str:
         """Time left for the sweep: work over slots, each kind as long as its finished ones took on average.
 
         A lower bound ("over 5 min") while a kind is to come of which none has finished yet; "" when that says nothing.
         """
-        search, mean = self._search, self._means()
+        search, mean = self._search, mean_seconds(self._search)
         running = [self._remaining(search.trials[key], mean) for key in search.running]
-        waiting = [mean.get(trial.kind, math.nan) for trial in search.waiting]
-        proposals = [mean.get("finetune", math.nan)] * search.proposals_left
-        known = [seconds for seconds in (*running, *waiting, *proposals) if not math.isnan(seconds)]
+        waiting = [mean.get(trial.kind, math.nan) for trial in search.waiting.values()]
+        proposals = search.proposals_left
+        fixed = int(proposals) if math.isfinite(proposals) else 0
+        waiting += [mean.get("finetune", math.nan)] * fixed
+        known = [seconds for seconds in (*running, *waiting) if not math.isnan(seconds)]
         longest = max((seconds for seconds in running if not math.isnan(seconds)), default=0.0)
-        seconds = max(sum(known) / self._slots, longest)
-        if len(known) == len(running) + len(waiting) + len(proposals):
+        seconds = max(sum(known) / self._capacity(), longest)
+        if len(known) == len(running) + len(waiting) and math.isfinite(proposals):
             return duration(seconds)
         return f"over {duration(seconds)}" if seconds >= LEAST_BOUND_S else ""
-
-    def _means(self) -> dict[str, float]:
-        """Mean seconds of the finished trials by kind."""
-        seconds: dict[str, list[float]] = {}
-        for key, metrics in self._search.results.items():
-            if "seconds" in metrics:
-                seconds.setdefault(self._search.trials[key].kind, []).append(metrics["seconds"])
-        return {kind: sum(values) / len(values) for kind, values in seconds.items()}
 
     def _remaining(self, trial: Trial, mean: Mapping[str, float]) -> float:
         """Seconds a running trial still takes: as it says itself, else what its kind takes on average.
@@ -119,7 +125,7 @@ def table(search: Search) -> list[str]:
     lines = [f"{'kind':<14}{'lmbda':>8}{'gamma':>8}{'bpp':>9}{'accuracy':>10}{'PSNR dB':>9}"]
     for key in front(search.results):
         trial, metrics = search.trials[key], search.results[key]
-        learned = trial.kind in ("pretrain", "finetune")
+        learned = trial.kind in LEARNED
         name = f"{trial.config.codec} q{trial.quality}" if trial.kind == "classical" else trial.kind
         lmbda = f"{trial.config.lmbda:g}" if learned else "-"
         gamma = f"{trial.config.gamma:g}" if learned else "-"

@@ -4,17 +4,19 @@
     python -m sweep.run --plan                   what would run, and what is already done
     python -m sweep.run --gammas 0.1 0.3 1.0     grows the sweep; what is finished is not run again
     python -m sweep.run --config sweep.toml      settings from a file (flags win over it)
+    python -m sweep.run --gpu-hours 20 --target "accuracy>=0.95"      the cheapest codec that reads so well
 
-Exit codes: 0 all done, 1 some trials failed (the others are done), 2 bad input, 130 stopped by Ctrl-C.
+Exit codes: 0 all done, 1 some trials failed (the others are done) or the store went away, 2 bad input, 130 Ctrl-C.
 """
 
 import argparse
+import math
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,8 @@ from sweep.plan import plan
 from sweep.presets import absolute, from_tables, read_toml
 from sweep.progress import table
 from sweep.search import Search, Turn
-from sweep.space import Sweep
+from sweep.space import LEARNED, Sweep
+from sweep.target import Target
 from sweep.terminal import Parser, bad_input, say
 from tfic.recipes import RECIPES, recipe
 
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
 
 STORE = "sqlite:///mlflow.db"
 """Tracking store in the working folder."""
+SPACE = ("lmbdas", "gammas", "floors", "trials", "every", "warm_start")
+"""Flags that are settings of [space]."""
+LIMITS = ("gpu_hours", "target", "bpp_low", "bpp_high", "stop_margin", "retries")
+"""Flags that are settings of [limits]."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,6 +63,7 @@ def _main(args: argparse.Namespace) -> int:
             say(line)
         return 0
     if search.waiting or search.proposals_left:
+        assert tracker is not None
         code = _run(args, sweep, search, tracker)
         if code:
             return code
@@ -79,17 +87,25 @@ def settings(args: argparse.Namespace) -> tuple[Sweep, str]:
     if not isinstance(name, str):
         raise ValueError(f"{args.config}: recipe is {name!r}; it must be one of {', '.join(RECIPES)}")
     sweep = from_tables(tables, args.config or "", name)
-    given = {"lmbdas": args.lmbdas, "gammas": args.gammas, "trials": args.trials}
-    space = replace(sweep.space, **{key: value for key, value in given.items() if value is not None})
+    space = replace(sweep.space, **_given(args, SPACE))
+    limits = replace(sweep.limits, **_given(args, LIMITS))
+    if limits.target:
+        Target.parse(limits.target)
     folders: dict[str, Any] = {"train_dir": args.train_data, "test_dir": args.test_data}
     data = absolute(replace(sweep.data, **{key: value for key, value in folders.items() if value is not None}))
-    sweep = replace(sweep, name=args.name or sweep.name, codec=args.codec or sweep.codec, space=space, data=data)
+    sweep = replace(sweep, name=args.name or sweep.name, codec=args.codec or sweep.codec)
+    sweep = replace(sweep, space=space, limits=limits, data=data)
     if sweep.codec != recipe(name).codec:
         from tfic.codec import build  # seconds of import, for who names a codec
 
         build(sweep.codec)
     sweep.grid()  # reads the folders of images, if any, while it is cheap to be told
     return sweep, why
+
+
+def _given(args: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """The settings of these names that flags were given for."""
+    return {name: value for name in names if (value := getattr(args, name)) is not None}
 
 
 def gpus() -> int:
@@ -105,45 +121,63 @@ def gpus() -> int:
 
 def _open(args: argparse.Namespace, sweep: Sweep) -> tuple[str, "Tracker | None"]:
     """The store's address and the sweep in it; None for a plan of a sweep whose database does not exist yet."""
-    from sweep.tracking import Tracker, absolute_uri, check_reachable, sqlite_file
+    from sweep.addresses import absolute_uri, check_reachable, sqlite_file
+    from sweep.tracking import Tracker
 
     uri = absolute_uri(args.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or STORE)
     check_reachable(uri)
     file = sqlite_file(uri)
     if args.plan and file is not None and not file.exists():
         return uri, None
-    return uri, Tracker(uri, sweep.name)
+    return uri, Tracker(uri, sweep.name, sweep.limits.patience_s, say)
 
 
-def _run(args: argparse.Namespace, sweep: Sweep, search: Search, tracker: "Tracker | None") -> int:
+def _run(args: argparse.Namespace, sweep: Sweep, search: Search, tracker: "Tracker") -> int:
     """Run what is left; the exit code if the caller has nothing more to say, else 0."""
-    assert tracker is not None
+    from sweep.lease import Lease
+    from sweep.patience import StoreAwayError
+    from sweep.tracking import SETTINGS
+
     done = len(search.results)
-    say(f"{search.total} trials{f', {done} finished before' if done else ''}. Ctrl-C stops; the same command goes on.")
+    total = f"{search.total} trials" if math.isfinite(search.proposals_left) else "Trials until the budget is spent"
+    say(f"{total}{f', {done} finished before' if done else ''}. Ctrl-C stops; the same command goes on.")
     try:
-        from tfic import data  # here and below: seconds of import, for who has something to run
+        with Lease(tracker) as lease:
+            tracker.write_note(SETTINGS, asdict(sweep))
+            from tfic import data  # here and below: seconds of import, for who has something to run
 
-        say("Looking at the images; synthetic ones are drawn on all cores the first time.")
-        images = len(data.train_pages(sweep.data)), len(data.test_pages(sweep.data))
-        say(f"{images[0]:,} images to train on, {images[1]:,} to test on. Starting Ray.")
-        from sweep import tune
+            say("Looking at the images; synthetic ones are drawn on all cores the first time.")
+            images = len(data.train_pages(sweep.data)), len(data.test_pages(sweep.data))
+            say(f"{images[0]:,} images to train on, {images[1]:,} to test on. Starting Ray.")
+            from sweep import tune
 
-        tune.run(search, tracker, Path("runs", sweep.name).absolute(), say, args.gpus_per_trial, args.address)
+            placement = tune.Placement(args.address, args.gpus_per_trial, args.workers_per_trial, args.concurrent)
+            tune.run(search, tracker, Path("runs", sweep.name).absolute(), say, placement, lease.check)
+    except StoreAwayError as error:
+        bad_input(error)
+        return 1
     except (ValueError, OSError) as error:
         return bad_input(error)
     except KeyboardInterrupt:
-        left = search.total - len(search.results)
+        left = len(search.waiting) + len(search.running)
         say(f"\nStopped with {len(search.results)} trials finished and {left} left. The same command goes on.")
         return 130
     return 0
 
 
 def _conclude(search: Search, uri: str) -> int:
-    """Print the front, the failures and what to look at next; the exit code."""
+    """Print the front, what did not run and what to look at next; the exit code."""
     assert search.ask() is Turn.DONE
     say("\nNo other codec reads more at fewer bits than these:")
     for line in table(search):
         say(line)
+    if search.target:
+        say(_winner(search, search.target))
+    for key, reason in search.stopped.items():
+        say(f"stopped: {search.trials[key].title} ({key}): {reason}")
+    if search.waiting:
+        spent, budget = search.spent_hours, search.limits.gpu_hours
+        say(f"{len(search.waiting)} trials were not started: {spent:.3g} of {budget:g} GPU-hours are spent.")
     lost = search.failed | search.not_run
     for key, reason in lost.items():
         print(f"failed: {search.trials[key].title} ({key}): {reason}", file=sys.stderr, flush=True)
@@ -152,6 +186,19 @@ def _conclude(search: Search, uri: str) -> int:
     say(f"\nReport: python -m analysis.report --name {search.sweep.name} --tracking-uri {uri}")
     say(f"MLflow: mlflow ui --backend-store-uri {uri}")
     return 1 if lost else 0
+
+
+def _winner(search: Search, target: Target) -> str:
+    """The codec that a target was set for, or that there is none."""
+    learned = {key: metrics for key, metrics in search.results.items() if search.trials[key].kind in LEARNED}
+    best = target.best(learned)
+    if best is None:
+        return f"No codec that was trained holds {target}."
+    metrics = search.results[best]
+    return (
+        f"Best codec that holds {target}: {search.trials[best].title} ({best}), "
+        f"bpp {metrics['bpp']:.3f}, accuracy {metrics['accuracy']:.3f}"
+    )
 
 
 def _weights(text: str) -> list[float]:
@@ -192,13 +239,44 @@ def _parser() -> argparse.ArgumentParser:
     for name, about in (
         ("--lmbdas", "weights of distortion, each pre-trained once: 0.001,0.003 or 0.001 0.003"),
         ("--gammas", "weights of reading, each fine-tuned from every lambda"),
+        ("--floors", "shares of lambda that stage 2 keeps, 0 (the slides') to 1, each with every gamma"),
     ):
         add(name, type=_weights, nargs="+", action=_Collect, metavar="X", help=about)
     add("--trials", type=int, metavar="K", help="fine-tunings that Optuna may propose beyond the grid")
+    add(
+        "--gpu-hours",
+        type=float,
+        metavar="H",
+        help="start nothing that trains once so many are spent; proposes until then",
+    )
+    add(
+        "--target", metavar="M>=X", help="propose towards the cheapest codec that holds it: accuracy>=0.95, psnr_db>=30"
+    )
+    add(
+        "--every",
+        type=int,
+        metavar="K",
+        help="keep and measure the codec every K steps of stage 2 as a point of its own",
+    )
+    add(
+        "--warm-start",
+        type=float,
+        metavar="L",
+        help="pre-train the other lambdas from the codec of this one; default no",
+    )
+    add("--bpp-low", type=float, metavar="B", help="stop a fine-tuning whose rate stays below")
+    add("--bpp-high", type=float, metavar="B", help="stop a fine-tuning whose rate stays far above")
+    words = "stop a fine-tuning that a finished one beats by this share on rate, reading and distortion alike"
+    add("--stop-margin", type=float, metavar="S", help=words)
+    add("--retries", type=int, metavar="N", help="how often a trial that died is tried again; default 2")
     add("--codec", help="codec to train, such as tic-tiny or tic-base")
     add("--train-data", metavar="DIR", help="train on a folder of images with metadata.jsonl")
     add("--test-data", metavar="DIR", help="test on a folder of images with metadata.jsonl")
-    add("--gpus-per-trial", type=float, metavar="G", help="GPUs of a trial that trains, such as 0.5; default 1 if any")
+    add("--gpus-per-trial", type=float, metavar="G", help="GPUs of a trial that trains, 0.25 to 8; default 1 if any")
+    words = "processes that share each training step; the batch stays what it is; default one per GPU of the trial"
+    add("--workers-per-trial", type=int, metavar="N", help=words)
+    words = "trials side by side; default as many as fit; on a cluster that grows, as many as it may grow to"
+    add("--concurrent", type=int, metavar="N", help=words)
     add("--address", default="", help="Ray cluster to run on (auto, or host:port); default this machine alone")
     add("--plan", action="store_true", help="show what would run and what is already done, and run nothing")
     return parser

@@ -3,7 +3,7 @@
     reference ------------------------------------------> point
     pretrain lmbda ------------------------------+------> point (the baseline codec)
                                                  +------> finetune gamma ----> point
-    classical codecs, wherever a slot would wait -------> points
+    classical codecs, codecs kept on the way: wherever a slot would wait -------> points
                                                           the points ---> Optuna ---> finetune lmbda gamma
 
 The whole state is rebuilt from what the tracking store holds, so a sweep goes on, and grows, by looking.
@@ -12,22 +12,16 @@ The whole state is rebuilt from what the tracking store holds, so a sweep goes o
 import enum
 import math
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
-import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.trial import TrialState, create_trial
+from sweep.proposals import Point, Proposals
+from sweep.record import Record
+from sweep.space import Sweep, Trial
+from sweep.target import Target
 
-from sweep.space import Record, Sweep, Trial
-
-OBJECTIVES: dict[str, Literal["minimize", "maximize"]] = {
-    "bpp": "minimize",
-    "accuracy": "maximize",
-    "psnr_db": "maximize",
-}
-"""What Optuna trades off, by name of the metric."""
-DRAWS = 20
-"""How often Optuna is asked again for a proposal that is new, before the search is called exhausted."""
+LASTING = ("FloatingPointError", "ValueError")
+"""Errors that the same settings and data give again, so that another attempt would be wasted."""
+FILLERS = ("classical", "candidate")
+"""Kinds that train nothing and are there to be compared with; they fill the gaps."""
 
 
 class Turn(enum.Enum):
@@ -41,71 +35,110 @@ class Search:
     """Asked for the next trial, told how each one ended.
 
     Args:
-        sweep: What to cover.
+        sweep: What to cover, and its limits.
         records: What the tracking store holds of it already.
     """
 
     def __init__(self, sweep: Sweep, records: Iterable[Record] = ()) -> None:
         self.sweep = sweep
+        self.limits = sweep.limits
+        self.target = Target.parse(self.limits.target) if self.limits.target else None
+        self.records = {record.key: record for record in records}
+        """What the store held at the start, by key, trials of other settings included."""
         self.trials = {trial.key: trial for trial in sweep.grid()}
         """Every trial known so far by key: the grid, then the proposals."""
-        self.results: dict[str, Mapping[str, float]] = {}
+        self.proposed: set[str] = set()
+        """Keys of the trials that Optuna proposed."""
+        for record in self.records.values():
+            self._recall(record)
+        self._leave_out_what_was_not_kept()
+        known = {key: self.records[key] for key in self.trials if key in self.records}
+        self.results: dict[str, Mapping[str, float]] = {
+            key: each.metrics for key, each in known.items() if each.finished
+        }
         """Final metrics of the finished trials by key."""
+        self.stopped = {key: each.reason for key, each in known.items() if each.stopped and self.limits.stops}
+        """Why a rule stopped a trial, by key."""
         self.failed: dict[str, str] = {}
-        """Why a trial failed, by key."""
+        """Why a trial failed, by key, when its retries were spent."""
         self.not_run: dict[str, str] = {}
         """Why a trial cannot run, by key."""
         self.running: set[str] = set()
         """Keys of the trials that were asked for and not told."""
-        self.proposed: set[str] = set()
-        """Keys of the trials that Optuna proposed."""
-        known = {record.key: record for record in records}
-        for record in known.values():
-            self._recall(record)
-        self.results = {key: known[key].metrics for key in self.trials if key in known and known[key].finished}
-        self.waiting = [trial for trial in self.trials.values() if trial.key not in self.results]
-        """Trials that are known and still to run, in the order in which they are released."""
-        self._study: optuna.Study | None = None
-        self._open: dict[str, optuna.Trial] = {}
+        ended = self.results.keys() | self.stopped.keys()
+        self.waiting = {key: trial for key, trial in self.trials.items() if key not in ended}
+        """Trials that are known and still to run by key, in the order in which they are released."""
+        self.attempts: dict[str, int] = {}
+        """How often a trial has failed in this run, by key."""
+        self.spent_hours = sum(metrics.get("gpu_hours", 0.0) for metrics in self.results.values())
+        """GPU-hours that the trials cost so far, earlier runs' finished ones included."""
+        self._proposals: Proposals | None = None
         self._exhausted = False
 
     def _recall(self, record: Record) -> None:
         """Take back a proposal of an earlier run, if its settings are still those of this sweep."""
-        if record.proposed and record.key not in self.trials and record.lmbda in self.sweep.space.lmbdas:
-            trial = self.sweep.finetune(record.lmbda, record.gamma)
-            if trial.key == record.key:
-                self.trials[trial.key] = trial
-                self.proposed.add(trial.key)
+        if record.kind == "finetune" and record.proposed and record.lmbda in self.sweep.space.lmbdas:
+            trial = self.sweep.finetune(record.lmbda, record.gamma, record.floor)
+            if trial.key == record.key and trial.key not in self.trials:
+                self._adopt(trial)
+
+    def _adopt(self, trial: Trial) -> None:
+        """Make a proposed fine-tuning, and what it keeps on its way, part of the sweep."""
+        self.proposed.add(trial.key)
+        for each in (trial, *self.sweep.candidates(trial)):
+            self.trials[each.key] = each
+
+    def _leave_out_what_was_not_kept(self) -> None:
+        """A fine-tuning that has finished cannot be asked for codecs that it did not keep."""
+        self.not_kept: list[str] = []
+        """Keys of finished fine-tunings that kept fewer codecs on the way than are asked for now."""
+        for trial in [each for each in self.trials.values() if each.kind == "candidate"]:
+            parent = self.records.get(trial.parent)
+            if parent is not None and parent.finished and trial.step not in parent.kept:
+                del self.trials[trial.key]
+                if trial.parent not in self.not_kept:
+                    self.not_kept.append(trial.parent)
 
     @property
-    def proposals_left(self) -> int:
-        """Proposals that Optuna may still make."""
-        return 0 if self._exhausted else max(0, self.sweep.space.trials - len(self.proposed))
+    def proposals_left(self) -> float:
+        """Proposals that Optuna may still make; infinite when only a budget of GPU-hours ends them."""
+        space = self.sweep.space
+        if self._exhausted or self.over_budget or not space.gammas:
+            return 0
+        if self.limits.gpu_hours and not space.trials:
+            return math.inf
+        return max(0, space.trials - len(self.proposed))
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether the GPU-hours are spent: nothing that trains is started any more."""
+        return self.spent_hours >= self.limits.budget_hours
 
     @property
     def total(self) -> int:
-        """Trials of the sweep: finished, known and still to be proposed."""
-        return len(self.trials) + self.proposals_left
+        """Trials of the sweep: finished, known and, when their number is fixed, still to be proposed."""
+        left = self.proposals_left
+        return len(self.trials) + (int(left) * (1 + len(self.sweep.kept_steps)) if math.isfinite(left) else 0)
 
     def ask(self) -> Trial | Turn:
-        """The next trial, long ones first: stage 1, stage 2, proposals; classical codecs fill the gaps.
+        """The next trial, long ones first: stage 1, stage 2, proposals; what trains nothing fills the gaps.
 
         A proposal waits for the last results of the grid as long as there is something to fill the wait with.
         """
         self._drop_orphans()
-        grid = [trial for trial in self.waiting if self._released(trial)]
-        trained = [trial for trial in grid if trial.kind != "classical"]
-        informed = not any(self.trials[key].kind in ("pretrain", "finetune") for key in self.running)
+        ready = [trial for trial in self.waiting.values() if self._released(trial)]
+        long = [trial for trial in ready if trial.kind not in FILLERS and not (trial.steps and self.over_budget)]
+        fillers = [trial for trial in ready if trial.kind in FILLERS]
+        informed = not any(self.trials[key].steps for key in self.running)
         trial = (
-            (trained[0] if trained else None)
+            (long[0] if long else None)
             or (self._propose() if informed else None)
-            or (grid[0] if grid else None)
+            or (fillers[0] if fillers else None)
             or self._propose()
         )
         if trial is None:
             return Turn.WAIT if self.running else Turn.DONE
-        if trial in self.waiting:
-            self.waiting.remove(trial)
+        self.waiting.pop(trial.key, None)
         self.running.add(trial.key)
         return trial
 
@@ -113,88 +146,94 @@ class Search:
         """A trial has finished with these metrics."""
         self.running.remove(key)
         self.results[key] = metrics
-        values = _values(metrics)
-        if key in self._open:
-            assert self._study is not None
-            failed = TrialState.FAIL if values is None else None
-            self._study.tell(self._open.pop(key), values, state=failed)
-        elif self._study is not None:
-            self._remember(self._study, key)
+        self.spent_hours += metrics.get("gpu_hours", 0.0)
+        if self._proposals is not None:
+            self._teach(self._proposals, key)
 
-    def fail(self, key: str, reason: str) -> None:
-        """A trial has failed; what stands on it will not run, the rest goes on."""
-        self.running.remove(key)
+    def stop(self, key: str, reason: str, gpu_hours: float = 0.0) -> None:
+        """A rule has stopped a trial; it counts as no failure and is not tried again while there are rules."""
+        self._end(key, gpu_hours)
+        self.stopped[key] = reason
+
+    def fail(self, key: str, reason: str, gpu_hours: float = 0.0) -> bool:
+        """A trial has failed; the answer is whether it is tried again. If not, what stands on it will not run."""
+        self.attempts[key] = self.attempts.get(key, 0) + 1
+        if not reason.startswith(LASTING) and self.attempts[key] <= self.limits.retries:
+            self.running.remove(key)
+            self.spent_hours += gpu_hours
+            self.waiting = {key: self.trials[key], **self.waiting}
+            return True
+        self._end(key, gpu_hours)
         self.failed[key] = reason
-        if key in self._open:
-            assert self._study is not None
-            self._study.tell(self._open.pop(key), state=TrialState.FAIL)
+        return False
+
+    def _end(self, key: str, gpu_hours: float) -> None:
+        self.running.remove(key)
+        self.spent_hours += gpu_hours
+        if self._proposals is not None and self.trials[key].kind == "finetune":
+            self._proposals.fail(_point(self.trials[key]))
 
     def _released(self, trial: Trial) -> bool:
         return not trial.parent or trial.parent in self.results
 
     def _drop_orphans(self) -> None:
-        for trial in [each for each in self.waiting if each.parent in self.failed]:
-            self.waiting.remove(trial)
-            self.not_run[trial.key] = f"its pre-training failed: {self.failed[trial.parent]}"
+        """Take away what can never run, as far down the tree as it goes."""
+        for trial in list(self.waiting.values()):  # parents come before what stands on them
+            parent = self.trials.get(trial.parent)
+            if parent is None:
+                continue
+            what = "fine-tuning" if parent.kind == "finetune" else "pre-training"
+            if parent.key in self.stopped:
+                self.stopped[trial.key] = f"its {what} was stopped: {self.stopped[parent.key]}"
+            elif parent.key in self.failed:
+                self.not_run[trial.key] = f"its {what} failed: {self.failed[parent.key]}"
+            elif parent.key in self.not_run:
+                self.not_run[trial.key] = self.not_run[parent.key]
+            else:
+                continue
+            del self.waiting[trial.key]
 
     def _propose(self) -> Trial | None:
         """A fine-tuning that is not known yet, or None: no budget, nothing pre-trained, or nothing new to find."""
         settled = not any(self.trials[key].kind == "pretrain" for key in self.running)
-        if not (self.proposals_left and settled):
+        pretrained = self._pretrained()
+        if not (self.proposals_left and settled and pretrained):
             return None
-        lmbdas = self._pretrained()
-        if not lmbdas:
+        if self._proposals is None:
+            self._proposals = self._build(pretrained)
+        for lmbda in pretrained:
+            self._proposals.pretrained(lmbda)
+        point = self._proposals.propose()
+        if point is None:
+            self._exhausted = True
             return None
-        distributions = _distributions(lmbdas, self.sweep.space.gamma_range)
-        study = self._study = self._study or self._build()
-        for _ in range(DRAWS):
-            asked = study.ask(distributions)
-            gamma = float(f"{asked.params['gamma']:.3g}")
-            trial = self.sweep.finetune(asked.params["lmbda"], gamma)
-            if trial.key not in self.trials:
-                self.trials[trial.key] = trial
-                self.proposed.add(trial.key)
-                self._open[trial.key] = asked
-                return trial
-            study.tell(asked, state=TrialState.FAIL)
-        self._exhausted = True
-        return None
+        trial = self.sweep.finetune(point.lmbda, point.gamma, point.floor)
+        self._adopt(trial)
+        self.waiting |= {each.key: each for each in self.sweep.candidates(trial)}
+        return trial
 
     def _pretrained(self) -> list[float]:
         return [lmbda for lmbda in self.sweep.space.lmbdas if self.sweep.pretrain(lmbda).key in self.results]
 
-    def _build(self) -> optuna.Study:
-        """A study that knows every finished fine-tuning. The seed moves with them, so no draw comes twice."""
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        seed = self.sweep.train.seed + len(self.results)
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=4)
-        study = optuna.create_study(directions=list(OBJECTIVES.values()), sampler=sampler)
-        for key in self.results:
-            self._remember(study, key)
-        return study
+    def _build(self, pretrained: list[float]) -> Proposals:
+        """Proposals that know every fine-tuning."""
+        space, seed = self.sweep.space, self.sweep.train.seed
+        proposals = Proposals(pretrained, space.gamma_range, self.sweep.floors, seed, self.target)
+        for key, trial in self.trials.items():
+            if key in self.results:
+                self._teach(proposals, key)
+            elif trial.kind == "finetune":
+                lost = key in self.failed or key in self.not_run or key in self.stopped
+                (proposals.fail if lost else proposals.hold)(_point(trial))
+        return proposals
 
-    def _remember(self, study: optuna.Study, key: str) -> None:
-        """Add a finished fine-tuning to the study, if it has a value for every objective."""
-        trial, values = self.trials[key], _values(self.results[key])
-        lmbdas = self._pretrained()
-        if trial.kind != "finetune" or trial.config.lmbda not in lmbdas or values is None:
-            return
-        gamma = trial.config.gamma
-        low, high = self.sweep.space.gamma_range
-        distributions = _distributions(lmbdas, (min(low, gamma), max(high, gamma)))
-        params = {"lmbda": trial.config.lmbda, "gamma": gamma}
-        study.add_trial(create_trial(values=values, params=params, distributions=distributions))
+    def _teach(self, proposals: Proposals, key: str) -> None:
+        if self.trials[key].kind == "finetune":
+            proposals.tell(_point(self.trials[key]), self.results[key])
 
 
-def _distributions(lmbdas: list[float], gamma_range: tuple[float, float]) -> dict[str, BaseDistribution]:
-    """Lambda is a choice among the pre-trained, else stage 1 could not be shared; gamma is continuous."""
-    return {"lmbda": CategoricalDistribution(lmbdas), "gamma": FloatDistribution(*gamma_range, log=True)}
-
-
-def _values(metrics: Mapping[str, float]) -> list[float] | None:
-    """The objectives of a finished trial, or None unless all are there and finite."""
-    values = [metrics.get(name, math.nan) for name in OBJECTIVES]
-    return values if all(map(math.isfinite, values)) else None
+def _point(trial: Trial) -> Point:
+    return Point(trial.config.lmbda, trial.config.gamma, trial.config.train.finetune_lmbda)
 
 
 def front(results: Mapping[str, Mapping[str, float]]) -> list[str]:

@@ -5,8 +5,6 @@ command finds what is done, a grown grid reuses what still applies, and how ofte
 threads it runs changes nothing.
 """
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -14,9 +12,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from sweep.keys import folder_digest, images_digest, make_key, prefix_of
+from sweep.limits import Limits
 from tfic.baselines import QUALITIES
-from tfic.config import STAGE_1, STAGE_2, Config, DataConfig, EvalConfig, TrainConfig, check_positive
+from tfic.config import (
+    MEASURING_VERSION,
+    STAGE_1,
+    STAGE_2,
+    TRAINING_VERSION,
+    Config,
+    DataConfig,
+    EvalConfig,
+    TrainConfig,
+    check_at_least,
+    check_positive,
+)
 from tfic.synth import DRAWING_VERSION
+
+LEARNED = ("pretrain", "finetune", "candidate")
+"""Kinds of trials whose codec is trained."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,13 @@ class Space:
     gammas: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
     """Weights of reading; each fine-tunes every pre-trained codec."""
     trials: int = 0
-    """Fine-tunings proposed by Optuna beyond the grid."""
+    """Fine-tunings proposed by Optuna beyond the grid; with a budget of GPU-hours, the most of them."""
+    floors: tuple[float, ...] = ()
+    """Shares of lambda that stage 2 keeps, 0 to 1, each with every gamma; empty takes `train.finetune_lmbda` alone."""
+    every: int = 0
+    """Steps of stage 2 between codecs that are kept and measured as points of their own; 0 for none."""
+    warm_start: float = 0.0
+    """Lambda from whose pre-training the others start; 0 pre-trains each from its own start."""
     classical: Qualities = field(default_factory=Qualities)
     """The codecs a user would pick instead."""
 
@@ -56,10 +76,16 @@ class Space:
             for value in values:
                 check_positive(name.removesuffix("s"), value)
             object.__setattr__(self, name, tuple(dict.fromkeys(float(value) for value in values)))
+        for floor in self.floors:
+            if not 0 <= floor <= 1:
+                raise ValueError(f"floor is {floor!r}; it must be a share of lambda, 0 (the slides' stage 2) to 1")
+        object.__setattr__(self, "floors", tuple(dict.fromkeys(float(floor) for floor in self.floors)))
         if not self.lmbdas:
             raise ValueError("lmbdas is empty; give at least one, such as 0.0067")
-        if self.trials < 0:
-            raise ValueError(f"trials is {self.trials}; it must be 0 or more")
+        if self.warm_start and self.warm_start not in self.lmbdas:
+            raise ValueError(f"warm_start is {self.warm_start!r}; it must be one of the lmbdas, or 0 for none")
+        check_at_least("trials", self.trials, 0)
+        check_at_least("every", self.every, 0)
         if self.trials and not self.gammas:
             raise ValueError(f"trials is {self.trials} but gammas is empty; give at least one gamma to search around")
 
@@ -77,24 +103,33 @@ class Trial:
     key: str
     """Name for ever: readable, then a hash of what decides the result."""
     kind: str
-    """"uncompressed", "classical", "pretrain" or "finetune"."""
+    """"uncompressed", "classical", "pretrain", "finetune", or "candidate": a codec kept on the way of a fine-tuning."""
     config: Config
     """What to make and how to measure it; for the kinds that train nothing only codec, data and eval count."""
     parent: str = ""
-    """Key of the pre-training that a fine-tuning starts from."""
+    """Key of the trial whose codec it starts from: a fine-tuning's pre-training, a candidate's fine-tuning."""
     quality: int = -1
     """Quality setting of a classical codec."""
+    step: int = 0
+    """Step of stage 2 at which a candidate was kept."""
+    decides: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """Everything that decides its result, of which the key has the hash."""
 
     @property
     def title(self) -> str:
         """What it is, for people: `finetune lmbda 0.003 gamma 1`."""
+        config = self.config
+        weights = f"lmbda {config.lmbda:g} gamma {config.gamma:g}"
+        weights += f" floor {config.train.finetune_lmbda:g}" if config.train.finetune_lmbda else ""
         match self.kind:
             case "finetune":
-                return f"finetune lmbda {self.config.lmbda:g} gamma {self.config.gamma:g}"
+                return f"finetune {weights}"
+            case "candidate":
+                return f"candidate {weights} step {self.step}"
             case "pretrain":
-                return f"pretrain lmbda {self.config.lmbda:g}"
+                return f"pretrain lmbda {config.lmbda:g}"
             case "classical":
-                return f"{self.config.codec} quality {self.quality}"
+                return f"{config.codec} quality {self.quality}"
         return self.kind
 
     @property
@@ -102,26 +137,6 @@ class Trial:
         """Training steps of its own; a fine-tuning does not count those it starts from."""
         train = self.config.train
         return {"pretrain": train.pretrain_steps, "finetune": train.finetune_steps}.get(self.kind, 0)
-
-
-@dataclass(frozen=True)
-class Record:
-    """A trial as the tracking store knows it."""
-
-    key: str
-    """The trial's key."""
-    kind: str
-    """The trial's kind."""
-    finished: bool
-    """Whether everything is measured and logged."""
-    lmbda: float = 0.0
-    """Weight of distortion; 0 for the kinds that train nothing."""
-    gamma: float = 0.0
-    """Weight of reading; 0 for the kinds without stage 2."""
-    proposed: bool = False
-    """Whether Optuna proposed it, beyond the grid."""
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    """Final metrics by name; empty unless finished."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +157,8 @@ class Sweep:
     """The training."""
     eval: EvalConfig = field(default_factory=EvalConfig)
     """The measurement."""
+    limits: Limits = field(default_factory=Limits)
+    """Budget, target, stop rules and patience; they decide no result."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
@@ -149,14 +166,15 @@ class Sweep:
 
     def reference(self) -> Trial:
         """The images as they are."""
-        return Trial(_key("uncompressed", self._measured), "uncompressed", self._config("uncompressed"))
+        return _trial("uncompressed", "uncompressed", self._measured, self._config("uncompressed"))
 
     def anchors(self) -> list[Trial]:
         """The classical codecs, each at each of its qualities."""
         return [
-            Trial(
-                _key(f"{name}-q{quality}", {"codec": name, "quality": quality, **self._measured}),
+            _trial(
+                f"{name}-q{quality}",
                 "classical",
+                {"codec": name, "quality": quality, **self._measured},
                 self._config(name),
                 quality=quality,
             )
@@ -165,33 +183,66 @@ class Sweep:
         ]
 
     def pretrain(self, lmbda: float) -> Trial:
-        """Stage 1 for that lambda."""
-        decides = {"codec": self.codec, "lmbda": lmbda, **self._trained_on, **self._measured, **self._train(STAGE_1)}
-        config = replace(self._config(self.codec), lmbda=lmbda)
-        return Trial(_key(f"pretrain-l{lmbda:g}", decides), "pretrain", config)
+        """Stage 1 for that lambda, from its own start or from the warm start's weights."""
+        decides = {
+            "codec": self.codec,
+            "lmbda": lmbda,
+            **self._trained_on,
+            **self._measured,
+            **_settings(self.train, STAGE_1),
+        }
+        warm = self.space.warm_start if self.space.warm_start != lmbda else 0.0
+        parent = self.pretrain(warm).key if warm else ""
+        decides |= {"parent": parent} if parent else {}
+        config = replace(self._config(self.codec), lmbda=lmbda, warm_lmbda=warm)
+        return _trial(f"pretrain-l{lmbda:g}", "pretrain", decides, config, parent=parent)
 
-    def finetune(self, lmbda: float, gamma: float) -> Trial:
-        """Stage 2 for that gamma, from stage 1 of that lambda."""
+    def finetune(self, lmbda: float, gamma: float, floor: float | None = None) -> Trial:
+        """Stage 2 for that gamma, from stage 1 of that lambda, keeping that share of lambda (None: the training's)."""
         parent = self.pretrain(lmbda)
-        decides = {"parent": parent.key, "gamma": gamma, **self._train(STAGE_2)}
-        key = _key(f"finetune-l{lmbda:g}-g{gamma:g}", decides)
-        return Trial(key, "finetune", replace(parent.config, gamma=gamma), parent=parent.key)
+        config = replace(parent.config, gamma=gamma)
+        if floor is not None:
+            config = replace(config, train=replace(config.train, finetune_lmbda=floor))
+        decides = {"parent": parent.key, "gamma": gamma, **_settings(config.train, STAGE_2)}
+        return _trial(f"finetune-l{lmbda:g}-g{gamma:g}", "finetune", decides, config, parent=parent.key)
+
+    def candidates(self, finetune: Trial) -> list[Trial]:
+        """The codecs that a fine-tuning keeps on its way, earliest first."""
+        return [
+            _trial(
+                f"{prefix_of(finetune.key)}-at{step}",
+                "candidate",
+                {"parent": finetune.key, "step": step},
+                finetune.config,
+                parent=finetune.key,
+                step=step,
+            )
+            for step in self.kept_steps
+        ]
+
+    @property
+    def kept_steps(self) -> range:
+        """Steps of stage 2 at which each fine-tuning keeps its codec."""
+        every = self.space.every
+        return range(every, self.train.finetune_steps, every) if every else range(0)
+
+    @property
+    def floors(self) -> tuple[float, ...]:
+        """Shares of lambda that the fine-tunings of the grid keep."""
+        return self.space.floors or (self.train.finetune_lmbda,)
 
     def grid(self) -> list[Trial]:
         """Every trial that is known beforehand: the reference, stage 1, stage 2, the classical codecs."""
-        pairs = [(lmbda, gamma) for gamma in self.space.gammas for lmbda in self.space.lmbdas]
-        return [
-            self.reference(),
-            *(self.pretrain(lmbda) for lmbda in self.space.lmbdas),
-            *(self.finetune(lmbda, gamma) for lmbda, gamma in pairs),
-            *self.anchors(),
+        space = self.space
+        first = sorted(space.lmbdas, key=lambda lmbda: lmbda != space.warm_start)
+        tunings = [
+            self.finetune(lmbda, gamma, floor) for floor in self.floors for gamma in space.gammas for lmbda in first
         ]
+        kept = [candidate for trial in tunings for candidate in self.candidates(trial)]
+        return [self.reference(), *(self.pretrain(lmbda) for lmbda in first), *tunings, *kept, *self.anchors()]
 
     def _config(self, codec: str) -> Config:
         return Config(codec=codec, data=self.data, train=self.train, eval=self.eval)
-
-    def _train(self, names: Iterable[str]) -> dict[str, Any]:
-        return {f"train.{name}": getattr(self.train, name) for name in names}
 
     @cached_property
     def _drawn(self) -> dict[str, Any]:
@@ -210,43 +261,23 @@ class Sweep:
 
     @cached_property
     def _trained_on(self) -> dict[str, Any]:
+        code = {"training_version": TRAINING_VERSION} if TRAINING_VERSION > 1 else {}
         if self.data.train_dir:
-            return {"train_dir": images_digest(Path(self.data.train_dir))}
-        return {"train_count": self.data.train_count, "train_drawn": self._drawn}
+            return code | {"train_dir": images_digest(Path(self.data.train_dir))}
+        return code | {"train_count": self.data.train_count, "train_drawn": self._drawn}
 
     @cached_property
     def _measured(self) -> dict[str, Any]:
         measured: dict[str, Any] = {"test_count": self.data.test_count, "eval": asdict(self.eval)}
+        measured |= {"measuring_version": MEASURING_VERSION} if MEASURING_VERSION > 1 else {}
         if self.data.test_dir:
             return measured | {"test_dir": images_digest(Path(self.data.test_dir))}
         return measured | {"test_drawn": self._drawn}
 
 
-def _key(prefix: str, decides: Mapping[str, Any]) -> str:
-    """`prefix` and ten hexadecimal digits of the SHA-256 of `decides` as canonical JSON."""
-    text = json.dumps(decides, sort_keys=True, allow_nan=False)
-    return f"{prefix}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+def _trial(prefix: str, kind: str, decides: Mapping[str, Any], config: Config, **more: Any) -> Trial:
+    return Trial(make_key(prefix, decides), kind, config, decides=decides, **more)
 
 
-def images_digest(folder: Path) -> str:
-    """Digest of a folder of text images: its truth to the byte, and its files by name and size.
-
-    Raises:
-        ValueError: when the folder holds no metadata.jsonl.
-    """
-    truth = folder / "metadata.jsonl"
-    if not truth.is_file():
-        raise ValueError(f"{folder}: no metadata.jsonl there; `python -m tfic synth` writes a folder of that form")
-    return hashlib.sha256(truth.read_bytes() + folder_digest(folder).encode()).hexdigest()
-
-
-def folder_digest(folder: Path) -> str:
-    """Digest of the names and sizes in bytes of all files under a folder, wherever the folder lies.
-
-    Raises:
-        ValueError: when there is no such folder.
-    """
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder")
-    files = sorted((str(path.relative_to(folder)), path.stat().st_size) for path in folder.rglob("*") if path.is_file())
-    return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+def _settings(train: TrainConfig, names: Iterable[str]) -> dict[str, Any]:
+    return {f"train.{name}": getattr(train, name) for name in sorted(names)}

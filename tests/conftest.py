@@ -1,8 +1,31 @@
-"""Fixtures that several tests share."""
+"""Fixtures that several tests share, and the rule that none of them depends on luck."""
 
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from sweep.tracking import Tracker
+
+
+def pytest_configure() -> None:
+    """Properties are tried on the same examples each time and without a clock; look further by asking for it:
+    `pytest --hypothesis-profile=default`.
+    """
+    settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def _the_same_chance_whatever_ran_before() -> None:
+    """A test that draws from torch draws the same alone, among all, and in any order."""
+    if torch := sys.modules.get("torch"):  # tests of `analysis` do without it
+        torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +54,40 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> str:
     uri = f"sqlite:///{tmp_path_factory.mktemp('empty') / 'mlflow.db'}"
     Tracker(uri, "none")
     return uri
+
+
+@pytest.fixture
+def tracker(empty_store: str, request: pytest.FixtureRequest) -> "Tracker":
+    """A sweep without runs, called like the test."""
+    from sweep.tracking import Tracker
+
+    return Tracker(empty_store, request.node.name.partition("[")[0])
+
+
+@pytest.fixture(scope="session")
+def two_stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run directory of `tfic train` with lambda and gamma, stage 1 measured by `tfic evaluate`."""
+    from made_runs import config
+
+    from tfic import checkpoint
+    from tfic.evaluate import measure
+    from tfic.train import fit
+
+    folder = tmp_path_factory.mktemp("elsewhere") / "job-7"
+    fit(config(gamma=1.0), folder, lambda progress: None)
+    measure(checkpoint.load(folder / "pretrain" / "codec.safetensors"), config(), folder / "pretrain" / "measured")
+    return folder
+
+
+@pytest.fixture
+def measured(two_stages: Path, tmp_path: Path) -> Path:
+    """A copy of a measured run directory of stage 1."""
+    return Path(shutil.copytree(two_stages / "pretrain", tmp_path / "runs" / "a"))
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port of this machine at which nobody answers, for as long as the test takes."""
+    with socket.socket() as bound:  # and not listening: a port that was let go again may become another program's
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]

@@ -1,15 +1,17 @@
-"""Run directories as they come from elsewhere, and the sweep that they belong to."""
+"""Run directories as they come from elsewhere, and the sweep that they belong to and are ingested into."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
+from made_files import saved_codec
+from mlflow import MlflowClient
+from mlflow.entities import Run
 
+from sweep.ingest import main
 from sweep.presets import preset
 from sweep.space import Qualities, Space, Sweep
-from tfic import checkpoint
-from tfic.codec import build
+from sweep.tracking import Tracker
 from tfic.config import Config, EvalConfig
 
 
@@ -27,15 +29,26 @@ def small() -> Sweep:
 
 
 def config(lmbda: float = 0.003, gamma: float = 0.0, **data: Any) -> Config:
+    """The settings of one of its trainings."""
     sweep = small()
     return Config(sweep.codec, lmbda, gamma, replace(sweep.data, **data), sweep.train, sweep.eval)
 
 
 def untrained(folder: Path, settings: Config) -> Path:
     """A run directory whose codec is as chance made it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(0)
-    codec = build(settings.codec).eval()
-    codec.update()
-    checkpoint.save(codec, settings, folder / "codec.safetensors")
+    saved_codec(folder / "codec.safetensors", settings)
     return folder
+
+
+def ingest(tracker: Tracker, *arguments: object) -> int:
+    """Ingest into a sweep, and return the exit code."""
+    return main([*map(str, arguments), "--name", tracker.sweep, "--tracking-uri", tracker.uri])
+
+
+def runs(tracker: Tracker) -> dict[str, Run]:
+    """The runs of a sweep by key, one each."""
+    client = MlflowClient(tracking_uri=tracker.uri)
+    experiment = client.get_experiment_by_name(tracker.sweep)
+    listed = client.search_runs([experiment.experiment_id]) if experiment else []
+    assert len({run.data.tags["trial_key"] for run in listed}) == len(listed)
+    return {run.data.tags["trial_key"]: run for run in listed}

@@ -2,12 +2,11 @@
 
 import random
 import struct
-import zlib
 
 import numpy as np
 import pytest
+from made_files import ready_codec, signed
 
-from tfic.codec import build
 from tfic.codec.bitstream import MAX_PIXELS, OVERHEAD_BYTES, BitstreamError, Coded, Header, pack, unpack
 from tfic.codec.image_codec import ImageCodec
 
@@ -16,15 +15,9 @@ HEADER = Header(b"12345678", 20, 30, grey=True)
 FILE = pack(Coded(b"8 bytes!", 7), HEADER)
 
 
-def signed(body: bytes) -> bytes:
-    return body + struct.pack("<I", zlib.crc32(body))
-
-
 @pytest.fixture(scope="module")
 def codec() -> ImageCodec:
-    codec = build("tic-tiny").eval()
-    codec.update()
-    return codec
+    return ready_codec()
 
 
 def test_a_file_gives_back_what_was_packed_and_costs_24_bytes_more() -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_files import saved_codec
 from PIL import Image
 
 from tfic import bulk, checkpoint
-from tfic.codec import build
 from tfic.codec.image_codec import ImageCodec
 from tfic.config import Config
 from tfic.pairs import Pair
@@ -25,12 +25,7 @@ MANY = 3000
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    codec = build("tic-tiny").eval()
-    codec.update()
-    path = tmp_path_factory.mktemp("model") / "codec.safetensors"
-    checkpoint.save(codec, Config(codec="tic-tiny"), path)
-    return path
+    return saved_codec(tmp_path_factory.mktemp("model") / "codec.safetensors", Config(codec="tic-tiny"))
 
 
 def drawn(folder: Path, count: int) -> list[Pair]:
@@ -43,7 +38,7 @@ def drawn(folder: Path, count: int) -> list[Pair]:
 def alive(pid: int) -> bool:
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second when it ends between opening and reading
         return False
 
 

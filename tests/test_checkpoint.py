@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
+from made_files import ready_codec, saved_codec
 
 from tfic import checkpoint
 from tfic.codec import build
@@ -15,20 +16,12 @@ from tfic.synth import draw
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    codec = build("tic-tiny").eval()
-    codec.update()
-    path = tmp_path / "codec.safetensors"
-    checkpoint.save(codec, Config(codec="tic-tiny", lmbda=0.02), path)
-    return path
+    return saved_codec(tmp_path / "codec.safetensors", Config(codec="tic-tiny", lmbda=0.02))
 
 
 def test_weights_tables_and_settings_come_back(saved: Path) -> None:
-    torch.manual_seed(0)
-    codec = build("tic-tiny").eval()
-    codec.update()
     loaded = checkpoint.load(saved)
-    assert loaded.fingerprint == codec.fingerprint
+    assert loaded.fingerprint == ready_codec().fingerprint
     assert not loaded.training
     assert checkpoint.config_of(saved) == Config(codec="tic-tiny", lmbda=0.02)
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
@@ -89,9 +82,7 @@ def test_a_broken_checkpoint_is_refused_in_one_line(saved: Path, what: str, word
 
 
 def test_a_halved_codec_has_a_file_of_half_the_size_and_codes_as_before_it_was_saved(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    codec = build("lite").eval()
-    codec.update()
+    codec = ready_codec("lite")
     checkpoint.save(codec, Config(codec="lite"), tmp_path / "whole.safetensors")
     whole = codec.fingerprint
     checkpoint.halve(codec)

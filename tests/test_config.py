@@ -30,6 +30,7 @@ def test_values_are_laid_over_nested_settings() -> None:
         ({"lmbda": math.inf}, "lmbda is inf"),
         ({"gamma": -1}, "gamma is -1.0; it must be 0"),
         ({"gamma": math.nan}, "gamma is nan"),
+        ({"warm_lmbda": -0.1}, r"warm_lmbda is -0.1; it must be 0 \(stage 1 from its own start\) or a positive number"),
         ({"train": {"batch": 0}}, "batch is 0; it must be 1 or more"),
         ({"train": {"learning_rate": 0.0}}, "learning_rate is 0.0; it must be a positive number"),
         ({"train": {"finetune_lmbda": -0.1}}, "finetune_lmbda is -0.1; it must be 0 or more"),

@@ -8,12 +8,12 @@ import resource
 import struct
 import time
 import tracemalloc
-import zlib
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_files import signed
 
 from tfic.codec import build
 from tfic.codec.bitstream import MAX_PIXELS, OVERHEAD_BYTES, BitstreamError, unpack
@@ -38,10 +38,6 @@ def codec() -> ImageCodec:
 def files(codec: ImageCodec) -> list[bytes]:
     torch.manual_seed(1)
     return [codec.encode(torch.rand(3, height, width)) for height, width in ((1, 1), (16, 40), (64, 64), (33, 100))]
-
-
-def signed(body: bytes) -> bytes:
-    return body + struct.pack("<I", zlib.crc32(body))
 
 
 def mutated(files: list[bytes], chance: random.Random) -> bytes:
@@ -75,7 +71,7 @@ def attack(codec: ImageCodec, files: list[bytes], count: int, seed: int) -> dict
         data, mended = mutated(files, chance), chance.random() < 0.5
         if mended:
             data = signed(data[:-CRC_BYTES])
-        started = time.monotonic()
+        started = time.process_time()
         try:
             x_hat = codec.decode_tensor(data)
         except BitstreamError:
@@ -86,7 +82,7 @@ def attack(codec: ImageCodec, files: list[bytes], count: int, seed: int) -> dict
             assert 0 <= float(x_hat.min()) <= float(x_hat.max()) <= 1
             assert mended or data in files, "a checksum that was not made anew must not hold for another file"
             outcomes["the file itself" if data in files else "another valid file"] += 1
-        assert time.monotonic() - started < 60
+        assert time.process_time() - started < 60
     return outcomes
 
 
@@ -135,9 +131,15 @@ def test_a_small_file_that_states_a_huge_image_takes_no_memory(height: int, widt
     tracemalloc.stop()
 
 
-def test_a_small_file_that_states_the_largest_image_is_refused_within_a_few_seconds(codec: ImageCodec) -> None:
+def test_a_small_file_that_states_the_largest_image_is_refused_within_seconds_and_before_any_pixel_is_made(
+    codec: ImageCodec,
+) -> None:
     body = b"TFIC\x02" + codec.fingerprint + struct.pack("<HHBH", 8192, 8192, 0, 0) + bytes(range(1, 17))
-    started = time.monotonic()
+    made: list[object] = []
+    hook = codec.g_s.register_forward_pre_hook(lambda _, inputs: made.append(inputs))
+    started = time.process_time()
     with pytest.raises(BitstreamError, match="other scales"):
         codec.decode(signed(body))
-    assert time.monotonic() - started < 60
+    assert time.process_time() - started < 60
+    hook.remove()
+    assert not made

@@ -1,12 +1,11 @@
 """A run directory trained elsewhere becomes the trial that the sweep would have made of its settings, once."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_runs import config, small, untrained
-from mlflow.entities import Run
+from made_runs import config, ingest, runs, small, untrained
+from mlflow import MlflowClient
 
 from analysis.report import main as report_main
 from sweep.ingest import main
@@ -15,40 +14,7 @@ from sweep.space import Space
 from sweep.tracking import CHECKPOINT, Tracker, params
 from sweep.trial import run_trial
 from tfic import checkpoint
-from tfic.evaluate import means, measure, read_rows, write_rows
-from tfic.train import fit
-
-
-def ingest(tracker: Tracker, *arguments: object) -> int:
-    return main([*map(str, arguments), "--name", tracker.sweep, "--tracking-uri", tracker.uri])
-
-
-def runs(tracker: Tracker) -> dict[str, Run]:
-    """The runs of a sweep by key."""
-    found = Tracker(tracker.uri, tracker.sweep)
-    listed = found._client.search_runs([found._experiment]) if found._experiment else []
-    assert len({run.data.tags["trial_key"] for run in listed}) == len(listed)
-    return {run.data.tags["trial_key"]: run for run in listed}
-
-
-@pytest.fixture
-def tracker(empty_store: str, request: pytest.FixtureRequest) -> Tracker:
-    return Tracker(empty_store, request.node.name.partition("[")[0])
-
-
-@pytest.fixture(scope="module")
-def two_stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of `tfic train` with lambda and gamma, stage 1 measured by `tfic evaluate`."""
-    folder = tmp_path_factory.mktemp("elsewhere") / "job-7"
-    fit(config(gamma=1.0), folder, lambda progress: None)
-    measure(checkpoint.load(folder / "pretrain" / "codec.safetensors"), config(), folder / "pretrain" / "measured")
-    return folder
-
-
-@pytest.fixture
-def measured(two_stages: Path, tmp_path: Path) -> Path:
-    """A copy of a measured run directory of stage 1."""
-    return Path(shutil.copytree(two_stages / "pretrain", tmp_path / "runs" / "a"))
+from tfic.evaluate import means, read_rows
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +42,13 @@ def test_both_stages_of_a_training_become_the_trials_of_their_settings(taken: Tr
 def test_what_is_logged_is_the_measurement_and_the_codec_of_the_directory_and_nothing_invented(
     taken: Tracker, two_stages: Path, tmp_path: Path
 ) -> None:
+    client = MlflowClient(tracking_uri=taken.uri)
     for key, run in runs(taken).items():
         folder = two_stages / "pretrain" if key.startswith("pretrain") else two_stages
         rows = read_rows(folder / "measured" / "rows.csv")
         assert run.data.metrics == pytest.approx(means(rows)), "no wall time, no steps"
         assert not {"host", "device", "versions", "git_commit"} & run.data.tags.keys()
-        artifacts = Path(taken._client.download_artifacts(run.info.run_id, "", str(tmp_path)))
+        artifacts = Path(client.download_artifacts(run.info.run_id, "", str(tmp_path)))
         for name in ("rows.csv", "comparison.png", "pictures/test-000000.png"):
             assert (artifacts / name).read_bytes() == (folder / "measured" / name).read_bytes()
         assert (artifacts / CHECKPOINT).read_bytes() == (folder / "codec.safetensors").read_bytes()
@@ -120,12 +87,13 @@ def test_a_sweep_of_the_same_settings_runs_only_what_is_missing(
     assert small().finetune(0.003, 3.0).key in {words[0] for words in lines if words[1:3] == ["to", "run"]}
 
 
-def test_a_finetuning_starts_from_an_ingested_codec(taken: Tracker, tmp_path: Path) -> None:
-    trial = small().finetune(0.003, 3.0)
-    run_trial(trial, taken, taken.start(trial), tmp_path / trial.key, lambda event: None)
+def test_a_finetuning_starts_from_an_ingested_codec(measured: Path, tracker: Tracker, tmp_path: Path) -> None:
+    assert ingest(tracker, measured) == 0
+    trial, sweep = small().finetune(0.003, 3.0), Tracker(tracker.uri, tracker.sweep)
+    run_trial(trial, sweep, sweep.start(trial), tmp_path / trial.key, lambda event: None)
     started = tmp_path / trial.key / "start" / "codec.safetensors"
     assert checkpoint.config_of(started).gamma == 0.0
-    assert runs(taken)[trial.key].info.status == "FINISHED"
+    assert runs(sweep)[trial.key].info.status == "FINISHED"
 
 
 def test_the_report_counts_no_time_that_it_does_not_know(taken: Tracker, tmp_path: Path) -> None:
@@ -147,108 +115,17 @@ def test_the_second_call_finds_nothing_to_ingest(
     assert not (again / "measured").exists()
 
 
-def test_where_there_is_a_half_codec_it_is_what_was_measured_and_is_taken(measured: Path, tracker: Tracker) -> None:
+def test_where_there_is_a_half_codec_it_is_what_was_measured_and_is_taken(
+    measured: Path, tracker: Tracker, tmp_path: Path
+) -> None:
     codec = checkpoint.load(measured / "codec.safetensors")
     checkpoint.halve(codec)
     checkpoint.save(codec, config(), measured / "half.safetensors")
     assert ingest(tracker, measured) == 0
     (run,) = runs(tracker).values()
     assert run.data.tags["trial_key"] == small().pretrain(0.003).key
-    kept = tracker._client.download_artifacts(run.info.run_id, CHECKPOINT)
-    assert checkpoint.load(Path(kept)).fingerprint == codec.fingerprint
-
-
-def test_unfinished_directories_are_named_and_left(
-    measured: Path, tracker: Tracker, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = measured.parent
-    (root / "b").mkdir()
-    (root / "b" / "state.pt").write_bytes(b"half way")
-    (root / "c" / "pretrain").mkdir(parents=True)
-    (root / "c" / "pretrain" / "state.pt").write_bytes(b"half way in stage 1")
-    measured.rename(root / "c" / "done")
-    assert ingest(tracker, root) == 0
-    said = capsys.readouterr().out
-    for name in ("b", "c/pretrain"):
-        assert f"{root / name}: not finished, left" in said
-    assert "2 unfinished, 1 ingested" in said
-
-
-def test_what_is_not_measured_is_left_when_asked(
-    tracker: Tracker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    untrained(tmp_path / "run", config())
-    assert ingest(tracker, tmp_path, "--no-measure") == 0
-    assert "nothing to ingest: 1 not measured" in capsys.readouterr().out
-    assert not runs(tracker)
-    assert not (tmp_path / "run" / "measured").exists()
-
-
-def spoil(folder: Path, how: str) -> None:
-    path = folder / "measured" / "rows.csv"
-    rows = read_rows(path)
-    if how == "damaged codec":
-        data = (folder / "codec.safetensors").read_bytes()
-        (folder / "codec.safetensors").write_bytes(data[:-1000] + bytes([data[-1000] ^ 1]) + data[-999:])
-    elif how == "no codec of ours":
-        (folder / "codec.safetensors").write_text("weights")
-    elif how == "rows of another codec":
-        write_rows([replace(row, file_bytes=2 * row.file_bytes) for row in rows], path)
-    elif how == "rows of other images":
-        write_rows([replace(row, truth="another") for row in rows], path)
-    elif how == "fewer rows":
-        write_rows(rows[:1], path)
-    elif how == "half a row":
-        path.write_bytes(path.read_bytes()[:-3])
-    elif how == "a column short":
-        path.write_text(path.read_text().replace("psnr_db", "psnr", 1))
-    elif how == "no numbers":
-        path.write_bytes(path.read_bytes().replace(b"test-000001.png,256", b"test-000001.png,wide"))
-
-
-@pytest.mark.parametrize(
-    ("how", "words"),
-    [
-        ("damaged codec", "weights do not match its fingerprint"),
-        ("no codec of ours", "is damaged or no checkpoint"),
-        ("rows of another codec", "rows.csv is of another codec: codec.safetensors takes "),
-        ("rows of other images", "has other images than the 2 test images of the codec's settings; remove "),
-        ("fewer rows", "has other images than the 2 test images"),
-        ("half a row", "rows.csv is damaged or was written by another version: "),
-        ("a column short", "no column 'psnr_db'; measure again"),
-        ("no numbers", "invalid literal for int"),
-    ],
-)
-def test_a_broken_directory_is_named_in_one_line_and_the_others_go_on(
-    how: str, words: str, measured: Path, tracker: Tracker, capsys: pytest.CaptureFixture[str]
-) -> None:
-    good = config(lmbda=0.02)
-    other = Path(shutil.copytree(measured, measured.parent / "z"))
-    checkpoint.save(checkpoint.load(other / "codec.safetensors"), good, other / "codec.safetensors")
-    spoil(measured, how)
-    sweep = Tracker(tracker.uri, f"{tracker.sweep}-{how.replace(' ', '-')}")
-    assert ingest(sweep, measured.parent) == 1
-    said = capsys.readouterr()
-    assert said.err.startswith(f"failed: {measured}: ")
-    assert words in said.err
-    assert said.err.count("\n") == 1
-    assert "1 failed, 1 ingested" in said.out
-    assert list(runs(sweep)) == [small().pretrain(0.02).key]
-
-
-def test_a_measurement_that_fails_leaves_its_reason_in_the_store_and_is_tried_again(
-    tracker: Tracker, measured: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.rmtree(measured / "measured")
-    (measured / "measured").write_text("in the way")
-    assert ingest(tracker, measured) == 1
-    (run,) = runs(tracker).values()
-    assert (run.info.status, run.data.tags["failure"].split(":")[0]) == ("FAILED", "NotADirectoryError")
-    (measured / "measured").unlink()
-    assert ingest(tracker, measured) == 0
-    (again,) = runs(tracker).values()
-    assert (again.info.run_id, again.info.status) == (run.info.run_id, "FINISHED")
-    assert "failure" not in again.data.tags
+    kept = Tracker(tracker.uri, tracker.sweep).checkpoint(run.data.tags["trial_key"], tmp_path / "kept")
+    assert checkpoint.load(kept).fingerprint == codec.fingerprint
 
 
 def test_the_classical_codecs_that_are_missing_are_measured_on_the_same_images(
@@ -269,40 +146,6 @@ def test_the_classical_codecs_that_are_missing_are_measured_on_the_same_images(
         assert "host" in run.data.tags
     assert ingest(tracker, measured, "--classical") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "nothing to ingest: 19 in the store already"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["nowhere"], "nowhere: no such folder; give a run directory"),
-        (["."], "no run directory there or in its folders"),
-        ([".", "--name", "a b"], "name is 'a b'; it must be letters"),
-        ([".", "--names", "a"], "unrecognized arguments: --names"),
-        ([], "the following arguments are required: DIR"),
-        (["run", "--tracking-uri", "mlruns"], "neither a server"),
-    ],
-)
-def test_bad_input_is_one_line_and_exit_code_2(
-    arguments: list[str],
-    words: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    if "run" in arguments:
-        untrained(tmp_path / "run", config())
-    before = sorted(tmp_path.rglob("*"))
-    try:
-        code: object = main(arguments)
-    except SystemExit as stopped:  # argparse
-        code = stopped.code
-    error = capsys.readouterr().err
-    assert code == 2
-    assert error.startswith("error: ")
-    assert words in error
-    assert error.count("\n") == 1
-    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_the_sweep_is_called_like_the_folder_unless_it_is_named(

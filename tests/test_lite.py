@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from made_files import ready_codec
 
 from tfic.codec import build
 from tfic.codec.hyperprior import MeanScaleHyperprior
@@ -10,10 +11,8 @@ from tfic.codec.lite import Block, Down, Up
 
 @pytest.fixture(scope="module")
 def codec() -> MeanScaleHyperprior:
-    torch.manual_seed(0)
-    codec = build("lite").eval()
+    codec = ready_codec("lite")
     assert isinstance(codec, MeanScaleHyperprior)
-    codec.update()
     return codec
 
 

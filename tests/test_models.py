@@ -5,12 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
+from made_files import saved_codec
 from mlflow import MlflowClient
 
 import tfic
 from tfic import checkpoint, models
-from tfic.codec import build
 from tfic.codec.image_codec import ImageCodec
 from tfic.config import CODEC_FILE, Config
 
@@ -19,10 +18,7 @@ from tfic.config import CODEC_FILE, Config
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run directory with a codec."""
     folder = tmp_path_factory.mktemp("run")
-    torch.manual_seed(0)
-    codec = build("tic-tiny").eval()
-    codec.update()
-    checkpoint.save(codec, Config(codec="tic-tiny"), folder / CODEC_FILE)
+    saved_codec(folder / CODEC_FILE, Config(codec="tic-tiny"))
     return folder
 
 
@@ -117,14 +113,14 @@ def test_what_mlflow_has_not_is_told(store: dict[str, str], name: str, words: st
     assert "\n" not in str(caught.value)
 
 
-def test_a_store_that_is_none_is_told(tmp_path: Path) -> None:
+def test_a_store_that_is_none_is_told(tmp_path: Path, silent_port: int) -> None:
     (tmp_path / "text.db").write_text("no database at all, however long one reads in it")
     (tmp_path / "empty.db").write_bytes(b"")
     for uri, words in (
         (f"sqlite:///{tmp_path}/text.db", "is no tracking store"),
         (f"sqlite:///{tmp_path}/empty.db", "has no experiments"),
-        ("http://localhost:9", "http://localhost:9 does not answer"),
-        ("http://user:secret@localhost:9", "tracking server http://localhost:9 does not"),
+        (f"http://localhost:{silent_port}", f"http://localhost:{silent_port} does not answer"),
+        (f"http://user:secret@localhost:{silent_port}", f"tracking server http://localhost:{silent_port} does not"),
         ("mlruns", "is neither a server"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -5,6 +5,7 @@ import pytest
 from sweep.presets import preset
 from sweep.progress import Progress, duration, table
 from sweep.search import Search
+from sweep.slots import Capacity, Slot
 from sweep.space import Trial
 
 POINT = {"bpp": 0.125, "accuracy": 0.7, "psnr_db": 15.0, "seconds": 60.0}
@@ -16,7 +17,8 @@ class Told:
     def __init__(self, slots: int = 1) -> None:
         self.now, self.lines = 0.0, list[str]()
         self.search = Search(preset("tiny"))
-        self.progress = Progress(self.search, slots, self.lines.append, lambda: self.now)
+        capacity = Capacity(Slot(1, 0), slots, dict)
+        self.progress = Progress(self.search, capacity, self.lines.append, lambda: self.now)
 
     def start(self) -> Trial:
         trial = self.search.ask()
@@ -80,12 +82,14 @@ def test_slots_share_the_work_but_the_longest_trial_decides_the_end() -> None:
     assert told.progress.left() == "8 s"
 
 
-def test_a_failure_is_told_with_its_reason() -> None:
+def test_a_failure_is_told_with_its_reason_and_whether_it_is_tried_again() -> None:
     told = Told()
-    trial = told.start()
-    told.search.fail(trial.key, "out of luck")
-    told.progress.failed(trial, "out of luck")
-    assert told.lines[-1].endswith("FAILED: out of luck")
+    for attempt in ("; tried again, 1 of 2", "; tried again, 2 of 2", ""):
+        trial = told.start()
+        again = told.search.fail(trial.key, "out of luck")
+        told.progress.failed(trial, "out of luck", again)
+        assert told.lines[-1].endswith(f"FAILED: out of luck{attempt}")
+        assert told.lines[-1].startswith("[1/6]")
 
 
 def test_the_table_shows_the_front_from_the_fewest_bits_up() -> None:

@@ -2,7 +2,6 @@
 
 import math
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -106,13 +105,10 @@ def test_reading_leaves_the_store_as_it_is(tracking_uri):
     assert file.read_bytes() == before
 
 
-def test_a_server_that_does_not_answer_is_one_line_within_seconds():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def test_a_server_that_does_not_answer_is_one_line_within_seconds(silent_port):
     start = time.monotonic()
     with pytest.raises(ValueError, match=r"no tracking server answers at http://127\.0\.0\.1"):
-        runs.load(f"http://127.0.0.1:{port}")
+        runs.load(f"http://127.0.0.1:{silent_port}")
     assert time.monotonic() - start < 10
 
 

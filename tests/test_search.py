@@ -1,51 +1,13 @@
 """The search releases stages as they finish, fills gaps, stays within its budget, and is rebuilt from records."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from made_sweeps import ask, make, measured, record, run_all
 
-from sweep.presets import preset
 from sweep.search import Search, Turn, front
-from sweep.space import Record, Space, Sweep, Trial
-
-
-def make(trials: int = 0, lmbdas: tuple[float, ...] = (0.001, 0.003), gammas: tuple[float, ...] = (0.3, 1.0)) -> Sweep:
-    base = preset("tiny")
-    return replace(base, space=Space(lmbdas, gammas, trials, base.space.classical))
-
-
-def measured(trial: Trial) -> dict[str, float]:
-    """A smooth surface: more bits for a larger lambda, better reading and lower PSNR for a larger gamma."""
-    bpp = 0.05 + 20 * trial.config.lmbda
-    accuracy = 1 - math.exp(-(1 + trial.config.gamma) * 10 * bpp)
-    return {"bpp": bpp, "accuracy": accuracy, "psnr_db": 20 + 10 * bpp - trial.config.gamma, "seconds": 1.0}
-
-
-def record(trial: Trial, finished: bool = True, proposed: bool = False) -> Record:
-    config = trial.config
-    metrics = measured(trial) if finished else {}
-    return Record(trial.key, trial.kind, finished, config.lmbda, config.gamma, proposed, metrics)
-
-
-def run_all(search: Search, ends: Callable[[Trial], bool] = lambda trial: True) -> list[Trial]:
-    """Run the search to its end in one slot; `ends` says which trials succeed."""
-    ran = []
-    while isinstance(trial := search.ask(), Trial):
-        ran.append(trial)
-        if ends(trial):
-            search.tell(trial.key, measured(trial))
-        else:
-            search.fail(trial.key, "killed")
-    assert trial is Turn.DONE
-    return ran
-
-
-def ask(search: Search) -> Trial:
-    trial = search.ask()
-    assert isinstance(trial, Trial)
-    return trial
+from sweep.space import Trial
 
 
 def test_one_slot_runs_every_trial_of_the_grid_exactly_once() -> None:
@@ -80,7 +42,7 @@ def test_a_failed_pretraining_takes_its_own_gammas_only_and_says_why() -> None:
     bad = sweep.pretrain(0.001).key
     ran = run_all(search, lambda trial: trial.key != bad)
     orphans = [sweep.finetune(0.001, gamma).key for gamma in (0.3, 1.0)]
-    assert search.not_run == dict.fromkeys(orphans, "its pre-training failed: killed")
+    assert search.not_run == dict.fromkeys(orphans, "its pre-training failed: ValueError: spoilt")
     assert sum(trial.parent == sweep.pretrain(0.003).key for trial in ran) == 4
     assert not any(trial.parent == bad for trial in ran)
 

@@ -5,8 +5,7 @@ import pytest
 
 from analysis import stats
 
-RNG = np.random.default_rng(5)
-VALUES = RNG.normal(0.6, 0.2, size=200)
+VALUES = np.random.default_rng(5).normal(0.6, 0.2, size=200)
 
 
 def test_the_interval_is_that_of_the_normal_theory_for_many_images():
@@ -28,15 +27,15 @@ def test_more_confidence_is_a_wider_interval():
 
 
 def test_pairing_sees_a_small_difference_that_the_images_spread_hides():
-    other = VALUES + 0.02 + RNG.normal(0, 0.01, size=len(VALUES))
+    other = VALUES + 0.02 + np.random.default_rng(6).normal(0, 0.01, size=len(VALUES))
     assert stats.mean(other - VALUES).low > 0
     assert stats.mean(VALUES).high > stats.mean(other).low
 
 
 def test_an_interval_of_95_per_cent_holds_the_true_mean_about_so_often():
-    held = 0
+    held, rng = 0, np.random.default_rng(7)
     for _ in range(200):
-        interval = stats.mean(RNG.normal(0.0, 1.0, size=40))
+        interval = stats.mean(rng.normal(0.0, 1.0, size=40))
         held += interval.low <= 0 <= interval.high
     assert 175 <= held <= 199
 

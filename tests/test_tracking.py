@@ -1,10 +1,7 @@
-"""One run per key, steps without duplicates, FINISHED last; a store that is not there is said within seconds."""
+"""One run per key, FINISHED last, states of unfinished trainings kept until they end."""
 
-import http.server
-import socket
+import sqlite3
 import threading
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +9,10 @@ import pytest
 
 from sweep.presets import preset
 from sweep.provenance import git_commit, provenance
+from sweep.record import params
 from sweep.search import Search, Turn
 from sweep.space import Sweep
-from sweep.tracking import Tracker, absolute_uri, check_reachable, params
-
-
-@pytest.fixture
-def tracker(empty_store: str, request: pytest.FixtureRequest) -> Tracker:
-    return Tracker(empty_store, request.node.name)
+from sweep.tracking import Tracker
 
 
 @pytest.fixture
@@ -43,10 +36,12 @@ def test_a_key_has_one_run_however_often_it_is_started(tracker: Tracker, sweep: 
     trial = sweep.pretrain(0.003)
     first = tracker.start(trial)
     tracker.fail(first, "FloatingPointError: loss is nan at step 3")
-    assert tracker.failure(first) == "FloatingPointError: loss is nan at step 3"
+    (failed,) = tracker.records()
+    assert failed.reason == "FloatingPointError: loss is nan at step 3"
     assert Tracker(tracker.uri, tracker.sweep).start(trial) == first
-    assert tracker.failure(first) == ""
-    assert [(each.key, each.finished) for each in tracker.records()] == [(trial.key, False)]
+    (again,) = tracker.records()
+    assert (again.key, again.finished, again.running, again.reason) == (trial.key, False, True, "")
+    assert again.decides == trial.decides
 
 
 def test_a_restart_with_settings_that_decide_nothing_keeps_its_run(tracker: Tracker, sweep: Sweep) -> None:
@@ -57,7 +52,7 @@ def test_a_restart_with_settings_that_decide_nothing_keeps_its_run(tracker: Trac
 def test_only_a_finished_run_is_a_result(tracker: Tracker, sweep: Sweep, files: Path) -> None:
     trial = sweep.finetune(0.003, 1.0)
     run = tracker.start(trial)
-    tracker.log_step(run, 2, {"train_loss": 3.0})
+    tracker.log_steps(run, [(2, {"train_loss": 3.0})])
     assert not tracker.records()[0].metrics
     tracker.finish(run, {**POINT, "ms_ssim": float("nan")}, files)
     (record,) = tracker.records()
@@ -65,15 +60,45 @@ def test_only_a_finished_run_is_a_result(tracker: Tracker, sweep: Sweep, files: 
     assert record.metrics == POINT | {"train_loss": 3.0}
 
 
-def test_steps_replayed_after_a_resume_are_logged_once(tracker: Tracker, sweep: Sweep) -> None:
+def test_a_long_history_is_logged_in_batches_that_the_store_takes(tracker: Tracker, sweep: Sweep) -> None:
     run = tracker.start(sweep.pretrain(0.003))
-    for step in (2, 4, 6):
-        tracker.log_step(run, step, {"train_loss": float(step), "train_ocr": float("nan")})
-    again = Tracker(tracker.uri, tracker.sweep)
-    for step in (4, 6, 8):
-        again.log_step(run, step, {"train_loss": float(step)})
-    history = again._client.get_metric_history(run, "train_loss")
-    assert sorted(each.step for each in history) == [2, 4, 6, 8]
+    assert tracker.last_step(run) == -1
+    many = {f"train_{name}": float("nan") if name == "ocr" else 1.0 for name in ("loss", "bpp", "mse", "ocr")}
+    tracker.log_steps(run, [(step, many) for step in range(450)])
+    assert tracker.last_step(run) == 449
+    assert [step for step, _ in tracker.history(run, "train_bpp")] == list(range(450))
+    assert tracker.history(run, "train_ocr") == []
+
+
+def test_the_state_of_a_training_is_kept_for_other_machines_until_it_ends(
+    tracker: Tracker, sweep: Sweep, tmp_path: Path
+) -> None:
+    run = tracker.start(sweep.pretrain(0.003))
+    state, journal = tmp_path / "state.pt", tmp_path / "metrics.jsonl"
+    state.write_bytes(b"weights at 5")
+    journal.write_text("{}\n")
+    assert tracker.state(run, -1, tmp_path) == []
+    tracker.keep_state(run, 5, [state, journal])
+    other = tmp_path / "other"
+    other.mkdir()
+    assert tracker.state(run, 5, other) == []
+    found = tracker.state(run, 4, other)
+    assert [(each.name, each.read_bytes()) for each in found] == [
+        ("metrics.jsonl", b"{}\n"),
+        ("state.pt", b"weights at 5"),
+    ]
+    tracker.drop_state(run)
+    assert tracker.state(run, -1, other) == []
+    assert not tracker._client.list_artifacts(run, "state")
+
+
+def test_a_run_that_a_rule_stopped_says_which(tracker: Tracker, sweep: Sweep) -> None:
+    trial = sweep.finetune(0.003, 1.0)
+    tracker.stop(tracker.start(trial), "its rate is too low")
+    (record,) = tracker.records()
+    assert (record.stopped, record.finished, record.reason) == (True, False, "its rate is too low")
+    tracker.start(trial)
+    assert not tracker.records()[0].stopped
 
 
 def test_final_metrics_logged_before_a_kill_are_not_logged_twice(tracker: Tracker, sweep: Sweep, files: Path) -> None:
@@ -134,59 +159,28 @@ def test_what_made_a_run_is_said(tmp_path: Path) -> None:
     assert git_commit(tmp_path) == ""
 
 
-@pytest.fixture
-def refusing() -> Iterator[str]:
-    """A web server that knows nothing of tracking."""
-
-    class Refuse(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_error(404)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Refuse)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def test_a_locked_database_is_waited_for(tracker: Tracker, sweep: Sweep) -> None:
+    run = tracker.start(sweep.pretrain(0.003))
+    lock = sqlite3.connect(tracker.uri.removeprefix("sqlite:///"), check_same_thread=False)
+    lock.execute("BEGIN EXCLUSIVE")
+    unlock = threading.Timer(8, lock.rollback)
+    unlock.start()
+    tracker.tag(run, {"after": "all"})
+    unlock.join()
+    lock.close()
+    assert tracker._client.get_run(run).data.tags["after"] == "all"
 
 
-def test_a_server_that_is_not_there_is_said_within_seconds() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    began = time.monotonic()
-    for uri in (f"http://127.0.0.1:{port}", f"postgresql://user:secret@127.0.0.1:{port}/db"):
-        with pytest.raises(ValueError, match="does not answer") as caught:
-            Tracker(uri, "demo")
-        assert "secret" not in str(caught.value)
-    assert time.monotonic() - began < 10
-
-
-def test_a_server_of_another_kind_is_said(refusing: str) -> None:
-    check_reachable(refusing)
-    with pytest.raises(ValueError, match="cannot be opened"):
-        Tracker(refusing, "demo")
-
-
-def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_text("not a database at all, but long enough to be read as one" * 20)
-    with pytest.raises(ValueError, match="cannot be opened"):
-        Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "demo")
-
-
-@pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "sqlite://", "ftp://host"])
-def test_an_address_without_a_store_is_refused(uri: str) -> None:
-    with pytest.raises(ValueError, match="tracking URI"):
-        absolute_uri(uri)
-
-
-def test_an_address_means_the_same_from_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert absolute_uri("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
-    assert absolute_uri("http://host:5000/") == "http://host:5000"
-    with pytest.raises(ValueError, match="no folder"):
-        check_reachable(f"sqlite:///{tmp_path}/no/mlflow.db")
+def test_an_artifact_store_that_refuses_is_an_error_at_once(
+    tracker: Tracker, sweep: Sweep, files: Path, tmp_path: Path
+) -> None:
+    run = tracker.start(sweep.pretrain(0.003))
+    place = Path(tracker._client.get_run(run).info.artifact_uri.removeprefix("file://"))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("no folder")
+    with pytest.raises(OSError, match=r"exists|Not a directory"):
+        tracker.finish(run, POINT, files)
+    assert not tracker.records()[0].finished
+    place.unlink()
+    tracker.finish(run, POINT, files)
+    assert tracker.records()[0].finished

@@ -1,8 +1,9 @@
-"""The real thing, twice: a trial's process killed and then Ctrl-C; and the same command again until all is done.
+"""The real thing, three times: a trial killed, then the driver; Ctrl-C; and the same command until all is done.
 
 One sweep, with a lambda at which the loss overflows, runs in a folder of its own through its command line.
 """
 
+import json
 import os
 import re
 import signal
@@ -17,9 +18,11 @@ import psutil
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
+from safetensors.numpy import load_file
 
-from sweep.presets import preset
-from sweep.tune import Slot, _insistent_ctrl_c, share
+from sweep.interrupt import insistent_ctrl_c
+from sweep.slots import Slot
+from sweep.tune import resources
 
 SETTINGS = """
 recipe = "tiny"
@@ -49,38 +52,20 @@ heldout = false
 pictures = 1
 """
 STEPS = 30
+TRAIN = """
+import sys
+from pathlib import Path
+from tfic.checkpoint import config_of
+from tfic.train import fit
 
-
-@pytest.mark.parametrize(
-    ("cpus", "gpus", "wanted", "threads", "slot", "slots"),
-    [
-        (2, 0, None, 1, Slot(1, 0), 2),
-        (2, 0, None, 0, Slot(1, 0), 2),
-        (8, 0, None, 4, Slot(4, 0), 2),
-        (2, 0, None, 16, Slot(2, 0), 1),
-        (16, 4, None, 0, Slot(4, 1), 4),
-        (16, 1, 0.25, 0, Slot(4, 0.25), 4),
-        (16, 1, 0.1, 0, Slot(1, 0.1), 10),
-        (16, 4, 0.0, 8, Slot(8, 0), 2),
-        (2, 8, 1.0, 0, Slot(1, 1), 8),
-    ],
-)
-def test_slots_share_gpus_if_there_are_any_and_cpus_if_not(
-    cpus: float, gpus: float, wanted: float | None, threads: int, slot: Slot, slots: int
-) -> None:
-    assert share(cpus, gpus, wanted, threads) == (slot, slots)
-
-
-@pytest.mark.parametrize(("gpus", "wanted"), [(0, 1.0), (1, 2.0), (1, -1.0), (1, float("nan"))])
-def test_a_trial_cannot_have_more_gpus_than_there_are(gpus: float, wanted: float) -> None:
-    with pytest.raises(ValueError, match="--gpus-per-trial is"):
-        share(4, gpus, wanted, 0)
+fit(config_of(Path(sys.argv[1])), Path(sys.argv[2]), lambda progress: None)
+"""
+"""Trains, in one go, what a codec was trained for."""
 
 
 def test_only_a_trial_that_trains_holds_a_gpu() -> None:
-    sweep, slot = preset("tiny"), Slot(2, 0.5)
-    assert slot.resources({"trial": sweep.pretrain(0.003)}).bundles == [{"CPU": 2, "GPU": 0.5}]
-    assert slot.resources({"trial": sweep.reference()}).bundles == [{"CPU": 2}]
+    assert resources(Slot(2, 0.5), trains=True).bundles == [{"CPU": 2, "GPU": 0.5}]
+    assert resources(Slot(2, 0.5), trains=False).bundles == [{"CPU": 2}]
 
 
 @dataclass(frozen=True)
@@ -94,10 +79,14 @@ class Ended:
 
 @dataclass(frozen=True)
 class Story:
-    """The two runs of the command, and the store after them."""
+    """The three runs of the command, and the store after them."""
 
+    killed: Ended
     broken: Ended
     done: Ended
+    written: list[int]
+    """The last step in the journal of the pre-training, at each of the three disturbances."""
+    folder: Path
     client: MlflowClient
     runs: list[Run]
 
@@ -130,36 +119,65 @@ def sweep_in(folder: Path, disturbances: Mapping[str, Callable[[int], None]]) ->
         return Ended(code, "".join(lines), errors.read())
 
 
-def kill_the_trials(driver: int) -> None:
-    """SIGKILL to every trial's process, as the kernel does when memory is short, once there is a checkpoint."""
-    process = psutil.Process(driver)
-    deadline = time.monotonic() + 60
-    while not list(Path(process.cwd()).glob("runs/trouble/pretrain-l0.003-*/state.pt")):
-        assert time.monotonic() < deadline, "no checkpoint was written"
-        time.sleep(0.02)
-    trials = [each for each in process.children(recursive=True) if each.name().startswith("ray::")]
-    assert trials, "no process of a trial to kill"
-    for trial in trials:
-        trial.kill()
-
-
-def press_ctrl_c(driver: int) -> None:
-    """As a terminal does: to the whole process group."""
-    os.killpg(driver, signal.SIGINT)
+def trials_of(driver: int) -> list[psutil.Process]:
+    """The processes of the trials that a driver runs."""
+    return [each for each in psutil.Process(driver).children(recursive=True) if each.name().startswith("ray::Implicit")]
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("trouble")
     (folder / "sweep.toml").write_text(SETTINGS)
-    broken = sweep_in(
-        folder, {"pretrain step 2 of": kill_the_trials, r"pretrain lmbda 0\.003 .*its process died": press_ctrl_c}
+    written: list[int] = []
+
+    def wait_for_a_checkpoint() -> None:
+        """Return when the pre-training has gone on since the last disturbance, and write down how far it is."""
+        deadline = time.monotonic() + 90
+        while True:
+            states = list(folder.glob("runs/trouble/pretrain-l0.003-*/state.pt"))
+            steps = [json.loads(line)["step"] for each in states for line in journal_of(each.parent)]
+            if steps and steps[-1] > max(written, default=0):
+                written.append(steps[-1])
+                return
+            assert time.monotonic() < deadline, "no checkpoint was written"
+            time.sleep(0.02)
+
+    def kill_the_trials(driver: int) -> None:
+        """SIGKILL to every trial's process, as the kernel does when memory is short."""
+        wait_for_a_checkpoint()
+        trials = trials_of(driver)
+        assert trials, "no process of a trial to kill"
+        for trial in trials:
+            trial.kill()
+
+    def kill_the_driver(driver: int) -> None:
+        wait_for_a_checkpoint()
+        trials = trials_of(driver)
+        os.kill(driver, signal.SIGKILL)
+        _, left = psutil.wait_procs(trials, timeout=60)
+        assert not left, "trials outlive their driver"
+
+    def press_ctrl_c(driver: int) -> None:
+        """As a terminal does: to the whole process group."""
+        wait_for_a_checkpoint()
+        os.killpg(driver, signal.SIGINT)
+
+    killed = sweep_in(
+        folder, {"pretrain step 2 of": kill_the_trials, r"pretrain lmbda 0\.003 .*tried again": kill_the_driver}
     )
+    broken = sweep_in(folder, {"pretrain step": press_ctrl_c})
     done = sweep_in(folder, {})
     client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("trouble")
     assert experiment is not None
-    return Story(broken, done, client, list(client.search_runs([experiment.experiment_id])))
+    runs = list(client.search_runs([experiment.experiment_id]))
+    return Story(killed, broken, done, written, folder, client, runs)
+
+
+def journal_of(run: Path) -> list[str]:
+    """The whole lines of a training's journal."""
+    text = (run / "metrics.jsonl").read_text() if (run / "metrics.jsonl").exists() else ""
+    return text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
 
 
 def good(story: Story, kind: str) -> list[Run]:
@@ -184,19 +202,19 @@ def wait_deafly() -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_ctrl_c_that_python_drops_is_raised_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweep.tune.AGAIN_S", 0.2)
+    monkeypatch.setattr("sweep.interrupt.AGAIN_S", 0.2)
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)
-    with pytest.raises(KeyboardInterrupt), _insistent_ctrl_c():
+    with pytest.raises(KeyboardInterrupt), insistent_ctrl_c():
         wait_deafly()
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)) == handlers
     time.sleep(0.3)
 
 
-def test_a_killed_trial_is_told_with_its_reason(story: Story) -> None:
-    told = [
-        line for line in story.broken.out.splitlines() if "FAILED: its process died (killed, or out of memory)" in line
-    ]
+def test_a_killed_trial_is_told_with_its_reason_and_tried_again_at_once(story: Story) -> None:
+    words = "FAILED: its process died (killed, out of memory, or its machine was lost); tried again, 1 of 2"
+    told = [line for line in story.killed.out.splitlines() if words in line]
     assert any("pretrain lmbda 0.003" in line for line in told)
+    assert story.killed.code == -signal.SIGKILL
 
 
 def test_ctrl_c_stops_with_130_and_says_how_to_go_on(story: Story) -> None:
@@ -225,13 +243,35 @@ def test_the_same_command_ends_with_one_finished_run_per_key(story: Story) -> No
         assert not any("failure" in run.data.tags for run in good(story, kind))
 
 
-def test_a_resumed_training_logs_every_step_once_and_does_not_begin_again(story: Story) -> None:
+def test_a_resumed_training_logs_every_step_once(story: Story) -> None:
     (run,) = good(story, "pretrain")
-    steps = [each.step for each in story.client.get_metric_history(run.info.run_id, "train_loss")]
-    assert sorted(steps) == list(range(2, STEPS + 1, 2))
-    told = [int(line.split(" step ")[1].split()[0]) for line in story.done.out.splitlines() if "pretrain step" in line]
-    assert min(told) > 2
-    assert max(told) == STEPS
+    for metric in ("train_loss", "train_bpp", "train_mse"):
+        steps = [each.step for each in story.client.get_metric_history(run.info.run_id, metric)]
+        assert steps == list(range(2, STEPS + 1, 2))
+
+
+def told(ended: Ended) -> list[int]:
+    """The steps of the pre-training that a command told."""
+    return [int(line.split(" step ")[1].split()[0]) for line in ended.out.splitlines() if "pretrain step" in line]
+
+
+def test_at_most_one_interval_between_checkpoints_is_trained_twice(story: Story) -> None:
+    trial_killed, driver_killed, interrupted = story.written
+    again = [step for step in told(story.killed) if step > 2]
+    assert min(again, default=STEPS) >= trial_killed
+    assert min(told(story.broken)) >= driver_killed
+    assert min(told(story.done)) >= interrupted
+    assert max(told(story.done)) == STEPS
+
+
+def test_the_codec_is_to_the_bit_that_of_a_training_that_nobody_disturbed(story: Story, tmp_path: Path) -> None:
+    (run,) = good(story, "pretrain")
+    codec = story.client.download_artifacts(run.info.run_id, "checkpoint/codec.safetensors", str(tmp_path))
+    alone = [sys.executable, "-c", TRAIN, str(codec), str(tmp_path / "alone")]
+    subprocess.run(alone, check=True, env=os.environ | {"CUDA_VISIBLE_DEVICES": ""})
+    assert load_file(codec).keys() == load_file(tmp_path / "alone" / "codec.safetensors").keys()
+    for name, tensor in load_file(tmp_path / "alone" / "codec.safetensors").items():
+        assert (load_file(codec)[name] == tensor).all(), name
 
 
 def test_optuna_proposes_beyond_the_grid_and_its_run_says_so(story: Story) -> None:

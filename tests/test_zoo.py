@@ -18,7 +18,11 @@ from tfic.data import draw_set
 from tfic.models import zoo
 
 ROOT = Path(__file__).parent.parent
-PAGES = [Image.fromarray(page.image) for page in draw_set("test", 100, DataConfig())]
+
+
+@pytest.fixture(scope="module")
+def pages() -> list[Image.Image]:
+    return [Image.fromarray(page.image) for page in draw_set("test", 100, DataConfig())]
 
 
 def card(name: str) -> str:
@@ -46,31 +50,33 @@ def test_several_rates_ship_each_before_and_after_it_learnt_to_read() -> None:
 
 
 @pytest.mark.parametrize("name", zoo())
-def test_a_card_says_what_its_weights_do(name: str) -> None:
+def test_a_card_says_what_its_weights_do(name: str, pages: list[Image.Image]) -> None:
     config, path = checkpoint.config_of(models.find(name)), models.find(name)
     text = card(name)
     assert f"{path.stat().st_size:,} bytes" in text
     assert re.search(rf"\| lambda \| {config.lmbda:g} \|", text)
     assert re.search(rf"\| gamma \| {config.gamma:g}\b", text)
-    assert f"on {len(PAGES)} test pages" in text
+    assert f"on {len(pages)} test pages" in text
     codec = tfic.load(name)
-    bpp = [8 * len(codec.encode(page)) / (page.width * page.height) for page in PAGES]
+    bpp = [8 * len(codec.encode(page)) / (page.width * page.height) for page in pages]
     assert np.mean(bpp) == pytest.approx(stated(name, "bits per pixel"), abs=0.006)  # two digits are stated
 
 
 @pytest.mark.parametrize("name", zoo())
 @torch.no_grad()
-def test_training_bits_are_at_least_evaluation_bits_and_coded_bits_these_within_one_percent(name: str) -> None:
+def test_training_bits_are_at_least_evaluation_bits_and_coded_bits_these_within_one_percent(
+    name: str, pages: list[Image.Image]
+) -> None:
     """Over all pages. On a single one coded bits may be fewer: the estimate knows no value less likely than 1e-9, the
     tables none less likely than 2^-16, so that rare values cost less than they are said to.
     """
     codec = tfic.load(name)
-    for page in PAGES[:3]:
+    for page in pages[:3]:
         torch.manual_seed(0)
         noisy = np.mean([float(codec.train()(tensor(page)).bits()) for _ in range(4)])
         assert noisy >= float(codec.eval()(tensor(page)).bits())
-    estimated = sum(codec.estimated_bits(page) for page in PAGES)
-    coded = sum(8 * (len(codec.encode(page)) - OVERHEAD_BYTES) for page in PAGES)
+    estimated = sum(codec.estimated_bits(page) for page in pages)
+    coded = sum(8 * (len(codec.encode(page)) - OVERHEAD_BYTES) for page in pages)
     assert estimated <= coded <= 1.01 * estimated
 
 
@@ -83,7 +89,7 @@ def test_more_lambda_costs_more_and_shows_more() -> None:
         assert values == sorted(values)
 
 
-def test_zoo_training_dry_runs_from_call_to_call_and_ships(tmp_path: Path) -> None:
+def test_zoo_training_dry_runs_from_call_to_call_and_ships(tmp_path: Path, pages: list[Image.Image]) -> None:
     script = [sys.executable, "scripts/train_zoo.py", str(tmp_path / "runs"), "--scale", "tiny"]
 
     def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -101,4 +107,4 @@ def test_zoo_training_dry_runs_from_call_to_call_and_ships(tmp_path: Path) -> No
     assert len(names) == 4
     assert all(f"{name.removesuffix('.md')}.safetensors" in names for name in names if name.endswith(".md"))
     codec = tfic.load(tmp_path / "zoo" / names[1])
-    assert codec.decode(codec.encode(PAGES[0])).size == PAGES[0].size
+    assert codec.decode(codec.encode(pages[0])).size == pages[0].size

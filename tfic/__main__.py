@@ -2,6 +2,7 @@
 
     python -m tfic synth OUT --count 100 --split test
     python -m tfic train RUN --recipe demo --lmbda 0.01 --gamma 0.3
+    torchrun --nproc-per-node 2 -m tfic train RUN ...          # on two workers, one for each GPU if there are any
     python -m tfic evaluate RUN OUT
     python -m tfic encode page.png page.tfic --model RUN
     python -m tfic encode scans coded --model RUN              # a folder, or a glob: 'scans/**/*.png'
@@ -77,10 +78,13 @@ def _config(args: argparse.Namespace) -> Config:
 
 
 def _train(args: argparse.Namespace) -> None:
+    from tfic import distributed
     from tfic.train import fit
 
-    path = fit(_config(args), args.out, _print_progress, Path(args.start) if args.start else None)
-    print(f"trained codec: {path}")
+    with distributed.join():
+        path = fit(_config(args), args.out, _print_progress, Path(args.start) if args.start else None)
+        if distributed.rank() == 0:
+            print(f"trained codec: {path}")
 
 
 def _print_progress(progress: "Progress") -> None:

@@ -14,6 +14,12 @@ CODEC_FILE = "codec.safetensors"
 """Name of a trained codec's file in the directory of its training."""
 
 
+TRAINING_VERSION = 1
+"""Raised whenever a change alters what the same settings train; it is part of every trial's key."""
+MEASURING_VERSION = 1
+"""Raised whenever a change alters what the same codec measures; it is part of every trial's key from 2 on."""
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """The images a codec is trained and tested on."""
@@ -133,11 +139,15 @@ class Config:
     """The training."""
     eval: EvalConfig = field(default_factory=EvalConfig)
     """The measurement."""
+    warm_lmbda: float = 0.0
+    """lambda of the pre-training from whose weights stage 1 starts; 0 = from its own start."""
 
     def __post_init__(self) -> None:
         check_positive("lmbda", self.lmbda)
-        if not (math.isfinite(self.gamma) and self.gamma >= 0):
-            raise ValueError(f"gamma is {self.gamma!r}; it must be 0 (stage 1 only) or a positive number")
+        for name, zero in (("gamma", "stage 1 only"), ("warm_lmbda", "stage 1 from its own start")):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} is {value!r}; it must be 0 ({zero}) or a positive number")
 
 
 def check_positive(name: str, value: float) -> None:

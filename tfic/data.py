@@ -16,7 +16,7 @@ from PIL import Image
 
 from tfic import images
 from tfic.config import DataConfig
-from tfic.lines import Line, Page, Quad
+from tfic.lines import Line, Page, Quad, quad_of
 from tfic.synth import backgrounds, typefaces
 from tfic.synth.drawn import SetSpec, drawn_set
 
@@ -174,8 +174,8 @@ def _quad(listed: Any, width_px: int, height_px: int) -> Quad:
     pairs = listed if isinstance(listed, list) and len(listed) == 4 else []
     if not pairs or not all(isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair)) for pair in pairs):
         raise ValueError(f"quad is {listed!r}; it must be four [x, y] pairs of numbers")
-    a, b, c, d = ((float(x), float(y)) for x, y in pairs)
-    for x, y in (a, b, c, d):
+    a, b, c, d = quad = quad_of(pairs)
+    for x, y in quad:
         if not (-_OUTSIDE_PX <= x <= width_px + _OUTSIDE_PX and -_OUTSIDE_PX <= y <= height_px + _OUTSIDE_PX):
             raise ValueError(f"corner [{x}, {y}] of a quad lies outside of the {width_px}x{height_px} image")
     for (px, py), (qx, qy), (rx, ry) in ((a, b, c), (b, c, d), (c, d, a), (d, a, b)):
@@ -183,7 +183,7 @@ def _quad(listed: Any, width_px: int, height_px: int) -> Quad:
             raise ValueError(
                 f"quad is {listed!r}; its corners must go clockwise around an area, from the text's top left"
             )
-    return a, b, c, d
+    return quad
 
 
 def _is_number(value: Any) -> bool:

@@ -26,10 +26,13 @@ def ctc_steps(target: list[int]) -> int:
     return len(target) + sum(a == b for a, b in itertools.pairwise(target))
 
 
-def reading(log_probabilities: Float[Tensor, "L T K"], targets: list[list[int]]) -> Float[Tensor, ""]:
+def reading(
+    log_probabilities: Float[Tensor, "L T K"], targets: list[list[int]], characters: float | None = None
+) -> Float[Tensor, ""]:
     """`L_OCR`: negative log-likelihood of the true texts under a CTC reader, in nats per character.
 
-    The mean is over the characters of all lines, so that long lines weigh more than short ones.
+    The mean is over the characters of all lines, so that long lines weigh more than short ones; with `characters` it is
+    over so many.
 
     Raises:
         ValueError: when a text is empty or longer than T steps can spell, where the likelihood is zero.
@@ -41,4 +44,4 @@ def reading(log_probabilities: Float[Tensor, "L T K"], targets: list[list[int]])
     lengths = torch.tensor([len(target) for target in targets])
     flat = torch.tensor([k for target in targets for k in target], device=log_probabilities.device)
     total = F.ctc_loss(log_probabilities.transpose(0, 1), flat, torch.full((L,), T), lengths, reduction="sum")
-    return total / lengths.sum()
+    return total / (lengths.sum() if characters is None else characters)

@@ -53,21 +53,35 @@ def _read_width(line: Line) -> int:
 
 
 def reading_loss(
-    reader: LineReader, x_hat: Float[Tensor, "B 3 H W"], lines: Sequence[tuple[int, Line]]
+    reader: LineReader,
+    x_hat: Float[Tensor, "B 3 H W"],
+    lines: Sequence[tuple[int, Line]],
+    part: range | None = None,
 ) -> Float[Tensor, ""]:
     """`L_OCR` of reconstructions: the lines cut out where they truly stand, read, and held against their true text.
 
     The gradient of each line's pixels is clipped to `LINE_CLIP_NORM`.
+
+    Args:
+        reader: who reads.
+        x_hat: the reconstructions.
+        lines: lines, each with the index of its image in the batch.
+        part: indexes of the batch's images that `x_hat` holds, from r in steps of the number of parts; None for all.
+            The mean of all parts' losses, gradients included, is the loss of the whole.
     """
-    quads, pages = [line.quad for _, line in lines], [b for b, _ in lines]
-    targets = [reader.alphabet.encode(line.text) for _, line in lines]
+    part = range(x_hat.shape[0]) if part is None else part
+    mine = [(part.index(b), line) for b, line in lines if b in part]
+    if not mine:
+        return 0 * x_hat.sum()  # not a constant: every parameter has a gradient, if of zero, in every part
     width = max(_read_width(line) for _, line in lines)
-    crops = rectify(x_hat.clamp(0, 1), quads, pages, HEIGHT_PX, width, SQUEEZE)
+    crops = rectify(x_hat.clamp(0, 1), [line.quad for _, line in mine], [b for b, _ in mine], HEIGHT_PX, width, SQUEEZE)
+    characters = sum(len(reader.alphabet.encode(line.text)) for _, line in lines) / part.step
+    targets = [reader.alphabet.encode(line.text) for _, line in mine]
     if crops.requires_grad:
         lengths = torch.tensor([len(target) for target in targets], device=crops.device)
-        limits = LINE_CLIP_NORM * lengths / lengths.sum()
+        limits = LINE_CLIP_NORM * lengths / characters
         crops.register_hook(lambda gradient: _clip_lines(gradient, limits))
-    return losses.reading(reader(crops), targets)
+    return losses.reading(reader(crops), targets, characters)
 
 
 def _clip_lines(gradient: Float[Tensor, "L 3 h w"], limits: Float[Tensor, " L"]) -> Float[Tensor, "L 3 h w"]:

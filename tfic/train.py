@@ -1,24 +1,15 @@
-"""Training of one codec in two stages, killed and resumed as often as need be.
+"""Training of one codec in two stages (`tfic.stages`), killed and resumed as often as need be."""
 
-Stage 1 ("pretrain", gamma = 0) minimises `lmbda * 255^2 * MSE + bpp`; stage 2 ("finetune", lambda = 0) starts from its
-weights and minimises `bpp + gamma * L_OCR` against the frozen reader.
-"""
-
-import json
 import math
-import pickle
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from tfic import checkpoint, losses
+from tfic import checkpoint, distributed, stages, unfinished
 from tfic.codec import build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
@@ -26,14 +17,11 @@ from tfic.codec.klt import start_from_klt
 from tfic.config import CODEC_FILE, NO_MATTER, STAGE_2, Config, TrainConfig
 from tfic.crops import draw_crops
 from tfic.data import train_pages
-from tfic.lines import Page
-from tfic.ocr.ppocr import LineReader
-from tfic.reading import readable, reading_loss
+from tfic.stages import Stage
+from tfic.unfinished import STATE_FILE, Parts
 
 KLT_IMAGES = 32
 """Training images from which a KLT start is computed."""
-STATE_FILE = "state.pt"
-"""Weights, optimiser and step of an unfinished training."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +35,7 @@ class Progress:
     steps: int
     """Steps of this stage."""
     global_step: int
-    """Steps done in all: stage 2 counts on from the end of stage 1."""
+    """Steps done in all: stage 2 counts on from the end of stage 1, and that from the end of its warm start's."""
     loss: float
     """The stage's loss, mean since the last report; so are the next three."""
     bpp_estimated: float
@@ -61,71 +49,78 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-_Parts = dict[str, torch.nn.Module | torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
-class _Stage:
-    name: str
-    steps: int
-    steps_before: int
-    learning_rate: float
-    averaged: bool
-    loss: Callable[[ImageCodec, int], dict[str, Tensor]]
-    """Codec and step to the terms `loss`, `bpp_estimated`, `mse` and, in stage 2, `ocr`."""
+class _Outlets:
+    """What a training tells and leaves behind on its way."""
+
+    run: Path
+    report: Report
+    every: int
+    saved: Callable[[Path], None] | None
 
 
-def fit(config: Config, run: Path, report: Report, start: Path | None = None) -> Path:
+def fit(
+    config: Config,
+    run: Path,
+    report: Report,
+    start: Path | None = None,
+    *,
+    every: int = 0,
+    saved: Callable[[Path], None] | None = None,
+) -> Path:
     """Train a codec in the directory `run` and return the path of its checkpoint.
 
-    A training that was interrupted in `run` goes on from its last state; a finished one returns at once. On one CPU
-    worker the weights are the same, to the bit, whether or not it was interrupted.
+    A training that was interrupted in `run` goes on from its last state, `run / STATE_FILE`, whoever put it there; a
+    finished one returns at once. On one CPU worker the weights are the same, to the bit, whether or not it was
+    interrupted.
+
+    Where there is a process group (`tfic.distributed`) every rank calls this and trains on its part of each batch; the
+    settings' batch is that of all. Rank 0 alone reads and writes files and calls `report` and `saved`. Numbers of
+    workers differ in quantisation noise only.
 
     Args:
         config: what to train; with gamma 0 stage 1 alone, else stage 2 from `start`.
         run: directory of this training and no other.
         report: called every `log_every` steps and at the end; what it raises ends the training.
-        start: checkpoint of stage 1; when None and gamma > 0, stage 1 is trained first, in `run/pretrain`.
+        start: checkpoint to start from: of stage 1 where gamma > 0; where gamma is 0 and warm_lmbda is not, of the
+            pre-training with that lambda. When it is None, that is trained first, in `run/pretrain` or `run/warm`.
+        every: with gamma > 0, also keep the codec each time that so many steps of stage 2 are done (see `kept`); 0
+            for never.
+        saved: called with the path of the state after each time that it was written.
 
     Raises:
-        ValueError: when `run` or `start` belongs to another training.
+        ValueError: when `run` or `start` belongs to another training, or workers cannot share a batch.
         FloatingPointError: when a term of the loss is not finite; names step and term.
+        distributed.Stopped: when another rank raised.
     """
-    run.mkdir(parents=True, exist_ok=True)
+    _check_shares(config)
     finished = run / CODEC_FILE
-    if finished.exists():
-        check_same(checkpoint.config_of(finished), config, finished)
+    if distributed.from_first(lambda: _is_finished(finished, config)):
         return finished
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
-    if config.gamma and start is None:
-        start = fit(replace(config, gamma=0.0), run / "pretrain", report)
+    if start is None and config.gamma:
+        start = fit(replace(config, gamma=0.0), run / "pretrain", report, saved=saved)
+    elif start is None and config.warm_lmbda:
+        start = fit(replace(config, lmbda=config.warm_lmbda, warm_lmbda=0.0), run / "warm", report, saved=saved)
 
-    pages = train_pages(config.data)
+    with distributed.together():
+        pages = train_pages(config.data)
+        stage = (stages.finetune if config.gamma else stages.pretrain)(config, pages)
+    state = distributed.from_first(lambda: _state(run / STATE_FILE, config))
     torch.manual_seed(config.train.seed)
     codec = build(config.codec)
-    if config.gamma:
+    if config.gamma or config.warm_lmbda:
         assert start is not None
-        started = checkpoint.config_of(start)
-        if (started.codec, started.gamma) != (config.codec, 0.0):
-            raise ValueError(
-                f"{start} is a {started.codec} with gamma {started.gamma}; "
-                f"stage 2 starts from a {config.codec} of stage 1 (gamma 0)"
-            )
-        codec.load_state_dict(checkpoint.load(start).state_dict())
-        stage = _finetune(config, pages)
-    else:
-        if config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and not (run / STATE_FILE).exists():
-            rng = _generator(config, "pretrain", 0)
-            sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
-            start_from_klt(codec.eval(), sample.on("cpu"), config.lmbda)
-        stage = _pretrain(config, pages)
-    _run_stage(stage, codec, config, run, report)
-
-    codec = codec.cpu().eval()
-    codec.update()
-    checkpoint.save(codec, config, finished)
-    (run / STATE_FILE).unlink(missing_ok=True)
+        codec.load_state_dict(distributed.from_first(lambda: _weights(start, config)))
+    elif config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and not state:
+        rng = stages.chance(config, "pretrain", 0)
+        sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
+        start_from_klt(codec.eval(), sample.on("cpu"), config.lmbda)
+    _run_stage(stage, codec, state, config, _Outlets(run, report, every if config.gamma else 0, saved))
+    distributed.from_first(lambda: _finish(codec, config, finished))
     return finished
 
 
@@ -141,46 +136,51 @@ def check_same(found: Config, wanted: Config, path: Path) -> None:
         raise ValueError(f"{path} was trained with other settings; give another run directory or remove this one")
 
 
-def _generator(config: Config, stage: str, step: int) -> np.random.Generator:
-    """Chance for one step, and torch's own seeded alike: a resumed training draws what it would have drawn."""
-    rng = np.random.default_rng([config.train.seed, ("pretrain", "finetune").index(stage), step])
-    torch.manual_seed(int(rng.integers(2**62)))
-    return rng
+def _check_shares(config: Config) -> None:
+    """Raise ValueError unless each worker gets as many images of a batch as the others."""
+    for name in ("batch", "finetune_batch") if config.gamma else ("batch",):
+        batch = getattr(config.train, name)
+        if batch % distributed.world():
+            raise ValueError(
+                f"{name} is {batch}, for {distributed.world()} workers; it counts the images of all of them: give a "
+                f"multiple of {distributed.world()}, or another number of workers"
+            )
 
 
-def _pretrain(config: Config, pages: Sequence[Page]) -> _Stage:
-    train = config.train
-
-    def loss(codec: ImageCodec, step: int) -> dict[str, Tensor]:
-        rng = _generator(config, "pretrain", step)
-        crops = draw_crops(pages, rng, train.batch, train.crop_height_px, train.crop_width_px, on_text=False)
-        x = crops.on(_device_of(codec))
-        result = codec(x)
-        bpp, distortion = losses.rate(result.bits(), x), losses.distortion(x, result.x_hat)
-        return {"loss": config.lmbda * distortion + bpp, "bpp_estimated": bpp, "mse": distortion / 255**2}
-
-    return _Stage("pretrain", train.pretrain_steps, 0, train.learning_rate, False, loss)
+def _is_finished(finished: Path, config: Config) -> bool:
+    """Whether the training is done; if not, there is a directory for it afterwards."""
+    finished.parent.mkdir(parents=True, exist_ok=True)
+    if finished.exists():
+        check_same(checkpoint.config_of(finished), config, finished)
+    return finished.exists()
 
 
-def _finetune(config: Config, pages: Sequence[Page]) -> _Stage:
-    train = config.train
-    reader = LineReader()
+def _finish(codec: ImageCodec, config: Config, finished: Path) -> None:
+    codec.cpu().eval().update()
+    checkpoint.save(codec, config, finished)
+    (finished.parent / STATE_FILE).unlink(missing_ok=True)
 
-    def loss(codec: ImageCodec, step: int) -> dict[str, Tensor]:
-        rng = _generator(config, "finetune", step)
-        crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, on_text=True)
-        device = _device_of(codec)
-        reader.to(device)
-        x = crops.on(device)
-        result = codec(x, straight_through=True)  # the reader is to see what the decoder will really show
-        bpp = losses.rate(result.bits(), x)
-        lines = readable(crops.lines, reader, rng, train.read_width_px)
-        ocr = reading_loss(reader, result.x_hat, lines) if lines else bpp.new_zeros(())
-        distortion = losses.distortion(x, result.x_hat)
-        loss = train.finetune_lmbda * config.lmbda * distortion + bpp + config.gamma * ocr
-        return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2, "ocr": ocr}
 
-    return _Stage("finetune", train.finetune_steps, train.pretrain_steps, train.finetune_learning_rate, True, loss)
+def _state(path: Path, config: Config) -> bytes:
+    """A state file, which must be of this very training; b"" where there is none."""
+    if not path.exists():
+        return b""
+    data, settings = unfinished.read(path)
+    check_same(settings, config, path)
+    return data
+
+
+def _weights(start: Path, config: Config) -> dict[str, torch.Tensor]:
+    """Weights of the checkpoint that a training starts from; ValueError when it is not the one that `config` wants."""
+    found = checkpoint.config_of(start)
+    stage, wanted = (2, "of stage 1 (gamma 0)") if config.gamma else (1, f"with lambda {config.warm_lmbda}, gamma 0")
+    other_lmbda = not config.gamma and found.lmbda != config.warm_lmbda
+    if (found.codec, found.gamma) != (config.codec, 0.0) or other_lmbda:
+        raise ValueError(
+            f"{start} is a {found.codec} with lambda {found.lmbda}, gamma {found.gamma}; "
+            f"stage {stage} starts from a {config.codec} {wanted}"
+        )
+    return checkpoint.load(start).state_dict()
 
 
 def _learning_rate(peak: float, step: int, steps: int) -> float:
@@ -191,27 +191,28 @@ def _learning_rate(peak: float, step: int, steps: int) -> float:
     return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))))
 
 
-def _run_stage(stage: _Stage, codec: ImageCodec, config: Config, run: Path, report: Report) -> None:
-    """Train `codec` from the run's last state to the end of the stage.
+def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, outlets: _Outlets) -> None:
+    """Train `codec` from a state (or b"") to the end of the stage.
 
     An averaged stage ends with the mean of the weights over its second half: with few lines a step the gradients of
     reading are noisy, and the mean forgets the noise (Izmailov et al., arXiv 1803.05407; figures in LOG.md).
     """
-    codec.to("cuda" if torch.cuda.is_available() else "cpu").train()
+    codec.to(distributed.device()).train()
     parameters = [p for p in codec.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(parameters, lr=stage.learning_rate)
     average = AveragedModel(codec)
-    parts: _Parts = {"codec": codec, "optimiser": optimiser, "average": average}
-    first = _load_state(parts, stage, config, run)
+    parts: Parts = {"codec": codec, "optimiser": optimiser, "average": average}
+    first = unfinished.take_up(parts, stage.name, state) if state else 0
+    shared = distributed.wrap(codec)
     sums: dict[str, float] = {}
     since, started = 0, time.monotonic()
     for step in range(first, stage.steps):
         for group in optimiser.param_groups:
             group["lr"] = _learning_rate(stage.learning_rate, step, stage.steps)
         optimiser.zero_grad(set_to_none=True)
-        terms = stage.loss(codec, step)
-        for name in reversed(terms):  # the loss itself last: name the term that broke it
-            value = float(terms[name].detach())
+        terms = stage.loss(shared, step)
+        values = distributed.mean_over_ranks({name: float(term.detach()) for name, term in terms.items()})
+        for name, value in reversed(values.items()):  # the loss itself last: name the term that broke it
             if not math.isfinite(value):
                 raise FloatingPointError(
                     f"{name} is {value} at step {step + 1} of {stage.steps} of {stage.name}; "
@@ -225,7 +226,8 @@ def _run_stage(stage: _Stage, codec: ImageCodec, config: Config, run: Path, repo
                 f"the gradient's norm is {norm} at step {step + 1} of {stage.steps} of {stage.name}"
             )
         optimiser.step()
-        if stage.averaged and step >= stage.steps // 2:
+        averaging = stage.averaged and step >= stage.steps // 2
+        if averaging:
             average.update_parameters(codec)
 
         done, since = step + 1, since + 1
@@ -233,37 +235,27 @@ def _run_stage(stage: _Stage, codec: ImageCodec, config: Config, run: Path, repo
             left = (time.monotonic() - started) / (done - first) * (stage.steps - done)
             means = {name: total / since for name, total in sums.items()}
             means.setdefault("ocr", math.nan)
-            report(Progress(stage.name, done, stage.steps, stage.steps_before + done, **means, seconds_left=left))
+            progress = Progress(stage.name, done, stage.steps, stage.steps_before + done, **means, seconds_left=left)
+            with distributed.together():
+                if distributed.rank() == 0:
+                    outlets.report(progress)
             sums, since = {}, 0
-        if done % config.train.checkpoint_every == 0 and done < stage.steps:
-            _save_state(parts, done, stage, config, run)
+        if done == stage.steps:
+            break
+        with distributed.together():
+            if distributed.rank() == 0:
+                _leave(parts, done, stage, average.module if averaging else codec, config, outlets)
     if stage.averaged:
         codec.load_state_dict(average.module.state_dict())
 
 
-def _save_state(parts: _Parts, step: int, stage: _Stage, config: Config, run: Path) -> None:
-    state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
-    state |= {"step": step, "stage": stage.name, "config": json.dumps(asdict(config))}
-    partial = run / f"{STATE_FILE}.partial"
-    torch.save(state, partial)
-    partial.replace(run / STATE_FILE)
-
-
-def _load_state(parts: _Parts, stage: _Stage, config: Config, run: Path) -> int:
-    """Take up the run's last state, if there is one; returns the steps already done."""
-    path = run / STATE_FILE
-    if not path.exists():
-        return 0
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is damaged; remove it, and its training begins again from the start") from error
-    check_same(checkpoint.parse_config(state["config"], path), config, path)
-    assert state["stage"] == stage.name
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
-    return int(state["step"])
-
-
-def _device_of(codec: ImageCodec) -> torch.device:
-    return next(codec.parameters()).device
+def _leave(parts: Parts, done: int, stage: Stage, codec: torch.nn.Module, config: Config, outlets: _Outlets) -> None:
+    """Write what is due after so many steps."""
+    if outlets.every and done % outlets.every == 0:  # before the state, from which a resumed training goes on
+        average = parts["average"]
+        assert isinstance(average, AveragedModel)
+        unfinished.keep(codec, average.module, config, outlets.run, done)
+    if done % config.train.checkpoint_every == 0:
+        state = unfinished.write(parts, stage.name, done, config, outlets.run)
+        if outlets.saved:
+            outlets.saved(state)

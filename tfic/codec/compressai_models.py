@@ -78,6 +78,8 @@ class CompressAIModel(ImageCodec):
         for density in self._densities():
             if isinstance(density, EntropyBottleneck):
                 density.quantiles.requires_grad_(False)  # found by bisection in `update`, not by an auxiliary loss
+        if hasattr(self.model, "Gain"):
+            self.model.Gain.requires_grad_(False)  # takes no part at the one gain that is trained
 
     def __getattr__(self, name: str) -> Any:
         if name in ("g_a", "g_s", "h_a", "h_s"):

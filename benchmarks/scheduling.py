@@ -1,0 +1,211 @@
+"""How busy does the stage tree keep 64 GPUs? Virtual time, nothing trains; the engine's own `Search` says what is next.
+
+    python benchmarks/scheduling.py          half a minute
+
+A sweep of 12 lambdas x 24 gammas. A trial lasts its recipe's steps times the seconds a step of one trial of the dense
+sweep (`surface.py`), drawn anew for each trial, so that lengths spread as measured ones did. The designs:
+
+    tree        `Search`: a fine-tuning may start as soon as its own pre-training is done
+    stages      all pre-trainings, then all fine-tunings
+    batches     and these in batches as large as the machine, each waiting for the last of the one before
+    product     288 trials, each with a stage 1 of its own
+
+Utilisation is GPU-seconds in use over GPU-seconds of the machine: to the end; and up to the tail, which begins when the
+last trial is started and nothing is left to fill a free GPU with. The third figure counts only GPUs for which there was
+work up to the tail: in use, or idle beside a trial that could have run. `tree, 5 GPUs` trains each stage 1 on five GPUs
+at 0.9 of five times the speed, which is an assumption; one GPU a trial leaves 52 of 64 without work until it ends.
+"""
+
+import heapq
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from surface import Surface
+from timing import table
+
+from sweep.presets import preset
+from sweep.search import Search
+from sweep.space import Qualities, Space, Sweep, Trial
+
+GPUS = 64
+SEEDS = 10
+EFFICIENCY = 0.9
+METRICS = {"bpp": 0.2, "accuracy": 0.9, "psnr_db": 28.0}
+
+
+@dataclass(frozen=True)
+class Job:
+    """Work that holds GPUs for a while."""
+
+    key: str
+    gpus: int
+    seconds: float
+    parent: str = ""
+
+
+@dataclass
+class Usage:
+    """GPU-seconds of a simulated run."""
+
+    end_s: float = 0.0
+    busy: float = 0.0
+    tail_s: float = 0.0
+    """When the last job was started."""
+    busy_to_tail: float = 0.0
+    wanted_to_tail: float = 0.0
+    """GPU-seconds for which there was work up to the tail."""
+
+    def cells(self) -> tuple[float, float, float, float]:
+        """Hours, and utilisation to the end, up to the tail, and up to it of the GPUs for which there was work."""
+        to_tail = GPUS * self.tail_s
+        return (
+            self.end_s / 3600,
+            self.busy / (GPUS * self.end_s),
+            self.busy_to_tail / to_tail,
+            self.busy_to_tail / self.wanted_to_tail,
+        )
+
+
+class Design:
+    """Hands out jobs that may start now."""
+
+    def next(self) -> Job | None:
+        """A job to start, or None until one ends."""
+        raise NotImplementedError
+
+    def waiting(self) -> int:
+        """GPUs that jobs which may start now would hold."""
+        raise NotImplementedError
+
+    def ended(self, key: str) -> None:
+        """A job has ended."""
+
+
+class Lengths:
+    """Seconds of trials: the steps of a recipe at measured seconds a step."""
+
+    def __init__(self, sweep: Sweep, surface: Surface, seed: int) -> None:
+        self._step_s = surface.step_s
+        self._rng = np.random.default_rng(seed)
+        self._measure_s = surface.measure_s / 24 * sweep.data.test_count
+
+    def of(self, trial: Trial, gpus: int = 1) -> float:
+        """A draw for this trial."""
+        step_s = float(self._rng.choice(self._step_s[trial.kind])) if trial.steps else 0.0
+        return trial.steps * step_s / (1 + (gpus - 1) * EFFICIENCY if gpus > 1 else 1) + self._measure_s
+
+
+class Tree(Design):
+    """The engine's own order."""
+
+    def __init__(self, sweep: Sweep, lengths: Lengths, gpus_stage_1: int = 1) -> None:
+        self._search, self._lengths, self._gpus = Search(sweep), lengths, gpus_stage_1
+
+    def next(self) -> Job | None:
+        """What `Search` says."""
+        trial = self._search.ask()
+        if not isinstance(trial, Trial):
+            return None
+        gpus = self._gpus if trial.kind == "pretrain" else 1
+        return Job(trial.key, gpus, self._lengths.of(trial, gpus))
+
+    def waiting(self) -> int:
+        """Trials whose parent is done."""
+        return sum(not each.parent or each.parent in self._search.results for each in self._search.waiting)
+
+    def ended(self, key: str) -> None:
+        """Told to `Search`."""
+        self._search.tell(key, METRICS)
+
+
+class Barrier(Design):
+    """Groups of jobs, each waiting for the last of the group before."""
+
+    def __init__(self, *groups: list[Job]) -> None:
+        self._left, self._running = [list(group) for group in groups], 0
+        self._ended = {""}
+
+    def next(self) -> Job | None:
+        """From the group at hand; the next group once all of it has ended."""
+        if self._left and not self._left[0] and not self._running:
+            self._left.pop(0)
+        if not self._left or not self._left[0]:
+            return None
+        self._running += 1
+        return self._left[0].pop()
+
+    def waiting(self) -> int:
+        """Jobs of any group whose parent has ended: barriers hold them back, nothing else does."""
+        return sum(job.parent in self._ended for group in self._left for job in group)
+
+    def ended(self, key: str) -> None:
+        """One less to wait for."""
+        self._running -= 1
+        self._ended.add(key)
+
+
+def simulate(design: Design) -> Usage:
+    """Run a design on `GPUS` GPUs in virtual time."""
+    usage, now, free, used = Usage(), 0.0, GPUS, 0.0
+    wanted = 0.0
+    running: list[tuple[float, str, int]] = []
+    held: Job | None = None
+    while True:
+        while free and (held := held or design.next()) and held.gpus <= free:
+            heapq.heappush(running, (now + held.seconds, held.key, held.gpus))
+            free -= held.gpus
+            held = None
+            usage.tail_s, usage.busy_to_tail, usage.wanted_to_tail = now, used, wanted
+        if not running:
+            break
+        end, key, gpus = heapq.heappop(running)
+        used += (GPUS - free) * (end - now)
+        wanted += min(GPUS, GPUS - free + design.waiting() + (held.gpus if held else 0)) * (end - now)
+        now, free = end, free + gpus
+        design.ended(key)
+    usage.end_s, usage.busy = now, used
+    return usage
+
+
+def designs(sweep: Sweep, surface: Surface, seed: int) -> Iterator[tuple[str, Design]]:
+    """Each design with lengths of its own draw."""
+    lengths = Lengths(sweep, surface, seed)
+    trials = [trial for trial in sweep.grid() if trial.steps]
+    first = [Job(trial.key, 1, lengths.of(trial)) for trial in trials if trial.kind == "pretrain"]
+    second = [Job(trial.key, 1, lengths.of(trial), trial.parent) for trial in trials if trial.kind == "finetune"]
+    length = {job.key: job.seconds for job in first}
+    apart = [replace(job, seconds=job.seconds + length[job.parent], parent="") for job in second]
+    batches = [second[i : i + GPUS] for i in range(0, len(second), GPUS)]
+    yield "tree", Tree(sweep, lengths)
+    yield "tree, 5 GPUs", Tree(sweep, lengths, 5)
+    yield "stages", Barrier(first, second)
+    yield "batches", Barrier(first, *batches)
+    yield "product", Barrier(apart)
+
+
+def main() -> None:
+    """Simulate and print one table a recipe."""
+    surface = Surface()
+    for recipe in ("base", "paper"):
+        lmbdas = tuple(float(f"{0.0005 * 1.4**i:.3g}") for i in range(12))
+        gammas = tuple(float(f"{0.01 * 1.4**i:.3g}") for i in range(24))
+        space = Space(lmbdas, gammas, 0, Qualities((), (), ()))
+        sweep = replace(preset(recipe), name="simulated", space=space)
+        found: dict[str, list[tuple[float, ...]]] = {}
+        for seed in range(SEEDS):
+            for name, design in designs(sweep, surface, seed):
+                found.setdefault(name, []).append(simulate(design).cells())
+        train = sweep.train
+        print(f"\nrecipe {recipe}: {train.pretrain_steps:,} + {train.finetune_steps:,} steps, mean of {SEEDS} draws\n")
+        rows = [
+            [name, f"{hours:.1f}", *(f"{share:.1%}" for share in shares)]
+            for name, runs in found.items()
+            for hours, *shares in [[statistics.mean(column) for column in zip(*runs, strict=True)]]
+        ]
+        print(table(["design", "hours", "in use", "up to the tail", "of those with work"], rows))
+
+
+if __name__ == "__main__":
+    main()

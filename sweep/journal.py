@@ -1,0 +1,117 @@
+"""Training metrics on their way to the store: a line on disk first, then a batch to the store by a thread of its own.
+
+So training never waits for the store, a kill loses nothing, and each global step arrives once: what the store has
+already is not sent again, and the steps that a resumed training repeats are not written again.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import requests
+from mlflow.exceptions import MlflowException
+
+from sweep.patience import RETRY_S, StoreAwayError, away, first_line
+from sweep.tracking import Entry, Tracker
+
+JOURNAL_FILE = "metrics.jsonl"
+"""Name of a training's journal in its directory."""
+FAREWELL_S = 5.0
+"""Longest to wait for the last delivery of a training that failed, in seconds; what is left goes with the next try."""
+
+
+class Journal:
+    """The training metrics of one run, as a context: on leaving it they are in the store.
+
+    Args:
+        file: Where they are kept; what an earlier attempt left there is delivered first.
+        tracker: The sweep's store.
+        run_id: The trial's run there.
+        patience_s: The longest to wait, on leaving, for a store that is away.
+    """
+
+    def __init__(self, file: Path, tracker: Tracker, run_id: str, patience_s: float) -> None:
+        self._tracker, self._run_id, self._patience_s = tracker, run_id, patience_s
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._entries = _read(file)
+        self._file = file.open("a", encoding="utf-8")
+        self._wake = threading.Condition()
+        self._closing = False
+        self._delivered = 0
+        self._trouble: Exception | None = None
+        self._fatal = False
+        self._thread = threading.Thread(target=self._deliver, name="journal", daemon=True)
+
+    def add(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Write down metrics at a global step, unless an earlier attempt did.
+
+        Raises:
+            MlflowException: when the store refuses them, or earlier ones.
+        """
+        self._raise_if_refused()
+        if self._entries and step <= self._entries[-1][0]:
+            return
+        self._file.write(json.dumps({"step": step, **metrics}) + "\n")
+        self._file.flush()
+        with self._wake:
+            self._entries.append((step, metrics))
+            self._wake.notify_all()
+
+    def __enter__(self) -> "Journal":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        patience = self._patience_s if error is None else min(FAREWELL_S, self._patience_s)
+        with self._wake:
+            self._closing = True
+            self._wake.notify_all()
+        self._thread.join(patience)
+        self._file.close()
+        if error is None:
+            self._raise_if_refused()
+            if self._delivered < len(self._entries):
+                raise StoreAwayError(
+                    f"tracking store {self._tracker.uri} has not taken the training metrics for {patience:.0f} s "
+                    f"({first_line(self._trouble) if self._trouble else 'no answer'}); the same command goes on"
+                ) from self._trouble
+
+    def _raise_if_refused(self) -> None:
+        if self._fatal and self._trouble is not None:
+            raise self._trouble
+
+    def _deliver(self) -> None:
+        """Until closed and all is delivered: bring the store up to date, again and again while it is away."""
+        sent: int | None = None
+        while not self._fatal:
+            with self._wake:
+                self._wake.wait_for(lambda: self._closing or self._delivered < len(self._entries))
+                entries: list[Entry] = self._entries[self._delivered :]
+            if not entries:
+                return
+            try:
+                if sent is None:
+                    sent = self._tracker.last_step(self._run_id)
+                self._tracker.log_steps(self._run_id, [each for each in entries if each[0] > sent])
+                self._delivered += len(entries)
+            except (MlflowException, requests.RequestException) as error:
+                self._trouble, self._fatal = error, not away(error)
+                sent = None  # the store may have taken some of it before it went away
+                time.sleep(RETRY_S)
+
+
+def _read(file: Path) -> list[Entry]:
+    """The entries of a journal; the line on which a kill came is cut off, also on disk."""
+    if not file.exists():
+        return []
+    *lines, torn = file.read_bytes().split(b"\n")
+    if torn:
+        os.truncate(file, file.stat().st_size - len(torn))
+    found = [json.loads(line) for line in lines]
+    return [(entry.pop("step"), entry) for entry in found]

@@ -1,0 +1,194 @@
+"""Optuna's part in a sweep: points (lambda, gamma, share of lambda in stage 2) beyond the grid. No Ray, no storage.
+
+    tell, hold, fail --> results, open, failed --> the ones that matter --> a study, made anew --> ask --> a new point
+
+The study is made anew for each proposal from what is known. So there is no trial in it that was forgotten RUNNING, the
+set of pre-trained lambdas may grow, and a restarted sweep goes on from its results alone.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import moocore
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from sweep.target import OBJECTIVES, Direction, Metrics, Target
+
+DRAWS = 20
+"""How often Optuna is asked again for a point that is new, before the search is called exhausted."""
+MOST = 100
+"""Results that Optuna is shown, the nearest to the front: at a thousand, all of them would cost it 80 ms a proposal."""
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    """A fine-tuning by what the search chooses of it."""
+
+    lmbda: float
+    """Weight of distortion in stage 1."""
+    gamma: float
+    """Weight of reading in stage 2."""
+    floor: float = 0.0
+    """Share of lambda that stage 2 keeps, 0 to 1."""
+
+
+def tpe(seed: int) -> BaseSampler:
+    """The sampler of a sweep: multivariate TPE, chosen by `benchmarks/search.py` (figures in LOG.md)."""
+    return TPESampler(seed=seed, n_startup_trials=4, multivariate=True, constant_liar=True)
+
+
+class Proposals:
+    """Told what is known of the points of a sweep, proposes new ones.
+
+    Without a target it trades off `OBJECTIVES`; with one it looks for the best codec that holds it.
+
+    Args:
+        lmbdas: The lambdas that are pre-trained; more may come by `pretrained`.
+        gamma_range: Smallest and largest gamma to propose, both positive.
+        floors: Shares of lambda that stage 2 may keep; with two or more, all between the least and the largest are
+            proposed, as for gamma: stage 2 is not shared, so a share between two costs no more than theirs.
+        seed: Seed; the same knowledge and seed propose the same point.
+        target: What a codec must hold, if one is sought instead of a front.
+        sampler: Makes Optuna's sampler from a seed.
+        most: Results that the sampler is shown at most.
+    """
+
+    def __init__(
+        self,
+        lmbdas: Iterable[float],
+        gamma_range: tuple[float, float],
+        floors: Sequence[float] = (0.0,),
+        seed: int = 0,
+        target: Target | None = None,
+        sampler: Callable[[int], BaseSampler] = tpe,
+        most: int = MOST,
+    ) -> None:
+        assert 0 < gamma_range[0] <= gamma_range[1]
+        assert floors
+        self.results: dict[Point, Metrics] = {}
+        """Metrics of the finished points."""
+        self.open: set[Point] = set()
+        """Points under way."""
+        self.failed: set[Point] = set()
+        """Points that failed; they are not proposed again."""
+        self._lmbdas = sorted(set(lmbdas))
+        self._gammas, self._floors = gamma_range, (min(floors), max(floors))
+        self._seed, self._target, self._sampler, self._most = seed, target, sampler, most
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def pretrained(self, lmbda: float) -> None:
+        """One more lambda has its stage 1."""
+        self._lmbdas = sorted({*self._lmbdas, lmbda})
+
+    def hold(self, point: Point) -> None:
+        """A point is under way: it is not to be proposed, nor are its neighbours for now."""
+        self.open.add(point)
+
+    def tell(self, point: Point, metrics: Metrics) -> None:
+        """A point is finished, whoever chose it; without a finite value for each objective it teaches nothing."""
+        self.open.discard(point)
+        self.results[point] = metrics
+
+    def fail(self, point: Point) -> None:
+        """A point has failed."""
+        self.open.discard(point)
+        self.failed.add(point)
+
+    def propose(self) -> Point | None:
+        """A point that is not known yet, now under way; None without a pre-trained lambda or after `DRAWS` old ones."""
+        if not self._lmbdas:
+            return None
+        study, distributions = self._study(), self._distributions()
+        for _ in range(DRAWS):
+            asked = study.ask(distributions)
+            params = asked.params
+            gamma, floor = float(f"{params['gamma']:.3g}"), round(params["floor"], 2)
+            point = Point(self._lmbdas[params["lmbda"]], gamma, floor)
+            if point not in self.results and point not in self.open and point not in self.failed:
+                self.hold(point)
+                return point
+            study.tell(asked, state=TrialState.FAIL)
+        return None
+
+    def _study(self) -> optuna.Study:
+        """A study that knows the results that matter and what is under way. The seed moves with all that is known."""
+        sampler = self._sampler(self._seed + len(self.results) + len(self.open) + len(self.failed))
+        directions: list[Direction] = ["minimize"] if self._target else list(OBJECTIVES.values())
+        study = optuna.create_study(directions=directions, sampler=sampler)
+        known = [self._finished(point) for point in self.teachers()]
+        study.add_trials(known + [self._running(point) for point in sorted(self.open) if self._within(point)])
+        return study
+
+    def teachers(self) -> list[Point]:
+        """The finished points that the sampler is shown, in the order in which they finished."""
+        points = [point for point, metrics in self.results.items() if self._within(point) and self._values(metrics)]
+        if len(points) <= self._most:
+            return points
+        metrics = [self.results[point] for point in points]
+        nearest = _nearest_to_target(metrics, self._target) if self._target else _nearest_to_front(metrics, self._most)
+        return [points[i] for i in sorted(nearest[: self._most])]
+
+    def _within(self, point: Point) -> bool:
+        low, high = self._gammas
+        least, largest = self._floors
+        return point.lmbda in self._lmbdas and low <= point.gamma <= high and least <= point.floor <= largest
+
+    def _values(self, metrics: Metrics) -> list[float]:
+        """What the sampler is to improve, or nothing unless all that it needs is there and finite."""
+        if self._target:
+            values, needed = [self._target.cost(metrics)], [self._target.excess(metrics)]
+        else:
+            values, needed = [metrics.get(name, math.nan) for name in OBJECTIVES], []
+        return values if all(map(math.isfinite, values + needed)) else []
+
+    def _distributions(self) -> dict[str, BaseDistribution]:
+        """Lambda is a place among the pre-trained, else stage 1 could not be shared; the rest is continuous."""
+        return {
+            "lmbda": IntDistribution(0, len(self._lmbdas) - 1),
+            "gamma": FloatDistribution(*self._gammas, log=True),
+            "floor": FloatDistribution(*self._floors),
+        }
+
+    def _params(self, point: Point) -> dict[str, float]:
+        return {"lmbda": self._lmbdas.index(point.lmbda), "gamma": point.gamma, "floor": point.floor}
+
+    def _finished(self, point: Point) -> FrozenTrial:
+        metrics = self.results[point]
+        bound = {str(self._target): self._target.excess(metrics)} if self._target else None
+        return create_trial(
+            values=self._values(metrics),
+            params=self._params(point),
+            distributions=self._distributions(),
+            constraints=bound,
+        )
+
+    def _running(self, point: Point) -> FrozenTrial:
+        return create_trial(state=TrialState.RUNNING, params=self._params(point), distributions=self._distributions())
+
+
+def _nearest_to_front(metrics: Sequence[Metrics], most: int) -> list[int]:
+    """Indices front by front, the best first; a first front longer than `most` is thinned along its rate."""
+    signs = [1.0 if direction == "minimize" else -1.0 for direction in OBJECTIVES.values()]
+    losses = np.array([[sign * each[name] for name, sign in zip(OBJECTIVES, signs, strict=True)] for each in metrics])
+    rank = moocore.pareto_rank(losses)
+    order = np.lexsort((losses[:, 0], rank))
+    front = int((rank == 0).sum())
+    if front > most:
+        order = order[np.linspace(0, front - 1, most).round().astype(int)]
+    return [int(i) for i in order]
+
+
+def _nearest_to_target(metrics: Sequence[Metrics], target: Target) -> list[int]:
+    """Indices of results that hold the target, best first, and that miss it, nearest first, in turn."""
+    holding = sorted((i for i, each in enumerate(metrics) if target.holds(each)), key=lambda i: target.cost(metrics[i]))
+    missing = sorted(
+        (i for i, each in enumerate(metrics) if not target.holds(each)), key=lambda i: target.excess(metrics[i])
+    )
+    shared = min(len(holding), len(missing))
+    turns = [i for pair in zip(holding, missing, strict=False) for i in pair]
+    return turns + holding[shared:] + missing[shared:]

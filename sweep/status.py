@@ -1,0 +1,81 @@
+"""`python -m sweep.status`: where a sweep stands, from any terminal that reaches its tracking store.
+
+    python -m sweep.status                       the sweep that was driven last
+    python -m sweep.status --name demo --watch   again every ten seconds, until its driver ends
+
+Exit codes: 0 shown, 2 bad input or no such sweep.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from sweep.plan import plan
+from sweep.presets import from_tables
+from sweep.search import Search
+from sweep.terminal import Parser, bad_input, say
+from tfic.tracked import default_uri
+
+EVERY_S = 10.0
+"""Seconds between two looks of --watch."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    args = _parser().parse_args(arguments)
+    try:
+        while True:
+            driven = _show(args)
+            if not (args.watch and driven):
+                return 0
+            time.sleep(EVERY_S)
+            say("\n" + "-" * 20)
+    except (ValueError, OSError) as error:
+        return bad_input(error)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _show(args: argparse.Namespace) -> bool:
+    """Print where the sweep stands; whether a driver is at work on it."""
+    from sweep.addresses import absolute_uri, sqlite_file  # here and below: seconds of import
+    from sweep.lease import NOTE, alive, who
+    from sweep.tracking import SETTINGS, Tracker, last_sweep
+
+    uri = absolute_uri(args.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri())
+    file = sqlite_file(uri)
+    if file is not None and not file.exists():
+        raise ValueError(f"{file}: no such store; run a sweep here first, or give its --tracking-uri")
+    tracker = Tracker(uri, args.name or last_sweep(uri))
+    settings, driver = tracker.note(SETTINGS), tracker.note(NOTE)
+    if not settings:
+        raise ValueError(f"{uri} has no sweep {tracker.sweep!r} that `python -m sweep.run` began")
+    sweep = from_tables(settings, f"settings of {tracker.sweep!r}", settings["recipe"])
+    records = tracker.records()
+    driven = alive(driver)
+    steps = {each.key: tracker.last_step(each.run_id) for each in records if each.running} if driven else None
+    say(f"Sweep {sweep.name!r}, tracked in {uri}: {f'driven by {who(driver)}' if driven else 'no driver is at work'}")
+    for line in plan(Search(sweep, records), steps):
+        say(line)
+    return driven
+
+
+def _parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = Parser(
+        prog="python -m sweep.status",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--name", metavar="SWEEP", help="name of the sweep in the tracking store; default the one driven last")
+    add("--tracking-uri", metavar="URI", help="MLflow store; default $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db")
+    add("--watch", action="store_true", help=f"show it again every {EVERY_S:.0f} s until its driver ends")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""When to give a fine-tuning up: rules that are safe with several objectives, each on the second half of its steps.
+
+A codec that loses on one objective may win on another, so the only comparison allowed is on all of them at once. It is
+a fair one: at a given step every trial of a sweep trains on the same crops.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sweep.limits import Limits
+from sweep.tracking import Tracker
+from tfic.train import Progress
+
+CODED_BITS = 2.0
+"""How much larger the bits estimated in training are than the coded ones, at most: 1.3 to 1.9 times were measured."""
+OBJECTIVES = ("train_bpp", "train_ocr", "train_mse")
+"""Training metrics that stand for rate, reading and distortion; less is better of each."""
+
+
+class StoppedByRuleError(Exception):
+    """A rule has ended a trial; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A finished fine-tuning, as it was on its way."""
+
+    key: str
+    """Its trial's key."""
+    history: Mapping[int, tuple[float, ...]]
+    """Its objectives by global step."""
+
+
+def check(limits: Limits, rivals: Iterable[Rival], progress: Progress) -> None:
+    """End the trial that reports this progress, if a rule says so.
+
+    Raises:
+        StoppedByRuleError: with the rule and the numbers.
+    """
+    if progress.stage != "finetune" or 2 * progress.step < progress.steps:
+        return
+    bpp, at = progress.bpp_estimated, f"at step {progress.step} of {progress.steps}"
+    if limits.bpp_low and bpp < limits.bpp_low:
+        raise StoppedByRuleError(f"its rate, {bpp:.3f} bpp {at}, is below bpp_low {limits.bpp_low:g}")
+    if limits.bpp_high and bpp > CODED_BITS * limits.bpp_high:
+        raise StoppedByRuleError(
+            f"its rate, {bpp:.3f} bpp {at}, is above {CODED_BITS:g} times bpp_high {limits.bpp_high:g}"
+        )
+    if not limits.stop_margin:
+        return
+    own = (bpp, progress.ocr, progress.mse)
+    for rival in rivals:
+        theirs = rival.history.get(progress.global_step)
+        if theirs and all(mine > (1 + limits.stop_margin) * each for mine, each in zip(own, theirs, strict=True)):
+            told = ", ".join(f"{mine:.4g} against {each:.4g}" for mine, each in zip(own, theirs, strict=True))
+            raise StoppedByRuleError(
+                f"{rival.key} was better by more than {limits.stop_margin:.0%} "
+                f"on rate, reading and distortion {at}: {told}"
+            )
+
+
+def rivals(tracker: Tracker, finetune_steps: int) -> list[Rival]:
+    """The finished fine-tunings of a sweep that trained for as many steps: three queries for each."""
+    found = []
+    for record in tracker.records():
+        if (record.kind, record.finished) == ("finetune", True) and (
+            record.decides.get("train.finetune_steps") == finetune_steps
+        ):
+            columns = [dict(tracker.history(record.run_id, name)) for name in OBJECTIVES]
+            steps = set.intersection(*(set(column) for column in columns))
+            found.append(Rival(record.key, {step: tuple(column[step] for column in columns) for step in steps}))
+    return found

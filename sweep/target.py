@@ -1,0 +1,86 @@
+"""A target: what a codec must hold, written as `accuracy>=0.95`, `psnr_db>=30` or `bpp<=0.3`.
+
+A sweep with a target looks for one codec instead of a front: the cheapest in bits that reads or looks well enough, or
+the one that reads best within so many bits.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["minimize", "maximize"]
+Metrics = Mapping[str, float]
+OBJECTIVES: dict[str, Direction] = {"bpp": "minimize", "accuracy": "maximize", "psnr_db": "maximize"}
+"""What a sweep trades off, by name of the metric, and which way is better; a front is what no other point beats."""
+EXAMPLES = "accuracy>=0.95, psnr_db>=30 or bpp<=0.3"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound that a codec must hold in one metric; another metric decides among those that hold it."""
+
+    metric: str
+    """Name of the bounded metric, one of `OBJECTIVES`."""
+    value: float
+    """The bound: at most this for bpp, at least this for accuracy and PSNR in dB."""
+
+    def __post_init__(self) -> None:
+        if self.metric not in OBJECTIVES:
+            raise ValueError(f"target names {self.metric!r}; it must be {EXAMPLES}")
+        top = 1.0 if self.metric == "accuracy" else math.inf
+        if not (math.isfinite(self.value) and 0 < self.value <= top):
+            wanted = "above 0, at most 1" if self.metric == "accuracy" else "a positive number"
+            raise ValueError(f"target {self}: {self.value!r} cannot be held; {self.metric} must be {wanted}")
+
+    def __str__(self) -> str:
+        """The form that `parse` takes."""
+        return f"{self.metric}{'<=' if OBJECTIVES[self.metric] == 'minimize' else '>='}{self.value:.12g}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Target":
+        """The target in a text such as `accuracy>=0.95`.
+
+        Raises:
+            ValueError: for another form, an unknown metric, the wrong side of a bound or a bound that nothing holds.
+        """
+        found = re.fullmatch(r"\s*(\w+)\s*(<=|>=)\s*(\S+)\s*", text)
+        if not found:
+            raise ValueError(f"target is {text!r}; it must be of the form {EXAMPLES}")
+        metric, side, number = found.groups()
+        if metric not in OBJECTIVES:
+            raise ValueError(f"target {text!r} names {metric!r}; it must be of the form {EXAMPLES}")
+        try:
+            value = float(number)
+        except ValueError:
+            raise ValueError(f"target {text!r}: {number!r} is not a number; write {EXAMPLES}") from None
+        target = cls(metric, value)
+        if side not in str(target):
+            wanted = "low" if OBJECTIVES[metric] == "minimize" else "high"
+            raise ValueError(f"target {text!r}: {metric} is better {wanted}; write {target}")
+        return target
+
+    @property
+    def objective(self) -> str:
+        """What is best among the codecs that hold the target: the fewest bpp, or for a bound on bpp the accuracy."""
+        return "accuracy" if self.metric == "bpp" else "bpp"
+
+    def excess(self, metrics: Metrics) -> float:
+        """How far a result is beyond the bound, in the metric's unit: 0 or less when it holds; nan if not measured."""
+        distance = metrics.get(self.metric, math.nan) - self.value
+        return distance if OBJECTIVES[self.metric] == "minimize" else -distance
+
+    def holds(self, metrics: Metrics) -> bool:
+        """Whether a result holds the target."""
+        return self.excess(metrics) <= 0
+
+    def cost(self, metrics: Metrics) -> float:
+        """The objective turned so that less is better; nan if not measured."""
+        value = metrics.get(self.objective, math.nan)
+        return value if OBJECTIVES[self.objective] == "minimize" else -value
+
+    def best(self, results: Mapping[str, Metrics]) -> str | None:
+        """Key of the best result that holds the target, of equal ones the first; None when none holds it."""
+        holding = [key for key, metrics in results.items() if self.holds(metrics) and math.isfinite(self.cost(metrics))]
+        return min(holding, key=lambda key: self.cost(results[key]), default=None)

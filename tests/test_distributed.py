@@ -1,0 +1,238 @@
+"""Several workers train one codec: the batch, the loss and the end are those of one worker."""
+
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from test_train import config, ignore, same, weights
+from torch import nn
+
+from tfic import distributed, stages
+from tfic.codec.image_codec import Reconstruction
+from tfic.config import Config
+from tfic.data import train_pages
+from tfic.train import Progress, fit
+from tfic.unfinished import STATE_FILE
+
+WORLD = 2
+
+
+class StoppedError(Exception):
+    """Ends a training from its report."""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def environment(rank: int, port: int) -> dict[str, str]:
+    """What torchrun sets."""
+    return {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(WORLD),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+
+
+def _worker(rank: int, port: int, folder: Path) -> None:
+    os.environ |= environment(rank, port)
+    torch.set_num_threads(1)
+    with distributed.join():
+        torch.save(everything(folder), folder / f"{rank}.pt")
+
+
+def long(**train: object) -> Config:
+    steps = {"pretrain_steps": 2, "finetune_steps": 4}
+    return config(gamma=1.0, **{"batch": 4, "finetune_batch": 4, "read_width_px": 600} | steps | train)
+
+
+class Noiseless(nn.Module):
+    """A codec without chance, whose images can be read: what is left is the same on any number of workers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.g_a, self.g_s = nn.Conv2d(3, 4, 4, 4), nn.ConvTranspose2d(4, 3, 4, 4)
+
+    def forward(self, x: torch.Tensor, straight_through: bool = False) -> Reconstruction:
+        y = self.g_a(x)
+        return Reconstruction(0.5 + 0.1 * x + self.g_s(y), (torch.exp(-(y**2) - 0.1),))
+
+
+def gradients(folder: Path) -> tuple[list[dict[str, float]], list[dict[str, torch.Tensor]]]:
+    """Terms and gradients of two steps of each stage."""
+    torch.manual_seed(0)
+    codec = Noiseless()
+    shared = distributed.wrap(codec)
+    settings = long(finetune_lmbda=0.5)
+    terms, found = [], []
+    for stage in (stages.pretrain, stages.finetune):
+        for step in range(2):
+            codec.zero_grad()
+            values = stage(settings, train_pages(settings.data)).loss(shared, step)
+            values["loss"].backward()
+            terms.append(distributed.mean_over_ranks({name: value.item() for name, value in values.items()}))
+            found.append({name: p.grad.clone() for name, p in codec.named_parameters() if p.grad is not None})
+    return terms, found
+
+
+@dataclass
+class Trained:
+    """What one worker saw."""
+
+    seen: list[Progress]
+    saved: list[Path]
+    path: Path
+
+
+def train(folder: Path) -> Trained:
+    seen: list[Progress] = []
+    saved: list[Path] = []
+    # other hosts do not see rank 0's folder
+    run = folder / "run" if distributed.rank() == 0 else folder / "elsewhere"
+    path = fit(long(), run, seen.append, every=3, saved=saved.append)
+    return Trained(seen, saved, path)
+
+
+def stop(folder: Path) -> str:
+    run = folder / "run" if distributed.rank() == 0 else folder / "elsewhere"
+
+    def report(progress: Progress) -> None:
+        if (progress.stage, progress.step) == ("finetune", 3):
+            raise StoppedError("enough")
+
+    try:
+        fit(long(), run, report, every=3)
+    except (StoppedError, distributed.Stopped) as error:
+        return f"{type(error).__name__}: {error}"
+    return "not stopped"
+
+
+def overflow(folder: Path) -> str:
+    try:
+        fit(replace(config(batch=2), lmbda=1e38), folder / "run", ignore)
+    except FloatingPointError as error:
+        return str(error)
+    return "finite"
+
+
+def uneven(folder: Path) -> str:
+    try:
+        fit(config(gamma=1.0, batch=4, finetune_batch=3), folder / "run", ignore)
+    except ValueError as error:
+        return str(error)
+    return "even"
+
+
+def drawn(folder: Path) -> list[tuple[float, float]]:
+    """What chance gives for crops and for noise in three steps, and in the first again."""
+    found = []
+    for step in (0, 1, 2, 0):
+        rng = stages.chance(config(), "pretrain", step)
+        found.append((float(rng.random()), float(torch.rand(()))))
+    return found
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one of two workers found."""
+
+    gradients: tuple[list[dict[str, float]], list[dict[str, torch.Tensor]]]
+    drawn: list[tuple[float, float]]
+    overflow: str
+    uneven: str
+    undisturbed: Trained
+    stopped: str
+    resumed: Trained
+
+
+def everything(folder: Path) -> Found:
+    """All that two workers are asked, in one go: they take seconds to start."""
+    return Found(
+        gradients(folder),
+        drawn(folder),
+        overflow(folder / "overflow"),
+        uneven(folder / "uneven"),
+        train(folder / "undisturbed"),
+        stop(folder / "stopped"),
+        train(folder / "stopped"),
+    )
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> list[Found]:
+    """What two workers found."""
+    folder = tmp_path_factory.mktemp("both")
+    mp.spawn(_worker, (free_port(), folder), WORLD)
+    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(WORLD)]
+
+
+def test_without_noise_two_workers_find_the_loss_and_the_gradient_of_one(both: list[Found], tmp_path: Path) -> None:
+    terms, wanted = gradients(tmp_path)
+    for found_terms, found in (each.gradients for each in both):
+        for one, two in zip(terms, found_terms, strict=True):
+            assert two == pytest.approx(one, rel=1e-4)
+        for one, two in zip(wanted, found, strict=True):
+            assert one.keys() == two.keys()
+            for name in one:
+                torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4 * float(one[name].abs().max()))
+
+
+def test_two_workers_stopped_and_resumed_end_with_the_weights_of_undisturbed_ones(both: list[Found]) -> None:
+    first, second = both
+    assert [each.global_step for each in first.undisturbed.seen] == list(range(1, 7))
+    assert {path.name for path in first.undisturbed.saved} == {STATE_FILE}
+    assert (second.undisturbed.seen, second.undisturbed.saved) == ([], []), "rank 0 alone tells"
+    assert not second.undisturbed.path.parent.exists(), "and alone writes"
+
+    assert first.stopped == "StoppedError: enough"
+    assert second.stopped == "Stopped: worker 0 of 2 ended the training: StoppedError: enough"
+    assert [each.step for each in first.resumed.seen] == [3, 4]
+    assert same(weights(first.resumed.path), weights(first.undisturbed.path))
+    assert {path.name for path in first.resumed.path.parent.glob("at-*")} == {"at-000003.safetensors"}
+
+
+def test_all_workers_end_alike_when_a_loss_is_not_finite_or_a_batch_cannot_be_shared(both: list[Found]) -> None:
+    first, second = both
+    assert (first.overflow, first.uneven) == (second.overflow, second.uneven)
+    assert first.overflow.startswith("loss is inf at step 1 of 6 of pretrain")
+    assert first.uneven.startswith("finetune_batch is 3, for 2 workers")
+
+
+def test_noise_is_chance_of_seed_stage_step_and_rank_and_crops_are_those_of_one_worker(
+    both: list[Found], tmp_path: Path
+) -> None:
+    alone = drawn(tmp_path)
+    first, second = (each.drawn for each in both)
+    assert first == alone
+    assert [crops for crops, _ in second] == [crops for crops, _ in alone]
+    noise = [noise for _, noise in (*first[:3], *second[:3])]
+    assert len(set(noise)) == 6
+    assert second[3] == second[0]
+
+
+def test_torchrun_trains_on_two_workers_from_the_command_line(tmp_path: Path) -> None:
+    launcher = ["torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(free_port()), "-m", "tfic"]
+    settings = ["--recipe", "tiny", "--lmbda", "0.01"]
+    done = subprocess.run(
+        [sys.executable, "-m", *launcher, "train", str(tmp_path), *settings],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line.split("  ")[0] for line in done.stdout.splitlines()[:-1]] == [
+        f"pretrain {step}/20" for step in range(2, 21, 2)
+    ]
+    assert done.stdout.endswith(f"trained codec: {tmp_path / 'codec.safetensors'}\n")
+    assert not (tmp_path / STATE_FILE).exists()

@@ -1,0 +1,82 @@
+"""One driver per sweep: a second is refused, naming the first; a dead one's hold ends."""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sweep.lease import NOTE, STALE_S, Lease, SweepTakenError, alive, who
+from sweep.tracking import Tracker
+
+HOLD = """
+import sys, time
+from sweep.lease import Lease
+from sweep.tracking import Tracker
+
+with Lease(Tracker(sys.argv[1], sys.argv[2])):
+    print("held", flush=True)
+    time.sleep(100)
+"""
+
+
+def test_a_second_driver_is_refused_naming_the_first_and_a_killed_one_s_hold_ends_at_once(tracker: Tracker) -> None:
+    command = [sys.executable, "-c", HOLD, tracker.uri, tracker.sweep]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        here = Tracker(tracker.uri, tracker.sweep)
+        with (
+            pytest.raises(SweepTakenError, match=f"process {first.pid} of .* on {platform.node()}, since"),
+            Lease(here),
+        ):
+            pass
+        assert alive(here.note(NOTE))
+        first.kill()
+        first.wait()
+    assert not alive(here.note(NOTE))
+    with Lease(here):
+        assert here.note(NOTE)["pid"] == os.getpid()
+    assert here.note(NOTE) == {}
+
+
+def test_a_hold_on_another_machine_ends_when_nobody_renews_it(tracker: Tracker) -> None:
+    note = {"host": "elsewhere", "pid": 1, "user": "ada", "since": time.time() - 999.0, "beat": time.time()}
+    tracker.write_note(NOTE, note)
+    with pytest.raises(SweepTakenError, match="process 1 of ada on elsewhere"), Lease(tracker):
+        pass
+    tracker.write_note(NOTE, note | {"beat": time.time() - STALE_S - 1})
+    with Lease(tracker) as lease:
+        lease.check()
+
+
+def test_a_driver_that_was_taken_over_ends(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweep.lease.BEAT_S", 0.05)
+    other = {"host": "elsewhere", "pid": 1, "user": "ada", "since": 0.0, "beat": time.time()}
+
+    def drive() -> None:
+        with Lease(tracker) as lease:
+            time.sleep(0.3)
+            lease.check()
+            Tracker(tracker.uri, tracker.sweep).write_note(NOTE, other)
+            time.sleep(1.0)
+            lease.check()
+
+    with pytest.raises(SweepTakenError, match="was taken over by process 1 of ada on elsewhere"):
+        drive()
+    assert tracker.note(NOTE) == other, "the new driver's hold is left alone"
+    assert who(other).startswith("process 1 of ada on elsewhere, since 19")
+
+
+def test_a_command_line_refuses_a_sweep_that_is_being_driven(tracker: Tracker, tmp_path: Path) -> None:
+    note = {"host": "elsewhere", "pid": 1, "user": "ada", "since": 0.0, "beat": time.time()}
+    tracker.write_note(NOTE, note)
+    names = ["--name", tracker.sweep, "--tracking-uri", tracker.uri]
+    command = [sys.executable, "-m", "sweep.run", "--recipe", "tiny", *names]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: sweep {tracker.sweep!r} is being driven by process 1 of ada on elsewhere")
+    assert ended.stderr.count("\n") == 1

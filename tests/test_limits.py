@@ -1,0 +1,179 @@
+"""Retries, budgets, targets and rules: how far a search goes, and when it gives a trial up."""
+
+import pytest
+from made_sweeps import ask, make, measured, record, run_all
+
+from sweep.limits import Limits
+from sweep.search import Search, Turn
+
+DIED = "its process died"
+
+
+def test_a_trial_that_died_is_the_next_to_run_as_often_as_its_retries_allow() -> None:
+    search = Search(make(limits=Limits(retries=2)))
+    ask(search)
+    first = ask(search)
+    assert [search.fail(first.key, DIED), ask(search) == first] == [True, True]
+    assert [search.fail(first.key, DIED), ask(search) == first] == [True, True]
+    assert not search.fail(first.key, DIED)
+    assert search.failed == {first.key: DIED}
+    assert ask(search).kind == "pretrain"
+
+
+@pytest.mark.parametrize("reason", ["FloatingPointError: loss is nan at step 3 of 20", "ValueError: no such folder"])
+def test_what_would_fail_again_is_not_tried_again(reason: str) -> None:
+    search = Search(make(limits=Limits(retries=5)))
+    ask(search)
+    assert not search.fail(ask(search).key, reason)
+
+
+def test_a_failure_reaches_everything_that_stands_on_it_and_nothing_else() -> None:
+    sweep = make(warm_start=0.003, every=2, lmbdas=(0.001, 0.003, 0.01))
+    search = Search(sweep)
+    bad = sweep.pretrain(0.001).key
+    run_all(search, lambda trial: trial.key != bad)
+    parents = {trial.key: trial.parent for trial in sweep.grid()}
+    under = [key for key, parent in parents.items() if bad in (parent, parents.get(parent))]
+    assert len(under) == 2 * 3
+    assert search.not_run == dict.fromkeys(under, "its pre-training failed: ValueError: spoilt")
+    rooted = Search(sweep)
+    ran = run_all(rooted, lambda trial: trial.key != sweep.pretrain(0.003).key)
+    assert [trial.kind for trial in ran if trial.steps] == ["pretrain"]
+    assert len(rooted.not_run) == 2 + 3 * 2 * 3
+
+
+def test_nothing_that_trains_starts_once_the_hours_are_spent_and_earlier_runs_count() -> None:
+    sweep = make(trials=9, limits=Limits(gpu_hours=2.0))
+    done = [sweep.pretrain(0.001), sweep.pretrain(0.003)]
+    search = Search(sweep, map(record, done))
+    assert search.spent_hours == 1.0
+    ran = run_all(search)
+    assert sum(bool(trial.steps) for trial in ran) == 2
+    assert {trial.kind for trial in ran} == {"uncompressed", "finetune", "classical"}
+    assert len(search.waiting) == 2
+    assert search.spent_hours == 2.0
+
+
+def test_hours_of_attempts_that_failed_are_spent_too() -> None:
+    search = Search(make(limits=Limits(gpu_hours=1.0)))
+    ask(search)
+    search.fail(ask(search).key, DIED, gpu_hours=1.5)
+    assert ask(search).kind == "classical"
+
+
+def test_with_hours_and_no_number_of_trials_proposals_go_on_until_the_hours_are_spent() -> None:
+    search = Search(make(gammas=(0.01, 10.0), limits=Limits(gpu_hours=10.0)))
+    ran = run_all(search)
+    assert sum(bool(trial.steps) for trial in ran) == 20
+    assert len(search.proposed) == 20 - 2 - 4
+    assert not search.waiting
+
+
+def test_a_target_draws_proposals_towards_the_cheapest_codec_that_holds_it() -> None:
+    space = {"lmbdas": (0.0005, 0.001, 0.003, 0.01), "gammas": (0.01, 10.0), "trials": 16}
+    aimed = Search(make(**space, limits=Limits(target="accuracy>=0.9")))
+    run_all(aimed)
+    assert aimed.target
+    best = aimed.target.best(aimed.results)
+    assert best
+    assert aimed.trials[best].config.lmbda == 0.0005
+    assert aimed.results[best]["accuracy"] >= 0.9
+
+
+def test_codecs_kept_on_the_way_are_points_of_their_own_after_their_fine_tuning() -> None:
+    sweep = make(every=2, gammas=(1.0,), lmbdas=(0.003,))
+    ran = run_all(Search(sweep))
+    tuned = sweep.finetune(0.003, 1.0)
+    kept = [trial for trial in ran if trial.kind == "candidate"]
+    assert [(trial.parent, trial.step, trial.steps) for trial in kept] == [(tuned.key, 2, 0), (tuned.key, 4, 0)]
+    assert ran.index(kept[0]) > ran.index(tuned)
+    assert tuned.key == make(gammas=(1.0,), lmbdas=(0.003,)).finetune(0.003, 1.0).key
+
+
+def test_a_finished_fine_tuning_is_not_asked_for_codecs_that_it_did_not_keep() -> None:
+    sweep = make(every=2, gammas=(1.0,), lmbdas=(0.003,))
+    done = [record(sweep.pretrain(0.003)), record(sweep.finetune(0.003, 1.0), kept=(4,))]
+    search = Search(sweep, done)
+    assert [trial.step for trial in search.waiting.values() if trial.kind == "candidate"] == [4]
+    assert search.not_kept == [sweep.finetune(0.003, 1.0).key]
+
+
+def test_proposals_bring_the_codecs_that_they_keep() -> None:
+    search = Search(make(every=2, trials=2, gammas=(0.1, 1.0), lmbdas=(0.003,)))
+    before = search.total
+    ran = run_all(search)
+    assert len(ran) == before
+    assert sum(trial.kind == "candidate" for trial in ran) == 2 * 4
+
+
+def test_floors_are_a_third_axis_of_the_grid_and_of_the_proposals() -> None:
+    sweep = make(floors=(0.0, 1.0), trials=4)
+    search = Search(sweep)
+    ran = run_all(search)
+    grid = {(0.0, 0.3), (0.0, 1.0), (1.0, 0.3), (1.0, 1.0)}
+    tuned = [trial for trial in ran if trial.kind == "finetune"]
+    assert {(each.config.train.finetune_lmbda, each.config.gamma) for each in tuned[:8]} == grid
+    assert all(0 <= each.config.train.finetune_lmbda <= 1 for each in tuned)
+    assert len(tuned) == 12
+    records = [record(trial, proposed=trial.key in search.proposed) for trial in ran]
+    assert not Search(sweep, records).waiting
+    assert Search(sweep, records).proposals_left == 0
+
+
+def test_a_floor_of_the_grid_is_the_training_s_own_by_its_key() -> None:
+    assert make(floors=(0.0,)).finetune(0.003, 1.0, 0.0).key == make().finetune(0.003, 1.0).key
+
+
+def test_a_warm_start_pre_trains_one_lambda_first_and_the_others_from_it() -> None:
+    sweep = make(lmbdas=(0.001, 0.003, 0.01), warm_start=0.003)
+    search = Search(sweep)
+    ask(search)
+    first = ask(search)
+    assert (first.config.lmbda, first.parent, first.config.warm_lmbda) == (0.003, "", 0.0)
+    assert ask(search).kind == "classical"
+    search.tell(first.key, measured(first))
+    kinds = [ask(search) for _ in range(3)]
+    assert [(each.kind, each.parent) for each in kinds[:2]] == [("pretrain", first.key)] * 2
+    assert kinds[2].kind == "finetune"
+    assert first.key == make().pretrain(0.003).key
+    assert sweep.pretrain(0.001).key != make().pretrain(0.001).key
+
+
+def test_a_stopped_trial_is_no_failure_stays_stopped_while_there_are_rules_and_goes_on_without() -> None:
+    sweep = make(limits=Limits(bpp_high=0.3), every=2)
+    search = Search(sweep)
+    while (trial := ask(search)).kind != "finetune":
+        search.tell(trial.key, measured(trial))
+    search.stop(trial.key, "its rate is too high")
+    run_all(search)
+    assert not search.failed
+    assert not search.not_run
+    kept = [each.key for each in sweep.candidates(trial)]
+    assert search.stopped == {
+        trial.key: "its rate is too high",
+        **dict.fromkeys(kept, "its fine-tuning was stopped: its rate is too high"),
+    }
+    stopped = record(trial, finished=False, stopped=True, reason="its rate is too high")
+    assert trial.key not in Search(sweep, [stopped]).waiting
+    assert trial.key in Search(make(every=2), [stopped]).waiting
+
+
+def test_a_search_whose_budget_is_spent_at_the_start_still_measures_what_costs_nothing() -> None:
+    search = Search(make(limits=Limits(gpu_hours=1e-9)))
+    ran = run_all(search)
+    assert [trial.steps for trial in ran[:2]] == [0, 20]
+    assert search.ask() is Turn.DONE
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"gpu_hours": -1.0}, "gpu_hours is -1.0; it must be 0 or more"),
+        ({"retries": -1}, "retries is -1; it must be 0 or more"),
+        ({"bpp_low": 0.5, "bpp_high": 0.2}, "low must be below high"),
+        ({"stop_margin": float("nan")}, "stop_margin is nan"),
+    ],
+)
+def test_limits_that_mean_nothing_are_refused(limits: dict[str, float], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Limits(**limits)

@@ -1,0 +1,94 @@
+"""What a training leaves on disk on its way: its state, from which it goes on after a kill, and codecs worth a look."""
+
+import copy
+import io
+import json
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import Module
+from torch.optim import Optimizer
+
+from tfic import checkpoint
+from tfic.codec.image_codec import ImageCodec
+from tfic.config import Config
+
+STATE_FILE = "state.pt"
+"""Weights, optimiser and step of an unfinished training."""
+_KEPT = "at-"
+Parts = dict[str, Module | Optimizer]
+"""What a training is made of, by name."""
+
+
+def write(parts: Parts, stage: str, step: int, config: Config, run: Path) -> Path:
+    """Write the state of a training after `step` steps of a stage, whole or not at all; returns its path."""
+    state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
+    state |= {"step": step, "stage": stage, "config": json.dumps(asdict(config))}
+    path = run / STATE_FILE
+    partial = path.with_name(f"{STATE_FILE}.partial")
+    torch.save(state, partial)
+    partial.replace(path)
+    return path
+
+
+def read(path: Path) -> tuple[bytes, Config]:
+    """A state as `take_up` takes it, and the settings of its training.
+
+    Raises:
+        ValueError: when it is damaged.
+    """
+    data = path.read_bytes()
+    try:
+        settings = _loaded(data)["config"]
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged; remove it, and its training begins again from the start") from error
+    return data, checkpoint.parse_config(settings, path)
+
+
+def step_of(path: Path) -> int:
+    """Steps that were done when a state was written.
+
+    Raises:
+        ValueError: when it is damaged.
+    """
+    return int(_loaded(read(path)[0])["step"])
+
+
+def take_up(parts: Parts, stage: str, data: bytes) -> int:
+    """Put the parts into a state; returns the steps that were done."""
+    state = _loaded(data)
+    assert state["stage"] == stage
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return int(state["step"])
+
+
+def keep(codec: Module, pattern: Module, config: Config, run: Path, step: int) -> None:
+    """Write a codec as it is after `step` steps; `pattern` is one that was never run and can be copied."""
+    copied = copy.deepcopy(pattern)
+    assert isinstance(copied, ImageCodec)
+    copied.load_state_dict(codec.state_dict())
+    copied.cpu().eval().update()
+    checkpoint.save(copied, config, run / kept_file(step))
+
+
+def kept_file(step: int) -> str:
+    """Name of the codec that a training keeps after `step` steps of stage 2."""
+    return f"{_KEPT}{step:06d}.safetensors"
+
+
+def kept(run: Path) -> dict[int, Path]:
+    """The codecs that a training in `run` kept on its way through stage 2, by the steps that were done, upwards.
+
+    Each is a checkpoint like the finished one: the mean of the weights where that has begun, else the present weights.
+    """
+    found = {int(path.stem.removeprefix(_KEPT)): path for path in run.glob(f"{_KEPT}*.safetensors")}
+    return dict(sorted(found.items()))
+
+
+def _loaded(data: bytes) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    return state
