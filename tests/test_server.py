@@ -6,6 +6,7 @@ Trials reach the artifacts through the server: no client here has credentials fo
 import contextlib
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -74,7 +75,7 @@ def fill(uri: str, sweep: str, trial: Trial, run_id: str, folder: Path) -> None:
     """What a trial does with the store, in a process of its own."""
     tracker = Tracker(uri, sweep)
     for step in STEPS:
-        tracker.log_step(run_id, step, {"train_loss": 1.0 / step})
+        tracker.log_steps(run_id, [(step, {"train_loss": 1.0 / step})])
     file = folder / trial.key / CHECKPOINT
     file.parent.mkdir(parents=True)
     file.write_bytes(weights(trial))
@@ -113,8 +114,26 @@ def test_trials_write_at_once_and_anyone_gets_their_codecs_without_rights_on_the
     assert sum(key.startswith("artifacts/") and key.endswith(CHECKPOINT) for key in kept) == len(trials)
 
 
-def sweep_in(folder: Path, uri: str, until: str = "\0") -> tuple[int, str]:
-    """Run the sweep of SETTINGS, with Ctrl-C at a line that has `until` in it; the exit code and what was said."""
+def test_what_an_unfinished_training_needs_is_found_elsewhere_and_gone_when_it_has_ended(
+    head: Head, tmp_path: Path
+) -> None:
+    tracker = Tracker(head.uri, "unfinished")
+    run_id = tracker.start(preset("tiny").pretrain(0.003))
+    state = tmp_path / "here" / "state.pt"
+    state.parent.mkdir()
+    state.write_bytes(b"weights and moments")
+    tracker.keep_state(run_id, 40, [state])
+    elsewhere = Tracker(head.uri, "unfinished")
+    (found,) = elsewhere.state(run_id, 30, tmp_path / "elsewhere")
+    assert found.read_bytes() == b"weights and moments"
+    assert elsewhere.state(run_id, 40, tmp_path / "as-new") == []
+    elsewhere.drop_state(run_id)
+    kept = head.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    assert not [each["Key"] for each in kept if each["Key"].endswith("state.pt")]
+
+
+def sweep_in(folder: Path, uri: str, until: str = "a line that never comes") -> tuple[int, str]:
+    """Run the sweep of SETTINGS, with Ctrl-C at a line that matches `until`; the exit code and what was said."""
     quiet = {"RAY_AUTH_MODE": "disabled", "CUDA_VISIBLE_DEVICES": "", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", uri]
     lines = []
@@ -130,14 +149,14 @@ def sweep_in(folder: Path, uri: str, until: str = "\0") -> tuple[int, str]:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
-            if until in line:
+            if re.search(until, line):
                 os.killpg(process.pid, signal.SIGINT)
         return process.wait(timeout=60), "".join(lines)
 
 
 def test_a_sweep_goes_on_from_the_server_where_nothing_else_is_left(head: Head, tmp_path: Path) -> None:
     (tmp_path / "sweep.toml").write_text(SETTINGS)
-    code, said = sweep_in(tmp_path, head.uri, "gamma 1     starts")
+    code, said = sweep_in(tmp_path, head.uri, r"finetune .* starts")
     assert code == 130, said
     before = {run.data.tags["kind"]: run for run in runs(head, "resumed")}
     assert before["pretrain"].info.status == "FINISHED"
