@@ -128,6 +128,7 @@ def resources(slot: Slot, trains: bool) -> tune.PlacementGroupFactory:
 def _connect(address: str) -> None:
     if not address:
         ray.init(
+            address="local",  # else Ray joins any cluster that it sees running on this machine, whoever's it is
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
