@@ -6,7 +6,6 @@ A trial that dies is asked for again, and goes on from its checkpoint as a new t
 """
 
 import logging
-import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -40,8 +39,8 @@ QUIET = {
 """Environment of the driver and its workers, where the user has set nothing else."""
 TOLD_ALREADY = ("ray.tune.execution.tune_controller", "ray.tune.tune")
 """Loggers that print the traceback of a failed trial; the reason gets its line here, the traceback is in the store."""
-COMMAND_CPUS = 0.01
-"""What a trial holds that trains on several workers: Ray takes none without anything."""
+COMMAND_BYTES = 100_000_000
+"""Memory that a trial asks Ray for which leaves its training to workers: Ray wants a trial to ask for something."""
 OBJECT_STORE_BYTES = 100_000_000
 """Ray's shared memory on a machine of its own; trials pass nothing through it."""
 
@@ -126,9 +125,9 @@ def run(
 
 
 def resources(slot: Slot, trains: bool) -> tune.PlacementGroupFactory:
-    """Ray's resources of a trial; one of several workers holds next to nothing itself, its workers hold the rest."""
+    """Ray's resources of a trial; of one on several workers, the workers hold the CPUs and GPUs."""
     if trains and slot.workers > 1:
-        return tune.PlacementGroupFactory([{"CPU": COMMAND_CPUS}])
+        return tune.PlacementGroupFactory([{"memory": COMMAND_BYTES}])
     gpus = {"GPU": slot.gpus} if slot.gpus and trains else {}
     return tune.PlacementGroupFactory([{"CPU": slot.cpus} | gpus])
 
@@ -136,7 +135,7 @@ def resources(slot: Slot, trains: bool) -> tune.PlacementGroupFactory:
 def _connect(address: str) -> None:
     if not address:
         ray.init(
-            address="local",  # not the cluster that somebody may have started here
+            address="local",  # else Ray joins any cluster that it sees running on this machine, whoever's it is
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -178,12 +177,6 @@ def _check_batches(train: TrainConfig, workers: int) -> None:
             )
 
 
-def worker_cpus(slot: Slot) -> float:
-    """CPUs that a worker of several holds: its share of the slot, less what the trial holds; above 1 a whole number."""
-    each = slot.cpus / slot.workers
-    return each - COMMAND_CPUS if each <= 1 else float(math.ceil(each) - 1)
-
-
 def _fit_on(slot: Slot) -> Callable[..., Path]:
     """`tfic.train.fit` on the workers of a slot."""
     from sweep.workers import fit_on_workers
@@ -192,7 +185,7 @@ def _fit_on(slot: Slot) -> Callable[..., Path]:
         fit_on_workers,
         workers=slot.workers,
         gpus_per_worker=slot.gpus / slot.workers,
-        cpus_per_worker=worker_cpus(slot),
+        cpus_per_worker=slot.cpus / slot.workers,
     )
 
 
