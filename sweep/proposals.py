@@ -21,7 +21,7 @@ from sweep.target import OBJECTIVES, Direction, Metrics, Target
 
 DRAWS = 20
 """How often Optuna is asked again for a point that is new, before the search is called exhausted."""
-MOST = 100
+MOST = 50
 """Results that Optuna is shown, the nearest to the front: at a thousand, all of them would cost it 80 ms a proposal."""
 
 
