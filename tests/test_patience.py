@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from made_server import Server
+from made_restarts import Server
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
