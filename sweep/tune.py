@@ -25,6 +25,7 @@ from sweep.progress import Progress
 from sweep.search import Search
 from sweep.slots import Capacity, Slot, share
 from sweep.tracking import Tracker
+from sweep.watch import Watch
 from tfic.config import TrainConfig
 
 QUIET = {
@@ -84,6 +85,7 @@ def run(
     Raises:
         ValueError: when the machine has too little for one trial, or no cluster answers.
         StoreAwayError: when the store is away for longer than the patience lasts.
+        RayLostError: when a process of the Ray that was started here dies.
         KeyboardInterrupt: on Ctrl-C, after the trials are stopped.
     """
     for name, value in QUIET.items():
@@ -103,7 +105,7 @@ def run(
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(max(placement.concurrent or slots, 1))
         adapter = Adapter(search, tracker, Progress(search, capacity, write), capacity, check)
         conditions = {"every": search.sweep.space.every, "upload": bool(placement.address), "limits": search.limits}
-        with tempfile.TemporaryDirectory(prefix="tfic-sweep-") as scratch, insistent_ctrl_c():
+        with tempfile.TemporaryDirectory(prefix="tfic-sweep-") as scratch, insistent_ctrl_c(), Watch():
             tune.Tuner(
                 tune.with_resources(
                     _trainable(tracker.uri, tracker.sweep, folder, slot, conditions),

@@ -277,3 +277,16 @@ def test_ray_is_not_heard_unless_it_lost_a_process(story: Story) -> None:
     for noise in ("(raylet)", "WARNING", "INFO", "Traceback", "Trial status"):
         assert noise not in story.done.out + story.done.err
     assert "Traceback" not in story.broken.out
+
+
+def test_a_sweep_whose_ray_dies_ends_with_a_sentence_instead_of_waiting_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(SETTINGS)
+
+    def kill_the_raylet(driver: int) -> None:
+        (raylet,) = [each for each in psutil.Process(driver).children(recursive=True) if each.name() == "raylet"]
+        raylet.kill()
+
+    ended = sweep_in(tmp_path, {"uncompressed .* starts": kill_the_raylet})
+    assert ended.code == 1
+    assert "error: Ray's raylet has died (killed, or out of memory); the same command goes on" in ended.err
+    assert "Traceback" not in ended.err
