@@ -8,7 +8,7 @@ scripts/lose_a_worker.py, which does what docs/cluster.md tells a person to do, 
 addresses, user, key and the installation: hosts share this machine's Python and its packages. Everything is removed
 afterwards, however it ends. Takes about five minutes. Needs root on Linux and some programs:
 
-    apt-get install openssh-server rsync curl iproute2
+    apt-get install openssh-server rsync iproute2
 
 Exit codes: 0 the sweep completed with one finished run per trial, 1 it did not, 2 this machine cannot try, 130 Ctrl-C.
 """
@@ -27,7 +27,7 @@ from types import FrameType
 from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = ("sshd", "ssh", "ssh-keygen", "rsync", "curl", "ip", "unshare", "hostname")
+PROGRAMS = ("sshd", "ssh", "ssh-keygen", "rsync", "ip", "unshare", "hostname")
 ADDRESSES = {"laptop": "10.213.47.1", "head": "10.213.47.10", "worker1": "10.213.47.11", "worker2": "10.213.47.12"}
 PREFIX = f"tic{os.getpid()}"
 """Of the names of what is made in this machine's network: at most 15 letters each."""
@@ -113,9 +113,7 @@ def check() -> None:
     path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
     missing = [each for each in PROGRAMS if shutil.which(each, path=path) is None]
     if missing:
-        raise UnableError(
-            f"no {', '.join(missing)} here; apt-get install openssh-server rsync curl iproute2 util-linux"
-        )
+        raise UnableError(f"no {', '.join(missing)} here; apt-get install openssh-server rsync iproute2 util-linux")
     for place in (ROOT, Path(sys.prefix)):
         if place.is_relative_to("/tmp") or place.is_relative_to("/run"):
             raise UnableError(f"{place} lies where each host has a folder of its own; use a checkout elsewhere")

@@ -26,14 +26,18 @@ def test_files_that_the_document_names_exist() -> None:
     assert [each for each in files if not (ROOT / each).exists()] == []
 
 
-def test_every_sweep_in_the_document_has_flags_that_exist() -> None:
-    known = subprocess.run(
-        [sys.executable, "-m", "sweep.run", "--help"], capture_output=True, text=True, cwd=ROOT, check=True
-    ).stdout
-    sweeps = [line for line in COMMANDS if "sweep.run" in line]
-    assert any("ray job submit" in line for line in sweeps)
-    for line in sweeps:
-        assert set(re.findall(r"--[\w-]+", line.partition("sweep.run")[2])) <= set(re.findall(r"--[\w-]+", known)), line
+def test_every_command_of_this_program_in_the_document_has_flags_that_exist() -> None:
+    lines = {line: re.search(r"python -m ([\w.]+)(.*)", line) for line in COMMANDS}
+    said: dict[str, str] = {}
+    for line, found in lines.items():
+        if found:
+            module = found[1]
+            if module not in said:
+                command = [sys.executable, "-m", module, "--help"]
+                said[module] = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+            assert set(re.findall(r"--[\w-]+", found[2])) <= set(re.findall(r"--[\w-]+", said[module])), line
+    assert {"sweep.run", "sweep.status", "analysis.report"} <= set(said)
+    assert any("ray job submit" in line and "sweep.run" in line for line in COMMANDS)
 
 
 def test_every_command_of_ray_in_the_document_is_one_with_its_flags() -> None:

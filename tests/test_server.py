@@ -134,13 +134,14 @@ def test_what_an_unfinished_training_needs_is_found_elsewhere_and_gone_when_it_h
 
 def sweep_in(folder: Path, uri: str, until: str = "a line that never comes") -> tuple[int, str]:
     """Run the sweep of SETTINGS, with Ctrl-C at a line that matches `until`; the exit code and what was said."""
+    other = {"RAY_ADDRESS": "127.0.0.1:9"}  # somebody else's cluster; without --address no sweep goes there
     quiet = {"RAY_AUTH_MODE": "disabled", "CUDA_VISIBLE_DEVICES": "", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", uri]
     lines = []
     with subprocess.Popen(
         command,
         cwd=folder,
-        env=os.environ | quiet,
+        env=os.environ | quiet | other,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
