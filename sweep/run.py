@@ -177,9 +177,9 @@ def _conclude(search: Search, uri: str) -> int:
         say(_winner(search, search.target))
     for key, reason in search.stopped.items():
         say(f"stopped: {search.trials[key].title} ({key}): {reason}")
-    if search.waiting:
-        spent, budget = search.spent_hours, search.limits.gpu_hours
-        say(f"{len(search.waiting)} trials were not started: {spent:.3g} of {budget:g} GPU-hours are spent.")
+    if search.over_budget:
+        left = f"; {len(search.waiting)} trials of the grid were not started" if search.waiting else ""
+        say(f"The {search.limits.gpu_hours:g} GPU-hours are spent ({search.spent_hours:.3g}){left}.")
     lost = search.failed | search.not_run
     for key, reason in lost.items():
         print(f"failed: {search.trials[key].title} ({key}): {reason}", file=sys.stderr, flush=True)
