@@ -1,9 +1,9 @@
 """Optuna's part in a sweep: points (lambda, gamma, share of lambda in stage 2) beyond the grid. No Ray, no storage.
 
-    tell, hold, fail --> results, open, failed --> the ones that matter --> a study, made anew --> ask --> a new point
+    tell, hold, fail --> results, open, failed --> at most MOST of them --> a study --> ask --> a new point
 
-The study is made anew for each proposal from what is known. So there is no trial in it that was forgotten RUNNING, the
-set of pre-trained lambdas may grow, and a restarted sweep goes on from its results alone.
+The study holds nothing that is not known here, so it is made anew whenever that is simpler: after a restart, for one
+more pre-trained lambda, and when it has grown to twice `MOST`. No trial in it is ever forgotten RUNNING.
 """
 
 import math
@@ -21,8 +21,8 @@ from sweep.target import OBJECTIVES, Direction, Metrics, Target
 
 DRAWS = 20
 """How often Optuna is asked again for a point that is new, before the search is called exhausted."""
-MOST = 50
-"""Results that Optuna is shown, the nearest to the front: at a thousand, all of them would cost it 80 ms a proposal."""
+MOST = 250
+"""Results that a new study begins with; all of a thousand cost 80 ms a proposal, these and what comes after them 20."""
 
 
 @dataclass(frozen=True, order=True)
@@ -55,7 +55,7 @@ class Proposals:
         seed: Seed; the same knowledge and seed propose the same point.
         target: What a codec must hold, if one is sought instead of a front.
         sampler: Makes Optuna's sampler from a seed.
-        most: Results that the sampler is shown at most.
+        most: Results that a study begins with at most; at twice as many it is made anew.
     """
 
     def __init__(
@@ -79,59 +79,85 @@ class Proposals:
         self._lmbdas = sorted(set(lmbdas))
         self._gammas, self._floors = gamma_range, (min(floors), max(floors))
         self._seed, self._target, self._sampler, self._most = seed, target, sampler, most
+        self._study: optuna.Study | None = None
+        self._numbers: dict[Point, int] = {}
+        """What stands in the study for each point under way."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
 
     def pretrained(self, lmbda: float) -> None:
         """One more lambda has its stage 1."""
-        self._lmbdas = sorted({*self._lmbdas, lmbda})
+        if lmbda not in self._lmbdas:
+            self._lmbdas = sorted([*self._lmbdas, lmbda])
+            self._study = None
 
     def hold(self, point: Point) -> None:
         """A point is under way: it is not to be proposed, nor are its neighbours for now."""
         self.open.add(point)
+        self._study = None
 
     def tell(self, point: Point, metrics: Metrics) -> None:
         """A point is finished, whoever chose it; without a finite value for each objective it teaches nothing."""
-        self.open.discard(point)
+        self._close(point)
         self.results[point] = metrics
+        if self._study is not None and self._teaches(point):
+            self._study.add_trial(self._finished(point))
 
     def fail(self, point: Point) -> None:
         """A point has failed."""
-        self.open.discard(point)
+        self._close(point)
         self.failed.add(point)
 
     def propose(self) -> Point | None:
         """A point that is not known yet, now under way; None without a pre-trained lambda or after `DRAWS` old ones."""
         if not self._lmbdas:
             return None
-        study, distributions = self._study(), self._distributions()
+        study, distributions = self._up_to_date(), self._distributions()
         for _ in range(DRAWS):
             asked = study.ask(distributions)
             params = asked.params
             gamma, floor = float(f"{params['gamma']:.3g}"), round(params["floor"], 2)
             point = Point(self._lmbdas[params["lmbda"]], gamma, floor)
             if point not in self.results and point not in self.open and point not in self.failed:
-                self.hold(point)
+                self.open.add(point)
+                self._numbers[point] = asked.number
                 return point
             study.tell(asked, state=TrialState.FAIL)
         return None
 
-    def _study(self) -> optuna.Study:
-        """A study that knows the results that matter and what is under way. The seed moves with all that is known."""
+    def _close(self, point: Point) -> None:
+        """A point is no longer under way; its result is added to the study on its own, with gamma as it was run."""
+        self.open.discard(point)
+        if self._study is not None and point in self._numbers:
+            self._study.tell(self._numbers.pop(point), state=TrialState.FAIL)
+
+    def _up_to_date(self) -> optuna.Study:
+        """The study, or a new one. The seed of a new one moves with all that is known, so no draw comes twice."""
+        if self._study is not None and len(self._study.get_trials(False, (TrialState.COMPLETE,))) < 2 * self._most:
+            return self._study
         sampler = self._sampler(self._seed + len(self.results) + len(self.open) + len(self.failed))
         directions: list[Direction] = ["minimize"] if self._target else list(OBJECTIVES.values())
-        study = optuna.create_study(directions=directions, sampler=sampler)
-        known = [self._finished(point) for point in self.teachers()]
-        study.add_trials(known + [self._running(point) for point in sorted(self.open) if self._within(point)])
-        return study
+        self._study = optuna.create_study(directions=directions, sampler=sampler)
+        finished, running = self.teachers(), [point for point in sorted(self.open) if self._within(point)]
+        self._study.add_trials([self._finished(point) for point in finished])
+        self._study.add_trials([self._running(point) for point in running])
+        self._numbers = {point: len(finished) + i for i, point in enumerate(running)}
+        return self._study
 
     def teachers(self) -> list[Point]:
-        """The finished points that the sampler is shown, in the order in which they finished."""
-        points = [point for point, metrics in self.results.items() if self._within(point) and self._values(metrics)]
+        """The finished points that a new study begins with, in the order in which they finished.
+
+        Of too many, some are taken evenly from the best to the worst: what is poor tells TPE as much as what is good.
+        """
+        points = [point for point in self.results if self._teaches(point)]
         if len(points) <= self._most:
             return points
         metrics = [self.results[point] for point in points]
-        nearest = _nearest_to_target(metrics, self._target) if self._target else _nearest_to_front(metrics, self._most)
-        return [points[i] for i in sorted(nearest[: self._most])]
+        order = _by_excess(metrics, self._target) if self._target else _by_front(metrics)
+        every = np.linspace(0, len(points) - 1, self._most).round().astype(int)
+        return [points[i] for i in sorted(order[every])]
+
+    def _teaches(self, point: Point) -> bool:
+        return self._within(point) and bool(self._values(self.results[point]))
 
     def _within(self, point: Point) -> bool:
         low, high = self._gammas
@@ -171,24 +197,14 @@ class Proposals:
         return create_trial(state=TrialState.RUNNING, params=self._params(point), distributions=self._distributions())
 
 
-def _nearest_to_front(metrics: Sequence[Metrics], most: int) -> list[int]:
-    """Indices front by front, the best first; a first front longer than `most` is thinned along its rate."""
+def _by_front(metrics: Sequence[Metrics]) -> np.ndarray:
+    """Indices front by front, the best first, each from the fewest bits upwards."""
     signs = [1.0 if direction == "minimize" else -1.0 for direction in OBJECTIVES.values()]
     losses = np.array([[sign * each[name] for name, sign in zip(OBJECTIVES, signs, strict=True)] for each in metrics])
-    rank = moocore.pareto_rank(losses)
-    order = np.lexsort((losses[:, 0], rank))
-    front = int((rank == 0).sum())
-    if front > most:
-        order = order[np.linspace(0, front - 1, most).round().astype(int)]
-    return [int(i) for i in order]
+    return np.lexsort((losses[:, 0], moocore.pareto_rank(losses)))
 
 
-def _nearest_to_target(metrics: Sequence[Metrics], target: Target) -> list[int]:
-    """Indices of results that hold the target, best first, and that miss it, nearest first, in turn."""
-    holding = sorted((i for i, each in enumerate(metrics) if target.holds(each)), key=lambda i: target.cost(metrics[i]))
-    missing = sorted(
-        (i for i, each in enumerate(metrics) if not target.holds(each)), key=lambda i: target.excess(metrics[i])
-    )
-    shared = min(len(holding), len(missing))
-    turns = [i for pair in zip(holding, missing, strict=False) for i in pair]
-    return turns + holding[shared:] + missing[shared:]
+def _by_excess(metrics: Sequence[Metrics], target: Target) -> np.ndarray:
+    """Indices of the results that hold the target, best first, then of those that miss it, nearest first."""
+    excess = [max(0.0, target.excess(each)) for each in metrics]
+    return np.lexsort(([target.cost(each) for each in metrics], excess))
