@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 from timing import table
 
+from sweep.kinds import Trial
 from sweep.plan import plan
 from sweep.presets import preset
 from sweep.search import Search
-from sweep.space import Qualities, Space, Sweep, Trial
+from sweep.space import Qualities, Space, Sweep
 from sweep.tracking import Tracker
 
 FINISHED = 1000

@@ -25,9 +25,10 @@ import numpy as np
 from surface import Surface
 from timing import table
 
+from sweep.kinds import Trial
 from sweep.presets import preset
 from sweep.search import Search
-from sweep.space import Qualities, Space, Sweep, Trial
+from sweep.space import Qualities, Space, Sweep
 
 GPUS = 64
 SEEDS = 10

@@ -6,11 +6,11 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from sweep.kinds import Trial
 from sweep.patience import StoreAwayError
 from sweep.progress import Progress
 from sweep.search import Search, Turn
 from sweep.slots import Capacity
-from sweep.space import Trial
 from sweep.tracking import Tracker
 
 DIED = "its process died (killed, out of memory, or its machine was lost)"

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from sweep.kinds import Trial
 from sweep.presets import absolute
-from sweep.space import Space, Sweep, Trial
+from sweep.space import Space, Sweep
 from tfic.checkpoint import config_of, load
 from tfic.config import CODEC_FILE, DataConfig
 from tfic.data import METADATA, test_pages

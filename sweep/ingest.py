@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.space import Sweep, Trial
+from sweep.kinds import Trial
+from sweep.space import Sweep
 from sweep.terminal import Parser, bad_input, say
 from tfic.tracked import default_uri
 

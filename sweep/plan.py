@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from sweep.costs import hours, mean_seconds
 from sweep.keys import differences, prefix_of
+from sweep.kinds import Trial
 from sweep.progress import duration
 from sweep.search import Search
-from sweep.space import Trial
 
 HEADINGS = {
     "uncompressed": "Reference",

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sweep.costs import mean_seconds
+from sweep.kinds import LEARNED, Trial
 from sweep.search import Search, front
 from sweep.slots import Capacity
-from sweep.space import LEARNED, Trial
 
 EVERY_S = 10.0
 """Least time between two progress lines of one trial, in seconds."""

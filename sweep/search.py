@@ -13,15 +13,14 @@ import enum
 import math
 from collections.abc import Iterable, Mapping
 
+from sweep.kinds import FILLERS, Trial
 from sweep.proposals import Point, Proposals
 from sweep.record import Record
-from sweep.space import Sweep, Trial
+from sweep.space import Sweep
 from sweep.target import Target
 
 LASTING = ("FloatingPointError", "ValueError")
 """Errors that the same settings and data give again, so that another attempt would be wasted."""
-FILLERS = ("classical", "candidate")
-"""Kinds that train nothing and are there to be compared with; they fill the gaps."""
 
 
 class Turn(enum.Enum):

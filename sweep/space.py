@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.keys import folder_digest, images_digest, make_key, prefix_of
+from sweep.kinds import Trial
 from sweep.limits import Limits
 from tfic.baselines import QUALITIES
 from tfic.config import (
@@ -28,9 +29,6 @@ from tfic.config import (
     check_positive,
 )
 from tfic.synth import DRAWING_VERSION
-
-LEARNED = ("pretrain", "finetune", "candidate")
-"""Kinds of trials whose codec is trained."""
 
 
 @dataclass(frozen=True)
@@ -94,49 +92,6 @@ class Space:
         """Smallest and largest gamma to propose: the grid's, or a factor of 3 around a single one."""
         low, high = min(self.gammas), max(self.gammas)
         return (low, high) if low < high else (low / 3, high * 3)
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One codec to make and measure; it becomes one run in the tracking store."""
-
-    key: str
-    """Name for ever: readable, then a hash of what decides the result."""
-    kind: str
-    """"uncompressed", "classical", "pretrain", "finetune", or "candidate": a codec kept on the way of a fine-tuning."""
-    config: Config
-    """What to make and how to measure it; for the kinds that train nothing only codec, data and eval count."""
-    parent: str = ""
-    """Key of the trial whose codec it starts from: a fine-tuning's pre-training, a candidate's fine-tuning."""
-    quality: int = -1
-    """Quality setting of a classical codec."""
-    step: int = 0
-    """Step of stage 2 at which a candidate was kept."""
-    decides: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    """Everything that decides its result, of which the key has the hash."""
-
-    @property
-    def title(self) -> str:
-        """What it is, for people: `finetune lmbda 0.003 gamma 1`."""
-        config = self.config
-        weights = f"lmbda {config.lmbda:g} gamma {config.gamma:g}"
-        weights += f" floor {config.train.finetune_lmbda:g}" if config.train.finetune_lmbda else ""
-        match self.kind:
-            case "finetune":
-                return f"finetune {weights}"
-            case "candidate":
-                return f"candidate {weights} step {self.step}"
-            case "pretrain":
-                return f"pretrain lmbda {config.lmbda:g}"
-            case "classical":
-                return f"{config.codec} quality {self.quality}"
-        return self.kind
-
-    @property
-    def steps(self) -> int:
-        """Training steps of its own; a fine-tuning does not count those it starts from."""
-        train = self.config.train
-        return {"pretrain": train.pretrain_steps, "finetune": train.finetune_steps}.get(self.kind, 0)
 
 
 @dataclass(frozen=True)

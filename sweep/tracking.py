@@ -21,10 +21,10 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.addresses import check_reachable, sqlite_file
+from sweep.kinds import Trial
 from sweep.limits import Limits
 from sweep.patience import Patience, first_line
 from sweep.record import Record, params, record, tags
-from sweep.space import Trial
 
 CHECKPOINT = "checkpoint/codec.safetensors"
 """Where a run keeps its codec among its artifacts."""

@@ -156,7 +156,8 @@ def _trainable(
     limits: Limits = conditions["limits"]
 
     def train(config: dict[str, Any]) -> None:
-        from sweep.trial import Conditions, run_trial  # torch is paid for in the slots, not in the driver
+        from sweep.training import Conditions
+        from sweep.trial import run_trial  # torch is paid for in the slots, not in the driver
 
         trial, run_id = config["trial"], config["run_id"]
         how = Conditions(gpus=slot.gpus, workers=slot.workers, **conditions)

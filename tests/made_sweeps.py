@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from sweep.kinds import Trial
 from sweep.limits import Limits
 from sweep.presets import preset
 from sweep.record import Record
 from sweep.search import Search, Turn
-from sweep.space import Space, Sweep, Trial
+from sweep.space import Space, Sweep
 
 NONE = Limits()
 

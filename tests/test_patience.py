@@ -17,7 +17,8 @@ from sweep.limits import Limits
 from sweep.patience import Patience, StoreAwayError, away
 from sweep.presets import preset
 from sweep.tracking import Tracker
-from sweep.trial import Conditions, run_trial
+from sweep.training import Conditions
+from sweep.trial import run_trial
 
 PATIENT = Limits(patience_s=120.0)
 

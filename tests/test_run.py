@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from refusals import refused
 
+from sweep.options import gpus
 from sweep.presets import from_tables
-from sweep.run import gpus, main
+from sweep.run import main
 from sweep.search import Search
 from sweep.tracking import Tracker
 

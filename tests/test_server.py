@@ -21,8 +21,8 @@ from made_server import BUCKET, ROOT, Head, healthy, made_head, wait_for
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from sweep.kinds import Trial
 from sweep.presets import preset
-from sweep.space import Trial
 from sweep.tracking import CHECKPOINT, Tracker
 
 STEPS = (2, 4, 6)

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from sweep.kinds import Trial
 from sweep.presets import preset
-from sweep.space import Qualities, Space, Sweep, Trial
+from sweep.space import Qualities, Space, Sweep
 from sweep.tracking import CHECKPOINT, Tracker
 from sweep.trial import run_trial
 from tfic.config import DataConfig, EvalConfig
