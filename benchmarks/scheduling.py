@@ -192,7 +192,7 @@ def main() -> None:
     for recipe in ("base", "paper"):
         lmbdas = tuple(float(f"{0.0005 * 1.4**i:.3g}") for i in range(12))
         gammas = tuple(float(f"{0.01 * 1.4**i:.3g}") for i in range(24))
-        space = Space(lmbdas, gammas, 0, Qualities((), (), ()))
+        space = Space(lmbdas, gammas, classical=Qualities((), (), ()))
         sweep = replace(preset(recipe), name="simulated", space=space)
         found: dict[str, list[tuple[float, ...]]] = {}
         for seed in range(SEEDS):

@@ -36,7 +36,7 @@ def swept() -> Sweep:
     return replace(
         sweep,
         name="overhead",
-        space=Space((0.003,), GAMMAS, 0, Qualities((), (), ())),
+        space=Space((0.003,), GAMMAS, classical=Qualities((), (), ())),
         eval=replace(sweep.eval, heldout=False),
     )
 
