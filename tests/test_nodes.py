@@ -30,14 +30,14 @@ avif = []
 train_count = 8
 test_count = 1
 [train]
-pretrain_steps = 30
+pretrain_steps = 100
 finetune_steps = 4
 batch = 2
 finetune_batch = 2
 read_width_px = 300
-checkpoint_every = 2
+checkpoint_every = 4
 klt_start = false
-log_every = 2
+log_every = 4
 [eval]
 heldout = false
 pictures = 1
@@ -106,7 +106,7 @@ def wait_for_a_kept_state(client: MlflowClient, driver: subprocess.Popen[bytes],
         experiment = client.get_experiment_by_name("lost")
         runs = client.search_runs([experiment.experiment_id], "tags.kind = 'pretrain'") if experiment else []
         step = int(runs[0].data.tags.get("state_step", 0)) if runs else 0
-        if step >= 6:
+        if step >= 8:
             return step
         assert driver.poll() is None, (folder / "out.txt").read_text()
         assert time.monotonic() < deadline, "no state was kept"
@@ -134,7 +134,7 @@ def test_the_loss_is_told_and_the_sweep_completes(story: Story) -> None:
 def test_training_goes_on_from_the_state_in_the_store_and_logs_each_step_once(story: Story) -> None:
     run = story.of("pretrain")
     steps = [each.step for each in story.client.get_metric_history(run.info.run_id, "train_loss")]
-    assert steps == list(range(2, 31, 2))
+    assert steps == list(range(4, 101, 4))
     after = story.out.split("tried again")[1]
     told = [int(line.split(" step ")[1].split()[0]) for line in after.splitlines() if "pretrain step" in line]
     assert min(told) > story.kept_step

@@ -3,6 +3,7 @@
 One sweep, with a lambda at which the loss overflows, runs in a folder of its own through its command line.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -39,7 +40,7 @@ avif = []
 train_count = 8
 test_count = 2
 [train]
-pretrain_steps = 30
+pretrain_steps = 60
 finetune_steps = 2
 batch = 2
 finetune_batch = 2
@@ -51,7 +52,7 @@ log_every = 2
 heldout = false
 pictures = 1
 """
-STEPS = 30
+STEPS = 60
 
 
 def test_only_a_trial_that_trains_holds_a_gpu() -> None:
@@ -111,7 +112,11 @@ def sweep_in(folder: Path, disturbances: Mapping[str, Callable[[int], None]]) ->
 
 def trials_of(driver: int) -> list[psutil.Process]:
     """The processes of the trials that a driver runs."""
-    return [each for each in psutil.Process(driver).children(recursive=True) if each.name().startswith("ray::Implicit")]
+    found = []
+    for each in psutil.Process(driver).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # one that ends in this moment
+            found += [each] if each.name().startswith("ray::Implicit") else []
+    return found
 
 
 @pytest.fixture(scope="module")
