@@ -24,6 +24,7 @@ from sweep.options import STORE, parser, settings
 from sweep.plan import plan
 from sweep.progress import table
 from sweep.search import Search, Turn
+from sweep.slots import Placement
 from sweep.space import Sweep
 from sweep.target import Target
 from sweep.terminal import bad_input, say
@@ -88,6 +89,7 @@ def _run(args: argparse.Namespace, sweep: Sweep, search: Search, tracker: "Track
     total = f"{search.total} trials" if math.isfinite(search.proposals_left) else "Trials until the budget is spent"
     say(f"{total}{f', {done} finished before' if done else ''}. Ctrl-C stops; the same command goes on.")
     try:
+        placement = Placement(args.address, args.gpus_per_trial, args.workers_per_trial, args.concurrent)
         with Lease(tracker) as lease:
             tracker.write_note(SETTINGS, asdict(sweep))
             from tfic import data  # here and below: seconds of import, for who has something to run
@@ -97,7 +99,6 @@ def _run(args: argparse.Namespace, sweep: Sweep, search: Search, tracker: "Track
             say(f"{images[0]:,} images to train on, {images[1]:,} to test on. Starting Ray.")
             from sweep import tune
 
-            placement = tune.Placement(args.address, args.gpus_per_trial, args.workers_per_trial, args.concurrent)
             tune.run(search, tracker, Path("runs", sweep.name).absolute(), say, placement, lease.check)
     except (StoreAwayError, RayLostError) as error:
         bad_input(error)

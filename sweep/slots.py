@@ -20,6 +20,28 @@ class Slot:
     """Processes that share each training step."""
 
 
+@dataclass(frozen=True)
+class Placement:
+    """Where trials run and what each may hold."""
+
+    address: str = ""
+    """A Ray cluster's address, or "" for this machine alone."""
+    gpus_per_trial: float | None = None
+    """GPUs that a trial which trains holds; None for one if there are any."""
+    workers_per_trial: int | None = None
+    """Processes that share each training step; None for one per whole GPU of a trial."""
+    concurrent: int | None = None
+    """Trials side by side; None for as many as fit. On a cluster that grows by itself: as many as it may grow to."""
+
+    def __post_init__(self) -> None:
+        if self.concurrent is not None and self.concurrent < 1:
+            raise ValueError(f"--concurrent is {self.concurrent}; it must be 1 or more")
+
+
+HERE = Placement()
+"""This machine, all of it."""
+
+
 def share(
     cpus: float,
     gpus: float,

@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ from sweep.interrupt import insistent_ctrl_c
 from sweep.limits import Limits
 from sweep.progress import Progress
 from sweep.search import Search
-from sweep.slots import Capacity, Slot, share
+from sweep.slots import HERE, Capacity, Placement, Slot, share
 from sweep.tracking import Tracker
 from sweep.watch import Watch
 from tfic.config import TrainConfig
@@ -46,30 +46,12 @@ OBJECT_STORE_BYTES = 100_000_000
 """Ray's shared memory on a machine of its own; trials pass nothing through it."""
 
 
-@dataclass(frozen=True)
-class Placement:
-    """Where trials run and what each may hold."""
-
-    address: str = ""
-    """A Ray cluster's address, or "" for this machine alone."""
-    gpus_per_trial: float | None = None
-    """GPUs that a trial which trains holds; None for one if there are any."""
-    workers_per_trial: int | None = None
-    """Processes that share each training step; None for one per whole GPU of a trial."""
-    concurrent: int | None = None
-    """Trials side by side; None for as many as fit. On a cluster that grows by itself: as many as it may grow to."""
-
-    def __post_init__(self) -> None:
-        if self.concurrent is not None and self.concurrent < 1:
-            raise ValueError(f"--concurrent is {self.concurrent}; it must be 1 or more")
-
-
 def run(
     search: Search,
     tracker: Tracker,
     folder: Path,
     write: Callable[[str], None],
-    placement: Placement = Placement(),
+    placement: Placement = HERE,
     check: Callable[[], None] = lambda: None,
 ) -> None:
     """Run all that a search asks for, and tell it how each trial ended.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweep.slots import Capacity, Slot, share
+from sweep.slots import Capacity, Placement, Slot, share
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,8 @@ def test_as_many_trials_run_as_fit_now_or_as_were_asked_for() -> None:
     assert Capacity(Slot(2, 0), None, lambda: there)() == 4
     assert Capacity(Slot(2, 0), 7, lambda: there)() == 7
     assert Capacity(Slot(2, 0), None, dict)() == 1
+
+
+def test_at_least_one_trial_runs_at_a_time() -> None:
+    with pytest.raises(ValueError, match="--concurrent is 0; it must be 1 or more"):
+        Placement(concurrent=0)
