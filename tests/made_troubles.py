@@ -9,6 +9,24 @@ from safetensors.numpy import load_file
 
 QUIET = {"RAY_AUTH_MODE": "disabled", "CUDA_VISIBLE_DEVICES": "", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Environment of a sweep on this machine's CPUs alone."""
+SMALL = """
+[data]
+train_count = 8
+test_count = {test_count}
+[train]
+pretrain_steps = {steps}
+finetune_steps = 4
+batch = 2
+finetune_batch = 2
+read_width_px = 300
+checkpoint_every = {every}
+log_every = {every}
+klt_start = false
+[eval]
+heldout = false
+pictures = 1
+"""
+"""Tables of a sweep.toml for trainings of that many steps, with a checkpoint and a report every few."""
 TRAIN = """
 import sys
 from pathlib import Path

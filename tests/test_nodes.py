@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from made_troubles import QUIET, assert_trained_as_alone
+from made_troubles import QUIET, SMALL, assert_trained_as_alone
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from ray.cluster_utils import Cluster
@@ -26,22 +26,7 @@ gammas = [1.0]
 jpeg = []
 webp = []
 avif = []
-[data]
-train_count = 8
-test_count = 1
-[train]
-pretrain_steps = 100
-finetune_steps = 4
-batch = 2
-finetune_batch = 2
-read_width_px = 300
-checkpoint_every = 4
-klt_start = false
-log_every = 4
-[eval]
-heldout = false
-pictures = 1
-"""
+""" + SMALL.format(test_count=1, steps=100, every=4)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 from made_server import BUCKET, ROOT, Head, healthy, made_head, wait_for
+from made_troubles import SMALL
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
@@ -36,21 +37,7 @@ gammas = [1.0]
 jpeg = []
 webp = []
 avif = []
-[data]
-train_count = 4
-test_count = 1
-[train]
-pretrain_steps = 4
-finetune_steps = 4
-batch = 2
-finetune_batch = 2
-read_width_px = 300
-klt_start = false
-log_every = 2
-[eval]
-heldout = false
-pictures = 1
-"""
+""" + SMALL.format(test_count=1, steps=4, every=2)
 
 
 @pytest.fixture(scope="module")

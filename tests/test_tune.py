@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from made_troubles import QUIET, assert_trained_as_alone
+from made_troubles import QUIET, SMALL, assert_trained_as_alone
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
@@ -36,22 +36,7 @@ trials = 1
 jpeg = [10]
 webp = []
 avif = []
-[data]
-train_count = 8
-test_count = 2
-[train]
-pretrain_steps = 60
-finetune_steps = 2
-batch = 2
-finetune_batch = 2
-read_width_px = 300
-checkpoint_every = 2
-klt_start = false
-log_every = 2
-[eval]
-heldout = false
-pictures = 1
-"""
+""" + SMALL.format(test_count=2, steps=60, every=2)
 STEPS = 60
 
 
