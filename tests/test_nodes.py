@@ -26,7 +26,7 @@ gammas = [1.0]
 jpeg = []
 webp = []
 avif = []
-""" + SMALL.format(test_count=1, steps=100, every=4)
+""" + SMALL.format(test_count=1, steps=60, every=4)
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def test_the_loss_is_told_and_the_sweep_completes(story: Story) -> None:
 def test_training_goes_on_from_the_state_in_the_store_and_logs_each_step_once(story: Story) -> None:
     run = story.of("pretrain")
     steps = [each.step for each in story.client.get_metric_history(run.info.run_id, "train_loss")]
-    assert steps == list(range(4, 101, 4))
+    assert steps == list(range(4, 61, 4))
     after = story.out.split("tried again")[1]
     told = [int(line.split(" step ")[1].split()[0]) for line in after.splitlines() if "pretrain step" in line]
     assert min(told) > story.kept_step
