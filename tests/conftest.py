@@ -1,6 +1,7 @@
 """Fixtures that several tests share, and the rule that none of them depends on luck."""
 
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ def pytest_configure() -> None:
     `pytest --hypothesis-profile=default`.
     """
     settings.load_profile("ci")
+    # a shell that starts the tests in the background makes them, and the commands they start, deaf to Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

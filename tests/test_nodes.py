@@ -1,5 +1,6 @@
 """A machine of a cluster is lost half-way, its disk with it: the sweep goes on elsewhere from what the store kept."""
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -71,8 +72,7 @@ def lose_a_node(folder: Path, cluster: Cluster, nodes: list[Any]) -> Story:
     ):
         try:
             kept = wait_for_a_kept_state(client, driver, folder)
-            node = node_of_the_training(nodes, folder)
-            cluster.remove_node(node, allow_graceful=False)
+            lose(node_of_the_training(nodes), cluster)
             (run,) = folder.glob("runs/lost/pretrain-*")
             shutil.rmtree(run)  # its disk goes with it
             code = driver.wait(timeout=300)
@@ -98,7 +98,16 @@ def wait_for_a_kept_state(client: MlflowClient, driver: subprocess.Popen[bytes],
         time.sleep(0.1)
 
 
-def node_of_the_training(nodes: list[Any], folder: Path) -> Any:
+def lose(node: Any, cluster: Cluster) -> None:
+    """A node and all that runs on it, at once."""
+    running = psutil.Process(node.all_processes["raylet"][0].process.pid).children(recursive=True)
+    cluster.remove_node(node, allow_graceful=False)
+    for process in running:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def node_of_the_training(nodes: list[Any]) -> Any:
     """The node one of whose processes holds the pre-training's journal open."""
     for node in nodes:
         raylet = node.all_processes["raylet"][0].process.pid
