@@ -1,7 +1,7 @@
 # make demo    install, sweep the demo on two CPU cores, draw its report
 # make test    install, then every check that a change must pass
-# make bench   ratios of times: entropy coding, codecs stage by stage, transforms (half an hour)
-# make stress  what takes longer than a change should wait: 100,000 mutated files (an hour)
+# make bench   ratios of times: entropy coding, codecs stage by stage, transforms; the sweep engine (an hour)
+# make stress  what takes longer than a change should wait: 100,000 mutated files, a cluster of namespaces (root)
 # make help    this text
 
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \

@@ -59,6 +59,7 @@ def gamma_effect(points: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "gamma": tuned["gamma"],
+            "variant": tuned["variant"],
             "lmbda": tuned["lmbda"],
             "rate": tuned["bpp"] / origin["bpp"].to_numpy() - 1,
             "accuracy": tuned["accuracy"] - origin["accuracy"].to_numpy(),

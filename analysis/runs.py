@@ -50,7 +50,8 @@ class Sweep:
     points: pd.DataFrame
     """One row per finished run, by rising bpp.
 
-    Columns: trial_key, kind, family, codec, label, lmbda, gamma, quality, the METRICS, run_id, parent; nan for none.
+    Columns: trial_key, kind, family, codec, label, variant (what sets apart codecs of one lambda and gamma), lmbda,
+    gamma, quality, the METRICS, run_id, parent; nan for none.
     """
     made: pd.DataFrame
     """Tags and parameters of the same runs, indexed by trial_key, with the times `started` and `ended`."""
@@ -205,6 +206,7 @@ def _point(run: Run, runs: Mapping[str, Run], floors: bool) -> dict[str, object]
         "family": family,
         "codec": codec,
         "label": family + _setting(kind, numbers) + more,
+        "variant": more.strip(),
         **numbers,
         **{name: metrics.get(name, float("nan")) for name in METRICS},
         "run_id": run.info.run_id,

@@ -134,7 +134,7 @@ def gamma(effect: pd.DataFrame) -> str:
     if effect.empty:
         return "<p>No TFIC codec with its baseline has finished yet.</p>"
     rows = [
-        f"<tr><td>{row['gamma']:g}</td>{number(row['lmbda'], 'g')}"
+        f"<tr><td>{row['gamma']:g} {row['variant']}</td>{number(row['lmbda'], 'g')}"
         f"{number(row['accuracy'], '+.3f')}{number(row['heldout'], '+.3f')}"
         f"{number(row['rate'] * 100, '+.0f', '&nbsp;%')}{number(row['psnr_db'], '+.2f', ' dB')}</tr>"
         for _, row in effect.iterrows()

@@ -74,12 +74,14 @@ def sentences(evidence: Evidence) -> list[str]:
 
 def departure(made: pd.DataFrame) -> str:
     """How stage 2 of a sweep departs from the slides', as a sentence; "" where it does not."""
-    shares = [share for share in distinct(made, "train.finetune_lmbda") if float(share)]
+    every = distinct(made, "train.finetune_lmbda")
+    shares = [share for share in every if float(share)]
     if not shares:
         return ""
+    where = "Stage 2 of this sweep" if len(shares) == len(every) else "Stage 2 of some trials"
     return (
-        f"Stage 2 of this sweep kept {' or '.join(shares)} of lambda's distortion term; the slides' stage 2 has none. "
-        "What is called TFIC here is that relative of it."
+        f"{where} kept {' or '.join(shares)} of lambda's distortion term; the slides' stage 2 has none. "
+        "What is called TFIC there is that relative of it."
     )
 
 

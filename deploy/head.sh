@@ -7,7 +7,7 @@ set -euo pipefail
 bucket=$1
 here=$(dirname "$(realpath "$0")")
 
-sudo apt-get -o DPkg::Lock::Timeout=300 -yq install postgresql curl
+sudo apt-get -o DPkg::Lock::Timeout=300 -yq install postgresql
 until sudo -u postgres psql -qc 'select' >/dev/null 2>&1; do sleep 1; done
 exists() { [[ $(sudo -u postgres psql -qtAc "select count(*) from $1 where $2") != 0 ]]; }
 exists pg_roles "rolname = '$USER'" || sudo -u postgres createuser "$USER"

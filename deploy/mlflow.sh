@@ -16,7 +16,8 @@ loopback="--bind 127.0.0.1:$port"
 if [[ -z $address ]]; then  # a machine without a network
     address=127.0.0.1 loopback=
 fi
-healthy() { curl -fs --noproxy '*' "http://$address:$port/health" >/dev/null; }
+ask='import sys, urllib.request as web; web.build_opener(web.ProxyHandler({})).open(sys.argv[1], timeout=5)'
+healthy() { ~/venv/bin/python -c "$ask" "http://$address:$port/health" 2>/dev/null; }
 
 if ! healthy; then
     # `server` ends when the database goes away or memory is short; the trials' metrics wait for it to come back.
@@ -28,10 +29,10 @@ if ! healthy; then
         >>~/mlflow.log 2>&1 </dev/null &
     echo $! >~/mlflow.pid
 fi
-for _ in {1..60}; do
+for _ in {1..120}; do
     healthy && exit 0
     sleep 1
 done
 tail -n 20 ~/mlflow.log
-echo "error: MLflow's server did not start within a minute; its log is ~/mlflow.log" >&2
+echo "error: MLflow's server did not start within two minutes; its log is ~/mlflow.log" >&2
 exit 1

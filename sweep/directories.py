@@ -3,7 +3,7 @@
     RUN/codec.safetensors   the codec of a training that has ended; its header has the settings
     RUN/half.safetensors    the same in half precision; where there is one, it is the codec that was measured
     RUN/measured            its measurement: rows.csv, comparison.png, pictures/; or the place to make it
-    RUN/pretrain            run directory of stage 1, where that was trained on the way
+    RUN/pretrain, RUN/warm  run directory of stage 1, or of what stage 1 started from, where it was trained on the way
     RUN/state.pt            a training that has not ended
 
 What a header does not say is taken as given: that the images were drawn by this version, and that stage 2 started from
@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from sweep.presets import absolute
-from sweep.space import Sweep, Trial
+from sweep.space import Space, Sweep, Trial
 from tfic.checkpoint import config_of, load
 from tfic.config import CODEC_FILE, DataConfig
 from tfic.data import METADATA, test_pages
@@ -27,8 +27,8 @@ HALF_FILE = "half.safetensors"
 """The codec in half precision, as `scripts/train_zoo.py` leaves it."""
 MEASURED = "measured"
 """Folder of a run directory for its measurement."""
-PRETRAIN = "pretrain"
-"""Folder of a run directory for its stage 1, as `tfic.train.fit` names it."""
+EARLIER = frozenset(("pretrain", "warm"))
+"""Folders of a run directory for the trainings that it started from, as `tfic.train.fit` names them."""
 COPIES = frozenset(("checkpoint", "start"))
 """Folders in which a trial, or a store, has copies of codecs of other directories."""
 NEARLY = 0.05
@@ -60,7 +60,7 @@ def find(folder: Path) -> tuple[list[Path], list[Path]]:
     unfinished: list[Path] = []
     holding = []
     for each in inside:
-        if each.name in COPIES or ((ended or begun) and each.name != PRETRAIN):
+        if each.name in COPIES or ((ended or begun) and each.name not in EARLIER):
             continue
         found = find(each)
         finished += found[0]
@@ -68,7 +68,7 @@ def find(folder: Path) -> tuple[list[Path], list[Path]]:
         holding += [each.name] if any(found) else []
     if ended:
         finished.append(folder)
-    elif begun or holding == [PRETRAIN]:
+    elif begun or (holding and EARLIER.issuperset(holding)):
         unfinished.append(folder)
     return finished, unfinished
 
@@ -89,7 +89,9 @@ def finished(folder: Path, sweep: str, train_data: str = "", test_data: str = ""
     checkpoint = half if half.is_file() else folder / CODEC_FILE
     config = config_of(checkpoint)
     data = _here(config.data, train_data, test_data)
-    whole = Sweep(name=sweep, codec=config.codec, data=data, train=config.train, eval=config.eval)
+    warm = config.warm_lmbda
+    space = Space(lmbdas=(config.lmbda, warm), warm_start=warm) if warm else Space()
+    whole = Sweep(name=sweep, space=space, codec=config.codec, data=data, train=config.train, eval=config.eval)
     trial = whole.finetune(config.lmbda, config.gamma) if config.gamma else whole.pretrain(config.lmbda)
     return Finished(folder, checkpoint, whole, trial)
 

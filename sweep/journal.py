@@ -102,6 +102,7 @@ class Journal:
                 self._delivered += len(entries)
             except (MlflowException, requests.RequestException) as error:
                 self._trouble, self._fatal = error, not away(error)
+                sent = None  # the store may have taken some of it before it went away
                 time.sleep(RETRY_S)
 
 

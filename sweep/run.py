@@ -6,7 +6,8 @@
     python -m sweep.run --config sweep.toml      settings from a file (flags win over it)
     python -m sweep.run --gpu-hours 20 --target "accuracy>=0.95"      the cheapest codec that reads so well
 
-Exit codes: 0 all done, 1 some trials failed (the others are done) or the store went away, 2 bad input, 130 Ctrl-C.
+Exit codes: 0 all done, 1 some trials failed (the others are done) or the store or Ray went away, 2 bad input,
+130 stopped by Ctrl-C.
 """
 
 import argparse
@@ -137,6 +138,7 @@ def _run(args: argparse.Namespace, sweep: Sweep, search: Search, tracker: "Track
     from sweep.lease import Lease
     from sweep.patience import StoreAwayError
     from sweep.tracking import SETTINGS
+    from sweep.watch import RayLostError
 
     done = len(search.results)
     total = f"{search.total} trials" if math.isfinite(search.proposals_left) else "Trials until the budget is spent"
@@ -153,7 +155,7 @@ def _run(args: argparse.Namespace, sweep: Sweep, search: Search, tracker: "Track
 
             placement = tune.Placement(args.address, args.gpus_per_trial, args.workers_per_trial, args.concurrent)
             tune.run(search, tracker, Path("runs", sweep.name).absolute(), say, placement, lease.check)
-    except StoreAwayError as error:
+    except (StoreAwayError, RayLostError) as error:
         bad_input(error)
         return 1
     except (ValueError, OSError) as error:
@@ -175,9 +177,9 @@ def _conclude(search: Search, uri: str) -> int:
         say(_winner(search, search.target))
     for key, reason in search.stopped.items():
         say(f"stopped: {search.trials[key].title} ({key}): {reason}")
-    if search.waiting:
-        spent, budget = search.spent_hours, search.limits.gpu_hours
-        say(f"{len(search.waiting)} trials were not started: {spent:.3g} of {budget:g} GPU-hours are spent.")
+    if search.over_budget:
+        left = f"; {len(search.waiting)} trials of the grid were not started" if search.waiting else ""
+        say(f"The {search.limits.gpu_hours:g} GPU-hours are spent ({search.spent_hours:.3g}){left}.")
     lost = search.failed | search.not_run
     for key, reason in lost.items():
         print(f"failed: {search.trials[key].title} ({key}): {reason}", file=sys.stderr, flush=True)

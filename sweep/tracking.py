@@ -73,6 +73,8 @@ class Tracker:
         for name in ("mlflow", "alembic"):  # how a database is migrated is no news to who wants a sweep
             logging.getLogger(name).setLevel(logging.WARNING)
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # tracebacks of what is said here
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each attempt of it, too
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # patience is had here, where it can be told
         try:
             self._client = MlflowClient(tracking_uri=uri)

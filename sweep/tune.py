@@ -9,7 +9,8 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +25,8 @@ from sweep.progress import Progress
 from sweep.search import Search
 from sweep.slots import Capacity, Slot, share
 from sweep.tracking import Tracker
+from sweep.watch import Watch
+from tfic.config import TrainConfig
 
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own tables; with verbose=0 the older output is silent
@@ -37,6 +40,8 @@ QUIET = {
 """Environment of the driver and its workers, where the user has set nothing else."""
 TOLD_ALREADY = ("ray.tune.execution.tune_controller", "ray.tune.tune")
 """Loggers that print the traceback of a failed trial; the reason gets its line here, the traceback is in the store."""
+COMMAND_BYTES = 100_000_000
+"""Memory that a trial asks Ray for which leaves its training to workers: Ray wants a trial to ask for something."""
 OBJECT_STORE_BYTES = 100_000_000
 """Ray's shared memory on a machine of its own; trials pass nothing through it."""
 
@@ -80,6 +85,7 @@ def run(
     Raises:
         ValueError: when the machine has too little for one trial, or no cluster answers.
         StoreAwayError: when the store is away for longer than the patience lasts.
+        RayLostError: when a process of the Ray that was started here dies.
         KeyboardInterrupt: on Ctrl-C, after the trials are stopped.
     """
     for name, value in QUIET.items():
@@ -93,12 +99,13 @@ def run(
         cpus, gpus, threads = there.get("CPU", 0.0), there.get("GPU", 0.0), search.sweep.train.threads
         growing = placement.concurrent is not None and bool(placement.address)
         slot, slots = share(cpus, gpus, placement.gpus_per_trial, threads, placement.workers_per_trial, growing)
+        _check_batches(search.sweep.train, slot.workers)
         capacity = Capacity(slot, placement.concurrent, ray.cluster_resources)
         # else processes start one after the other, seconds each
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(max(placement.concurrent or slots, 1))
         adapter = Adapter(search, tracker, Progress(search, capacity, write), capacity, check)
         conditions = {"every": search.sweep.space.every, "upload": bool(placement.address), "limits": search.limits}
-        with tempfile.TemporaryDirectory(prefix="tfic-sweep-") as scratch, insistent_ctrl_c():
+        with tempfile.TemporaryDirectory(prefix="tfic-sweep-") as scratch, insistent_ctrl_c(), Watch():
             tune.Tuner(
                 tune.with_resources(
                     _trainable(tracker.uri, tracker.sweep, folder, slot, conditions),
@@ -120,7 +127,9 @@ def run(
 
 
 def resources(slot: Slot, trains: bool) -> tune.PlacementGroupFactory:
-    """Ray's resources of a trial."""
+    """Ray's resources of a trial; of one on several workers, the workers hold the CPUs and GPUs."""
+    if trains and slot.workers > 1:
+        return tune.PlacementGroupFactory([{"memory": COMMAND_BYTES}])
     gpus = {"GPU": slot.gpus} if slot.gpus and trains else {}
     return tune.PlacementGroupFactory([{"CPU": slot.cpus} | gpus])
 
@@ -128,6 +137,7 @@ def resources(slot: Slot, trains: bool) -> tune.PlacementGroupFactory:
 def _connect(address: str) -> None:
     if not address:
         ray.init(
+            address="local",  # else Ray joins any cluster that it sees running on this machine, whoever's it is
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -150,12 +160,35 @@ def _trainable(
 
         trial, run_id = config["trial"], config["run_id"]
         how = Conditions(gpus=slot.gpus, workers=slot.workers, **conditions)
+        if slot.workers > 1:
+            how = replace(how, fit=_fit_on(slot))
         with _EndReported():
             tracker = Tracker(uri, sweep, limits.patience_s, known=True)
             metrics = run_trial(trial, tracker, run_id, folder / trial.key, tune.report, how)
             tune.report({"stage": "done", "metrics": metrics})
 
     return train
+
+
+def _check_batches(train: TrainConfig, workers: int) -> None:
+    for name in ("batch", "finetune_batch"):
+        if getattr(train, name) % workers:
+            raise ValueError(
+                f"{name} is {getattr(train, name)}, which {workers} workers cannot share equally; "
+                "it is the batch of all workers together: choose a multiple, or other --workers-per-trial"
+            )
+
+
+def _fit_on(slot: Slot) -> Callable[..., Path]:
+    """`tfic.train.fit` on the workers of a slot."""
+    from sweep.workers import fit_on_workers
+
+    return partial(
+        fit_on_workers,
+        workers=slot.workers,
+        gpus_per_worker=slot.gpus / slot.workers,
+        cpus_per_worker=slot.cpus / slot.workers,
+    )
 
 
 class _EndReported:

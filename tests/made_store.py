@@ -139,6 +139,7 @@ def world(
                 "family": family,
                 "codec": point.codec,
                 "label": point.key,
+                "variant": "",
                 "lmbda": float(point.lmbda or 0),
                 "gamma": float(point.gamma or 0),
                 "parent": point.parent,

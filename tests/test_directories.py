@@ -36,3 +36,12 @@ def test_folders_of_images_count_by_content_wherever_they_lie_here(tmp_path: Pat
         finished(there, "scans")
     drawn = untrained(tmp_path / "drawn", config())
     assert finished(drawn, "scans", str(images), str(images)).trial == small().pretrain(0.003)
+
+
+def test_a_warm_start_is_part_of_what_a_training_is(tmp_path: Path) -> None:
+    warm = replace(small(), space=replace(small().space, lmbdas=(0.003, 0.01), warm_start=0.003))
+    run = untrained(tmp_path / "run", replace(config(0.01), warm_lmbda=0.003))
+    first = untrained(run / "warm", config(0.003))
+    assert find(tmp_path) == ([first, run], [])
+    assert finished(run, "tiny").trial == warm.pretrain(0.01)
+    assert finished(first, "tiny").trial == warm.pretrain(0.003)

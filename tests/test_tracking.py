@@ -1,5 +1,7 @@
 """One run per key, FINISHED last, states of unfinished trainings kept until they end."""
 
+import sqlite3
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,3 +157,30 @@ def test_what_made_a_run_is_said(tmp_path: Path) -> None:
     assert "torch " in tags["versions"]
     assert tags["host"]
     assert git_commit(tmp_path) == ""
+
+
+def test_a_locked_database_is_waited_for(tracker: Tracker, sweep: Sweep) -> None:
+    run = tracker.start(sweep.pretrain(0.003))
+    lock = sqlite3.connect(tracker.uri.removeprefix("sqlite:///"), check_same_thread=False)
+    lock.execute("BEGIN EXCLUSIVE")
+    unlock = threading.Timer(8, lock.rollback)
+    unlock.start()
+    tracker.tag(run, {"after": "all"})
+    unlock.join()
+    lock.close()
+    assert tracker._client.get_run(run).data.tags["after"] == "all"
+
+
+def test_an_artifact_store_that_refuses_is_an_error_at_once(
+    tracker: Tracker, sweep: Sweep, files: Path, tmp_path: Path
+) -> None:
+    run = tracker.start(sweep.pretrain(0.003))
+    place = Path(tracker._client.get_run(run).info.artifact_uri.removeprefix("file://"))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("no folder")
+    with pytest.raises(OSError, match=r"exists|Not a directory"):
+        tracker.finish(run, POINT, files)
+    assert not tracker.records()[0].finished
+    place.unlink()
+    tracker.finish(run, POINT, files)
+    assert tracker.records()[0].finished

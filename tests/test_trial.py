@@ -2,6 +2,9 @@
 
 import csv
 import math
+import os
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -148,3 +151,32 @@ def test_a_report_that_interrupts_is_no_failure(tracker: Tracker, runs: Path) ->
         run_trial(trial, tracker, run_id, runs / trial.key, interrupt)
     assert tracker._client.get_run(run_id).info.status == "KILLED"
     assert not {record.key: record for record in tracker.records()}[trial.key].reason
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of 2 MiB of its own."""
+    if os.geteuid():
+        pytest.skip("a disk that is full is made by mounting a small one, which takes root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_named_and_the_trial_goes_on_where_there_is_room(
+    tracker: Tracker, small_disk: Path, tmp_path: Path
+) -> None:
+    sweep = small()
+    trial = replace(sweep, train=replace(sweep.train, checkpoint_every=1)).pretrain(0.007)
+    run_id = tracker.start(trial)
+    with pytest.raises(OSError, match="No space left on device"):
+        run_trial(trial, tracker, run_id, small_disk / trial.key, lambda event: None)
+    (failed,) = [each for each in tracker.records() if each.key == trial.key]
+    assert failed.reason == "OSError: [Errno 28] No space left on device"
+    run_trial(trial, tracker, run_id, tmp_path / trial.key, lambda event: None)
+    steps = [step for step, _ in tracker.history(run_id, "train_loss")]
+    assert steps == [1, 2]

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from made_troubles import QUIET, assert_trained_as_alone
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
-from safetensors.numpy import load_file
 
 from sweep.interrupt import insistent_ctrl_c
 from sweep.slots import Slot
@@ -52,15 +52,6 @@ heldout = false
 pictures = 1
 """
 STEPS = 30
-TRAIN = """
-import sys
-from pathlib import Path
-from tfic.checkpoint import config_of
-from tfic.train import fit
-
-fit(config_of(Path(sys.argv[1])), Path(sys.argv[2]), lambda progress: None)
-"""
-"""Trains, in one go, what a codec was trained for."""
 
 
 def test_only_a_trial_that_trains_holds_a_gpu() -> None:
@@ -93,7 +84,6 @@ class Story:
 
 def sweep_in(folder: Path, disturbances: Mapping[str, Callable[[int], None]]) -> Ended:
     """Run the command; each disturbance is called once, with the driver's process id, at a line of its pattern."""
-    quiet = {"RAY_AUTH_MODE": "disabled", "CUDA_VISIBLE_DEVICES": "", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", "sqlite:///mlflow.db"]
     left = dict(disturbances)
     lines = []
@@ -102,7 +92,7 @@ def sweep_in(folder: Path, disturbances: Mapping[str, Callable[[int], None]]) ->
         subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | quiet,
+            env=os.environ | QUIET,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -267,11 +257,7 @@ def test_at_most_one_interval_between_checkpoints_is_trained_twice(story: Story)
 def test_the_codec_is_to_the_bit_that_of_a_training_that_nobody_disturbed(story: Story, tmp_path: Path) -> None:
     (run,) = good(story, "pretrain")
     codec = story.client.download_artifacts(run.info.run_id, "checkpoint/codec.safetensors", str(tmp_path))
-    alone = [sys.executable, "-c", TRAIN, str(codec), str(tmp_path / "alone")]
-    subprocess.run(alone, check=True, env=os.environ | {"CUDA_VISIBLE_DEVICES": ""})
-    assert load_file(codec).keys() == load_file(tmp_path / "alone" / "codec.safetensors").keys()
-    for name, tensor in load_file(tmp_path / "alone" / "codec.safetensors").items():
-        assert (load_file(codec)[name] == tensor).all(), name
+    assert_trained_as_alone(Path(codec), tmp_path / "alone")
 
 
 def test_optuna_proposes_beyond_the_grid_and_its_run_says_so(story: Story) -> None:
@@ -291,3 +277,16 @@ def test_ray_is_not_heard_unless_it_lost_a_process(story: Story) -> None:
     for noise in ("(raylet)", "WARNING", "INFO", "Traceback", "Trial status"):
         assert noise not in story.done.out + story.done.err
     assert "Traceback" not in story.broken.out
+
+
+def test_a_sweep_whose_ray_dies_ends_with_a_sentence_instead_of_waiting_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(SETTINGS)
+
+    def kill_the_raylet(driver: int) -> None:
+        (raylet,) = [each for each in psutil.Process(driver).children(recursive=True) if each.name() == "raylet"]
+        raylet.kill()
+
+    ended = sweep_in(tmp_path, {"uncompressed .* starts": kill_the_raylet})
+    assert ended.code == 1
+    assert "error: Ray's raylet has died (killed, or out of memory); the same command goes on" in ended.err
+    assert "Traceback" not in ended.err

@@ -16,8 +16,9 @@ from tfic.ocr.rectify import rectify, width_at
 SQUEEZE = 0.7
 """Share of their width that lines keep in stage 2: reading costs less by as much and is as good (figures in LOG.md)."""
 LINE_CLIP_NORM = 5.0
-"""Largest norm of the gradient that a line's pixels get from reading, per character. Lines that cannot be read at all
-have gradients a thousand times those of the others (figures in LOG.md) and would drown them, and the rate."""
+"""Largest norm of the gradient, gamma included, that a line's pixels get from reading, per character. Lines that cannot
+be read at all have gradients a thousand times those of the others (figures in LOG.md) and would drown them, and the
+rate."""
 
 
 def readable(

@@ -29,7 +29,9 @@ def write(parts: Parts, stage: str, step: int, config: Config, run: Path) -> Pat
     state |= {"step": step, "stage": stage, "config": json.dumps(asdict(config))}
     path = run / STATE_FILE
     partial = path.with_name(f"{STATE_FILE}.partial")
-    torch.save(state, partial)
+    data = io.BytesIO()  # torch's own writer does not say that a disk is full
+    torch.save(state, data)
+    partial.write_bytes(data.getbuffer())
     partial.replace(path)
     return path
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import shutil
 import subprocess
 from collections import defaultdict
@@ -39,7 +40,7 @@ class TesseractPageReader:
             ["tesseract", "-", "-", "--psm", "11", "--dpi", "300", "tsv"],
             input=picture.getvalue(),
             capture_output=True,
-            env={"OMP_THREAD_LIMIT": "1", "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"},
+            env={"OMP_THREAD_LIMIT": "1", "PATH": os.environ.get("PATH", os.defpath)},
             check=False,
         )
         if ran.returncode:

@@ -1,0 +1,53 @@
+"""Whether the Ray that a driver started still lives: without it the driver would wait for ever."""
+
+import os
+import signal
+import threading
+from types import TracebackType
+
+import psutil
+
+LOOK_S = 5.0
+"""Seconds between looks."""
+NEEDED = ("raylet", "gcs_server")
+"""Ray's processes, by name, without which nothing goes on."""
+
+
+class RayLostError(RuntimeError):
+    """A process of Ray's died under a running sweep."""
+
+
+class Watch:
+    """Looks after the Ray processes that this process started, as a context inside `insistent_ctrl_c`.
+
+    When one has died, what is going on is interrupted like by Ctrl-C, and leaving the context raises RayLostError
+    instead of KeyboardInterrupt.
+    """
+
+    def __init__(self) -> None:
+        family = psutil.Process().children(recursive=True)
+        self._processes = {each: each.name() for each in family if each.name() in NEEDED}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
+        self._lost = ""
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._lost and isinstance(error, KeyboardInterrupt):
+            raise RayLostError(
+                f"Ray's {self._lost} has died (killed, or out of memory); the same command goes on"
+            ) from error
+
+    def _look(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            for process, name in self._processes.items():
+                if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                    self._lost = name
+                    os.kill(os.getpid(), signal.SIGINT)
+                    return

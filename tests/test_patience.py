@@ -1,0 +1,123 @@
+"""A tracking server that goes away: training goes on, and what it missed arrives; one that refuses is said at once."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from made_restarts import Server
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+
+from sweep.limits import Limits
+from sweep.patience import Patience, StoreAwayError, away
+from sweep.presets import preset
+from sweep.tracking import Tracker
+from sweep.trial import Conditions, run_trial
+
+PATIENT = Limits(patience_s=120.0)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"))
+    server.start()
+    server.wait()
+    yield server
+    server.kill()
+
+
+def test_training_goes_on_while_the_server_is_away_and_metrics_and_artifacts_arrive_afterwards(
+    server: Server, tmp_path: Path
+) -> None:
+    base = preset("tiny")
+    steps = {"pretrain_steps": 12, "read_width_px": 300, "klt_start": False, "log_every": 1, "checkpoint_every": 4}
+    sweep = replace(
+        base,
+        data=replace(base.data, train_count=4, test_count=1),
+        train=replace(base.train, **steps),
+        eval=replace(base.eval, heldout=False, pictures=1),
+    )
+    told: list[str] = []
+    tracker = Tracker(server.uri, "away", PATIENT.patience_s, told.append)
+    trial = sweep.pretrain(0.003)
+    run_id = tracker.start(trial)
+    trained: list[int] = []
+    back: list[int] = []
+
+    def come_back() -> None:
+        time.sleep(4)
+        back.append(len(trained))
+        server.start()
+
+    def report(event: dict[str, Any]) -> None:
+        if "step" in event:
+            trained.append(event["step"])
+        if event.get("step") == 3:
+            server.kill()
+            threading.Thread(target=come_back).start()
+
+    metrics = run_trial(trial, tracker, run_id, tmp_path / trial.key, report, Conditions(limits=PATIENT))
+    assert trained == list(range(1, 13))
+    assert back[0] > 3, "training waited for the server"
+    for metric in ("train_loss", "train_bpp", "train_mse"):
+        assert [step for step, _ in tracker.history(run_id, metric)] == trained
+    (record,) = tracker.records()
+    assert record.finished
+    assert record.metrics["bpp"] == pytest.approx(metrics["bpp"])
+    assert tracker.checkpoint(trial.key, tmp_path / "back").read_bytes()
+    assert len([line for line in told if "is away" in line]) == len([line for line in told if "is back" in line])
+
+
+def test_patience_ends_with_what_to_do_and_a_trial_that_starts_without_a_server_waits_for_it(server: Server) -> None:
+    tracker = Tracker(server.uri, "gone", patience_s=1.0)
+    server.kill()
+    with pytest.raises(StoreAwayError, match=r"has not answered for \d+ s .*the same command goes on"):
+        tracker.start(preset("tiny").pretrain(0.003))
+    tracker.hurry()
+    began = time.monotonic()
+    with pytest.raises(StoreAwayError):
+        tracker.stop("0" * 32)
+    assert time.monotonic() - began < 3
+
+    server.start()
+    told: list[str] = []
+    assert Tracker(server.uri, "late", 120.0, told.append, known=True).records() == []
+    assert ["is away" in told[0], "is back" in told[-1]] == [True, True]
+
+
+def answer(code: int) -> requests.HTTPError:
+    response = requests.Response()
+    response.status_code = code
+    return requests.HTTPError(response=response)
+
+
+@pytest.mark.parametrize(
+    ("error", "later"),
+    [
+        (MlflowException("API request to http://h failed with exception refused"), True),
+        (MlflowException("API request to endpoint /x failed with error code 503 != 200"), True),
+        (MlflowException("API request to endpoint /x failed with error code 403 != 200"), False),
+        (MlflowException("database is locked", error_code=TEMPORARILY_UNAVAILABLE), True),
+        (answer(502), True),
+        (answer(403), False),
+        (requests.ConnectionError("refused"), True),
+        (ValueError("no"), False),
+    ],
+)
+def test_what_may_work_later_is_told_from_what_will_not(error: Exception, later: bool) -> None:
+    assert away(error) is later
+
+
+def test_a_refusal_is_not_waited_for() -> None:
+    def refuse() -> None:
+        raise MlflowException("no such run", error_code=1)
+
+    began = time.monotonic()
+    with pytest.raises(MlflowException, match="no such run"):
+        Patience("here", 60)(refuse)
+    assert time.monotonic() - began < 1
