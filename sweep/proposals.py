@@ -21,7 +21,7 @@ from sweep.target import OBJECTIVES, Direction, Metrics, Target
 
 DRAWS = 20
 """How often Optuna is asked again for a point that is new, before the search is called exhausted."""
-MOST = 250
+MOST = 150
 """Results that a new study begins with; all of a thousand cost 80 ms a proposal, these and what comes after them 20."""
 
 
