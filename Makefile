@@ -36,6 +36,10 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/entropy_coding.py
 	$(BIN)/python benchmarks/codecs.py
 	$(BIN)/python benchmarks/transforms.py
+	$(BIN)/python benchmarks/bookkeeping.py
+	$(BIN)/python benchmarks/scheduling.py
+	$(BIN)/python benchmarks/search.py
+	$(BIN)/python benchmarks/trial_overhead.py
 
 stress: $(VENV)/installed
 	$(BIN)/pytest -m stress -s

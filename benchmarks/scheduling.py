@@ -114,7 +114,7 @@ class Tree(Design):
 
     def waiting(self) -> int:
         """Trials whose parent is done."""
-        return sum(not each.parent or each.parent in self._search.results for each in self._search.waiting)
+        return sum(not each.parent or each.parent in self._search.results for each in self._search.waiting.values())
 
     def ended(self, key: str) -> None:
         """Told to `Search`."""
