@@ -113,7 +113,7 @@ class Tree(Design):
 
     def waiting(self) -> int:
         """Trials whose parent is done."""
-        return sum(not each.parent or each.parent in self._search.results for each in self._search.waiting)
+        return sum(not each.parent or each.parent in self._search.results for each in self._search.waiting.values())
 
     def ended(self, key: str) -> None:
         """Told to `Search`."""
@@ -191,7 +191,7 @@ def main() -> None:
     for recipe in ("base", "paper"):
         lmbdas = tuple(float(f"{0.0005 * 1.4**i:.3g}") for i in range(12))
         gammas = tuple(float(f"{0.01 * 1.4**i:.3g}") for i in range(24))
-        space = Space(lmbdas, gammas, 0, Qualities((), (), ()))
+        space = Space(lmbdas, gammas, trials=0, classical=Qualities((), (), ()))
         sweep = replace(preset(recipe), name="simulated", space=space)
         found: dict[str, list[tuple[float, ...]]] = {}
         for seed in range(SEEDS):

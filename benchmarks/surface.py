@@ -1,6 +1,6 @@
 """A finished dense sweep as a surface to search on: what each codec would measure, and what it would cost to make.
 
-`dense_sweep.csv` holds 6 lambdas x 7 gammas with floor 1 and x 4 gammas with floor 0, trained and measured for real;
+`dense_sweep.csv` holds 4 lambdas x 7 gammas with floor 1 and x 3 gammas with floor 0, trained and measured for real;
 how is in LOG.md. A point in between is interpolated: linearly in log gamma, and in the floor, between measured ones of
 its lambda. The metrics carry the noise of their 24 test images, as a real sweep's do.
 """

@@ -1,6 +1,6 @@
 """Seconds that a trial loses to starting and logging, against the same training and measuring without a sweep.
 
-    python benchmarks/trial_overhead.py          two minutes
+    OMP_NUM_THREADS=1 python benchmarks/trial_overhead.py          three minutes; Ray sets the same for its workers
 
 A sweep of one lambda and 8 gammas at recipe `tiny` on Ray, one trial at a time, against `fit` and `measure` of the same
 settings in this process, one thread each. Lost is the time from one fine-tuning's end to the next one's end, less the
@@ -36,7 +36,7 @@ def swept() -> Sweep:
     return replace(
         sweep,
         name="overhead",
-        space=Space((0.003,), GAMMAS, 0, Qualities((), (), ())),
+        space=Space((0.003,), GAMMAS, trials=0, classical=Qualities((), (), ())),
         eval=replace(sweep.eval, heldout=False),
     )
 
