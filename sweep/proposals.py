@@ -7,8 +7,9 @@ more pre-trained lambda, and when it has grown to twice `MOST`. No trial in it i
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import moocore
 import numpy as np
@@ -22,7 +23,7 @@ from sweep.target import OBJECTIVES, Direction, Metrics, Target
 DRAWS = 20
 """How often Optuna is asked again for a point that is new, before the search is called exhausted."""
 MOST = 75
-"""Results that a new study begins with; all of a thousand cost 80 ms a proposal, these and what comes after them 20."""
+"""Results that a new study begins with; all of a thousand cost ten times as much a proposal (figures in LOG.md)."""
 
 
 @dataclass(frozen=True, order=True)
@@ -116,9 +117,7 @@ class Proposals:
         found: Point | None = None
         while found is None and len(old) < DRAWS:
             asked = study.ask(distributions)
-            params = asked.params
-            gamma, floor = float(f"{params['gamma']:.3g}"), round(params["floor"], 2)
-            point = Point(self._lmbdas[params["lmbda"]], gamma, floor)
+            point = self._point(asked.params)
             if point in self.results or point in self.open or point in self.failed:
                 old.append(asked)  # left RUNNING for now: samplers keep away from such, Gaussian processes only so
                 continue
@@ -184,6 +183,11 @@ class Proposals:
             "gamma": FloatDistribution(*self._gammas, log=True),
             "floor": FloatDistribution(*self._floors),
         }
+
+    def _point(self, params: Mapping[str, Any]) -> Point:
+        """What the sampler asked for in numbers that are easy to read, still within the space."""
+        gamma = float(np.clip(float(f"{params['gamma']:.3g}"), *self._gammas))
+        return Point(self._lmbdas[params["lmbda"]], gamma, float(np.clip(round(params["floor"], 2), *self._floors)))
 
     def _params(self, point: Point) -> dict[str, float]:
         return {"lmbda": self._lmbdas.index(point.lmbda), "gamma": point.gamma, "floor": point.floor}

@@ -5,6 +5,9 @@ import random
 from itertools import pairwise
 
 import pytest
+from optuna.samplers import RandomSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
 
 from sweep.proposals import Point, Proposals
 from sweep.target import OBJECTIVES, Target
@@ -158,6 +161,32 @@ def test_a_study_that_grew_too_large_is_made_anew_and_nothing_is_proposed_twice(
         proposals.tell(found[-1], measured(found[-1]))
     assert len(set(found)) == 30
     assert len(proposals.teachers()) == 5
+
+
+def test_no_point_stays_running_in_the_study_once_it_has_ended() -> None:
+    running: list[int] = []
+
+    class Witness(RandomSampler):
+        def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+            running.append(len(study.get_trials(states=(TrialState.RUNNING,))) - 1)
+
+    proposals = Proposals(LMBDAS, GAMMAS, sampler=lambda seed: Witness(seed=seed))
+    for end in (lambda point: proposals.tell(point, measured(point)), lambda point: proposals.tell(point, {})):
+        end(asked(proposals))
+    proposals.fail(asked(proposals))
+    held = Point(LMBDAS[0], 1.23)
+    proposals.hold(held)
+    asked(proposals)
+    proposals.tell(held, {"bpp": math.inf})
+    asked(proposals)
+    assert running == [0, 0, 0, 1, 1]
+
+
+def test_a_proposal_is_rounded_but_never_out_of_the_range() -> None:
+    low, high = 0.12345, 0.12349
+    point = asked(Proposals((0.003,), (low, high), (0.333, 0.334)))
+    assert low <= point.gamma <= high
+    assert 0.333 <= point.floor <= 0.334
 
 
 def test_what_is_under_way_ends_however_the_study_changed_meanwhile() -> None:
