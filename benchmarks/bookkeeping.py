@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from timing import table
 
-from sweep.kinds import Trial
-from sweep.plan import plan
-from sweep.presets import preset
-from sweep.search import Search
-from sweep.space import Qualities, Space, Sweep
-from sweep.tracking import Tracker
+from sweep.search.plan import plan
+from sweep.search.search import Search
+from sweep.spec.presets import preset
+from sweep.spec.space import Qualities, Space, Sweep
+from sweep.spec.trials import Trial
+from sweep.store.tracking import Tracker
 
 FINISHED = 1000
 MEASURED = 100

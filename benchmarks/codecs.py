@@ -18,7 +18,7 @@ from PIL import Image
 from rapidocr import RapidOCR
 from timing import medians_ms, table
 
-from tfic.baselines import classical
+from tfic.classical import classical
 from tfic.codec import build
 from tfic.codec.exact import one_thread
 from tfic.codec.hyperprior import MeanScaleHyperprior

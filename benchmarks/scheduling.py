@@ -25,10 +25,10 @@ import numpy as np
 from surface import Surface
 from timing import table
 
-from sweep.kinds import Trial
-from sweep.presets import preset
-from sweep.search import Search
-from sweep.space import Qualities, Space, Sweep
+from sweep.search.search import Search
+from sweep.spec.presets import preset
+from sweep.spec.space import Qualities, Space, Sweep
+from sweep.spec.trials import Trial
 
 GPUS = 64
 SEEDS = 10

@@ -23,7 +23,7 @@ from surface import METRICS, Surface
 from timing import table
 
 from analysis.pareto import OBJECTIVES, hypervolume
-from sweep.proposals import Point, Proposals, tpe
+from sweep.search.proposals import Point, Proposals, tpe
 
 DIRECTIONS = tuple(OBJECTIVES.values())
 Strategy = Callable[[Surface, list[float], int, int], Iterator[Point]]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sweep.proposals import Point
+from sweep.search.proposals import Point
 
 DENSE = Path(__file__).with_name("dense_sweep.csv")
 METRICS = ("bpp", "accuracy", "psnr_db")

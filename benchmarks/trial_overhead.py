@@ -18,12 +18,12 @@ from pathlib import Path
 from mlflow.tracking import MlflowClient
 from timing import table
 
-from sweep import tune
-from sweep.presets import preset
-from sweep.search import Search
-from sweep.slots import Placement
-from sweep.space import Qualities, Space, Sweep
-from sweep.tracking import Tracker
+from sweep.on_ray import driver
+from sweep.on_ray.resources import Placement
+from sweep.search.search import Search
+from sweep.spec.presets import preset
+from sweep.spec.space import Qualities, Space, Sweep
+from sweep.store.tracking import Tracker
 from tfic.checkpoint import load
 from tfic.evaluate import measure
 from tfic.train import fit
@@ -57,7 +57,7 @@ def bare_s(sweep: Sweep, folder: Path) -> list[float]:
 def swept_s(sweep: Sweep, folder: Path) -> tuple[list[float], list[float]]:
     """Seconds from each fine-tuning's end to the next one's end, and what each of these trials calls its own."""
     tracker = Tracker(f"sqlite:///{folder}/mlflow.db", sweep.name)
-    tune.run(Search(sweep), tracker, folder / "runs", lambda line: None, Placement(concurrent=1))
+    driver.run(Search(sweep), tracker, folder / "runs", lambda line: None, Placement(concurrent=1))
     client = MlflowClient(tracker.uri)
     experiment = client.get_experiment_by_name(sweep.name)
     assert experiment is not None

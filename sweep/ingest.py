@@ -20,14 +20,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.kinds import Trial
-from sweep.space import Sweep
-from sweep.terminal import Parser, bad_input, say
-from tfic.tracked import default_uri
+from sweep.cli import Parser, bad_input, say
+from sweep.spec.space import Sweep
+from sweep.spec.trials import Trial
+from tfic.mlflow_models import default_uri
 
 if TYPE_CHECKING:
-    from sweep.directories import Finished
-    from sweep.tracking import Tracker
+    from sweep.run_directories import Finished
+    from sweep.store.tracking import Tracker
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,11 +45,11 @@ def _main(args: argparse.Namespace) -> int:
         if not args.folder.is_dir():
             raise ValueError(f"{args.folder}: no such folder; give a run directory, or a folder of them")
         name = Sweep(name=args.name or args.folder.resolve().name).name
-        from sweep import directories  # here and below: seconds of import
-        from sweep.addresses import absolute_uri
-        from sweep.tracking import Tracker
+        from sweep import run_directories  # here and below: seconds of import
+        from sweep.store.tracking import Tracker
+        from sweep.store.uri import absolute_uri
 
-        ended, unfinished = directories.find(args.folder)
+        ended, unfinished = run_directories.find(args.folder)
         if not (ended or unfinished):
             raise ValueError(f"{args.folder}: no run directory there or in its folders; `tfic train` makes one")
         tracker = Tracker(absolute_uri(args.tracking_uri or default_uri()), name)
@@ -63,7 +63,7 @@ def _main(args: argparse.Namespace) -> int:
     classical: dict[str, Trial] = {}
     for folder in ended:
         try:
-            run = directories.finished(folder, name, args.train_data, args.test_data)
+            run = run_directories.finished(folder, name, args.train_data, args.test_data)
             classical |= {each.key: each for each in (run.sweep.reference(), *run.sweep.anchors())}
             fate = "in the store already" if run.trial.key in done else _ingest(run, tracker, args.measure)
             done |= {run.trial.key} if fate == "ingested" else set()
@@ -79,13 +79,13 @@ def _main(args: argparse.Namespace) -> int:
 
 def _ingest(run: "Finished", tracker: "Tracker", measuring: bool) -> str:
     """Put a run directory into the store, measured first if need be; what became of it."""
-    from sweep import directories
-    from sweep.trial import keep_codec, log_trial
+    from sweep import run_directories
+    from sweep.trial.run import keep_codec, log_trial
     from tfic.checkpoint import load
     from tfic.evaluate import means, measure
 
-    trial, measured = run.trial, run.folder / directories.MEASURED
-    rows, codec = directories.measurement(run), load(run.checkpoint)
+    trial, measured = run.trial, run.folder / run_directories.MEASURED
+    rows, codec = run_directories.measurement(run), load(run.checkpoint)
     if not rows and not measuring:
         say(f"{run.folder}: not measured, left")
         return "not measured"
@@ -113,7 +113,7 @@ def _ingest(run: "Finished", tracker: "Tracker", measuring: bool) -> str:
 
 def _measure(trial: Trial, tracker: "Tracker") -> str:
     """Run a trial that trains nothing, as the sweep does; what became of it."""
-    from sweep.trial import run_trial
+    from sweep.trial.run import run_trial
 
     with tempfile.TemporaryDirectory(prefix="tfic-ingest-") as scratch:
         try:

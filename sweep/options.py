@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sweep.presets import absolute, from_tables, read_toml
-from sweep.space import Sweep
-from sweep.target import Target
-from sweep.terminal import Parser
+from sweep.cli import Parser
+from sweep.spec.presets import absolute, from_tables, read_toml
+from sweep.spec.space import Sweep
+from sweep.spec.target import Target
 from tfic.recipes import RECIPES, recipe
 
 STORE = "sqlite:///mlflow.db"

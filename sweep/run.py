@@ -19,18 +19,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.kinds import LEARNED
+from sweep.cli import bad_input, say
+from sweep.on_ray.resources import Placement
 from sweep.options import STORE, parser, settings
-from sweep.plan import plan
-from sweep.progress import table
-from sweep.search import Search, Turn
-from sweep.slots import Placement
-from sweep.space import Sweep
-from sweep.target import Target
-from sweep.terminal import bad_input, say
+from sweep.search.plan import plan
+from sweep.search.progress import table
+from sweep.search.search import Search, Turn
+from sweep.spec.space import Sweep
+from sweep.spec.target import Target
+from sweep.spec.trials import LEARNED
 
 if TYPE_CHECKING:
-    from sweep.tracking import Tracker
+    from sweep.store.tracking import Tracker
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,8 +67,8 @@ def _main(args: argparse.Namespace) -> int:
 
 def _open(args: argparse.Namespace, sweep: Sweep) -> tuple[str, "Tracker | None"]:
     """The store's address and the sweep in it; None for a plan of a sweep whose database does not exist yet."""
-    from sweep.addresses import absolute_uri, check_reachable, sqlite_file
-    from sweep.tracking import Tracker
+    from sweep.store.tracking import Tracker
+    from sweep.store.uri import absolute_uri, check_reachable, sqlite_file
 
     uri = absolute_uri(args.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or STORE)
     check_reachable(uri)
@@ -80,10 +80,10 @@ def _open(args: argparse.Namespace, sweep: Sweep) -> tuple[str, "Tracker | None"
 
 def _run(args: argparse.Namespace, sweep: Sweep, search: Search, tracker: "Tracker") -> int:
     """Run what is left; the exit code if the caller has nothing more to say, else 0."""
-    from sweep.lease import Lease
-    from sweep.patience import StoreAwayError
-    from sweep.tracking import SETTINGS
-    from sweep.watch import RayLostError
+    from sweep.on_ray.watch import RayLostError
+    from sweep.store.lease import Lease
+    from sweep.store.retry import StoreAwayError
+    from sweep.store.tracking import SETTINGS
 
     done = len(search.results)
     total = f"{search.total} trials" if math.isfinite(search.proposals_left) else "Trials until the budget is spent"
@@ -97,9 +97,9 @@ def _run(args: argparse.Namespace, sweep: Sweep, search: Search, tracker: "Track
             say("Looking at the images; synthetic ones are drawn on all cores the first time.")
             images = len(data.train_pages(sweep.data)), len(data.test_pages(sweep.data))
             say(f"{images[0]:,} images to train on, {images[1]:,} to test on. Starting Ray.")
-            from sweep import tune
+            from sweep.on_ray import driver
 
-            tune.run(search, tracker, Path("runs", sweep.name).absolute(), say, placement, lease.check)
+            driver.run(search, tracker, Path("runs", sweep.name).absolute(), say, placement, lease.check)
     except (StoreAwayError, RayLostError) as error:
         bad_input(error)
         return 1

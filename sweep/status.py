@@ -12,11 +12,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from sweep.plan import plan
-from sweep.presets import from_tables
-from sweep.search import Search
-from sweep.terminal import Parser, bad_input, say
-from tfic.tracked import default_uri
+from sweep.cli import Parser, bad_input, say
+from sweep.search.plan import plan
+from sweep.search.search import Search
+from sweep.spec.presets import from_tables
+from tfic.mlflow_models import default_uri
 
 EVERY_S = 10.0
 """Seconds between two looks of --watch."""
@@ -40,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show(args: argparse.Namespace) -> bool:
     """Print where the sweep stands; whether a driver is at work on it."""
-    from sweep.addresses import absolute_uri, sqlite_file  # here and below: seconds of import
-    from sweep.lease import NOTE, alive, who
-    from sweep.tracking import SETTINGS, Tracker, last_sweep
+    from sweep.store.lease import NOTE, alive, who
+    from sweep.store.tracking import SETTINGS, Tracker, last_sweep
+    from sweep.store.uri import absolute_uri, sqlite_file  # here and below: seconds of import
 
     uri = absolute_uri(args.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri())
     file = sqlite_file(uri)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from sweep.tracking import Tracker
+    from sweep.store.tracking import Tracker
 
 
 def pytest_configure() -> None:
@@ -52,7 +52,7 @@ def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """URI of a store without sweeps, for tests that write; each takes a sweep name of its own."""
-    from sweep.tracking import Tracker
+    from sweep.store.tracking import Tracker
 
     uri = f"sqlite:///{tmp_path_factory.mktemp('empty') / 'mlflow.db'}"
     Tracker(uri, "none")
@@ -62,7 +62,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def tracker(empty_store: str, request: pytest.FixtureRequest) -> "Tracker":
     """A sweep without runs, called like the test."""
-    from sweep.tracking import Tracker
+    from sweep.store.tracking import Tracker
 
     return Tracker(empty_store, request.node.name.partition("[")[0])
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sweep.kinds import Trial
-from sweep.limits import Limits
-from sweep.presets import preset
-from sweep.record import Record
-from sweep.search import Search, Turn
-from sweep.space import Space, Sweep
+from sweep.search.search import Search, Turn
+from sweep.spec.limits import Limits
+from sweep.spec.presets import preset
+from sweep.spec.space import Space, Sweep
+from sweep.spec.trials import Trial
+from sweep.store.schema import Record
 
 NONE = Limits()
 

@@ -17,7 +17,7 @@ from PIL import Image
 from tfic import bulk, checkpoint
 from tfic.codec.image_codec import ImageCodec
 from tfic.config import Config
-from tfic.pairs import Pair
+from tfic.file_plan import Pair
 from tfic.synth import draw
 
 MANY = 3000

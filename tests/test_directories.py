@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from made_runs import config, small, untrained
 
-from sweep.directories import find, finished
+from sweep.run_directories import find, finished
 from tfic.data import test_pages as pages_to_test_on
 from tfic.data import write_folder
 

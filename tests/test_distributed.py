@@ -18,7 +18,7 @@ from tfic.codec.image_codec import Reconstruction
 from tfic.config import Config
 from tfic.data import train_pages
 from tfic.train import Progress, fit
-from tfic.unfinished import STATE_FILE
+from tfic.training_state import STATE_FILE
 
 WORLD = 2
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tfic import metrics
-from tfic.baselines import classical, uncompressed
+from tfic.classical import classical, uncompressed
 from tfic.evaluate import MEASURES, Row, evaluate, means, measure, read_rows, write_rows
 from tfic.lines import Page, page_text
 from tfic.ocr.page import PPOCRPageReader

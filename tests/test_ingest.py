@@ -10,9 +10,9 @@ from mlflow import MlflowClient
 from analysis.report import main as report_main
 from sweep.ingest import main
 from sweep.run import main as sweep_main
-from sweep.space import Space
-from sweep.tracking import CHECKPOINT, Tracker, params
-from sweep.trial import run_trial
+from sweep.spec.space import Space
+from sweep.store.tracking import CHECKPOINT, Tracker, params
+from sweep.trial.run import run_trial
 from tfic import checkpoint
 from tfic.evaluate import means, read_rows
 

@@ -9,7 +9,7 @@ from made_runs import config, ingest, runs, small, untrained
 from refusals import refused
 
 from sweep.ingest import main
-from sweep.tracking import Tracker
+from sweep.store.tracking import Tracker
 from tfic import checkpoint
 from tfic.evaluate import read_rows, write_rows
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from mlflow.exceptions import MlflowException
 
-from sweep.journal import Journal
-from sweep.presets import preset
-from sweep.tracking import Tracker
+from sweep.spec.presets import preset
+from sweep.store.tracking import Tracker
+from sweep.trial.journal import Journal
 
 
 def test_steps_repeated_after_a_kill_are_written_and_logged_once(tracker: Tracker, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sweep.keys import differences, images_digest, make_key, prefix_of
-from sweep.presets import preset
+from sweep.spec.keys import differences, images_digest, make_key, prefix_of
+from sweep.spec.presets import preset
 
 
 def test_a_key_hashes_what_decides_whatever_its_order() -> None:
@@ -33,7 +33,7 @@ def test_code_that_trains_or_measures_otherwise_changes_the_keys_that_it_decides
 ) -> None:
     before = preset("tiny")
     old = before.pretrain(0.003), before.anchors()[0]
-    monkeypatch.setattr(f"sweep.space.{version}", 2)
+    monkeypatch.setattr(f"sweep.spec.space.{version}", 2)
     after = preset("tiny")
     new = after.pretrain(0.003), after.anchors()[0]
     changed = [a.key != b.key for a, b in zip(old, new, strict=True)]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from sweep.lease import NOTE, STALE_S, Lease, SweepTakenError, alive, who
-from sweep.tracking import Tracker
+from sweep.store.lease import NOTE, STALE_S, Lease, SweepTakenError, alive, who
+from sweep.store.tracking import Tracker
 
 HOLD = """
 import sys, time
-from sweep.lease import Lease
-from sweep.tracking import Tracker
+from sweep.store.lease import Lease
+from sweep.store.tracking import Tracker
 
 with Lease(Tracker(sys.argv[1], sys.argv[2])):
     print("held", flush=True)
@@ -54,7 +54,7 @@ def test_a_hold_on_another_machine_ends_when_nobody_renews_it(tracker: Tracker) 
 
 
 def test_a_driver_that_was_taken_over_ends(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweep.lease.BEAT_S", 0.05)
+    monkeypatch.setattr("sweep.store.lease.BEAT_S", 0.05)
     other = {"host": "elsewhere", "pid": 1, "user": "ada", "since": 0.0, "beat": time.time()}
 
     def drive() -> None:

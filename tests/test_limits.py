@@ -3,8 +3,8 @@
 import pytest
 from made_sweeps import ask, make, measured, record, run_all
 
-from sweep.limits import Limits
-from sweep.search import Search, Turn
+from sweep.search.search import Search, Turn
+from sweep.spec.limits import Limits
 
 DIED = "its process died"
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from made_sweeps import make, record
 
-from sweep.limits import Limits
-from sweep.plan import plan
-from sweep.search import Search
+from sweep.search.plan import plan
+from sweep.search.search import Search
+from sweep.spec.limits import Limits
 
 
 def line_of(lines: list[str], key: str) -> str:

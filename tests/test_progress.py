@@ -2,11 +2,11 @@
 
 import pytest
 
-from sweep.kinds import Trial
-from sweep.presets import preset
-from sweep.progress import Progress, duration, table
-from sweep.search import Search
-from sweep.slots import Capacity, Slot
+from sweep.on_ray.resources import Capacity, Slot
+from sweep.search.progress import Progress, duration, table
+from sweep.search.search import Search
+from sweep.spec.presets import preset
+from sweep.spec.trials import Trial
 
 POINT = {"bpp": 0.125, "accuracy": 0.7, "psnr_db": 15.0, "seconds": 60.0}
 

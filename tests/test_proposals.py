@@ -9,8 +9,8 @@ from optuna.samplers import RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from sweep.proposals import Point, Proposals
-from sweep.target import OBJECTIVES, Target
+from sweep.search.proposals import Point, Proposals
+from sweep.spec.target import OBJECTIVES, Target
 
 LMBDAS = (0.001, 0.003, 0.01)
 GAMMAS = (0.1, 10.0)

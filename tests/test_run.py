@@ -10,10 +10,10 @@ import pytest
 from refusals import refused
 
 from sweep.options import gpus
-from sweep.presets import from_tables
 from sweep.run import main
-from sweep.search import Search
-from sweep.tracking import Tracker
+from sweep.search.search import Search
+from sweep.spec.presets import from_tables
+from sweep.store.tracking import Tracker
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from made_sweeps import ask, make, measured, record, run_all
 
-from sweep.kinds import Trial
-from sweep.search import Search, Turn, front
+from sweep.search.search import Search, Turn, front
+from sweep.spec.trials import Trial
 
 
 def test_one_slot_runs_every_trial_of_the_grid_exactly_once() -> None:

@@ -22,9 +22,9 @@ from made_troubles import SMALL
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from sweep.kinds import Trial
-from sweep.presets import preset
-from sweep.tracking import CHECKPOINT, Tracker
+from sweep.spec.presets import preset
+from sweep.spec.trials import Trial
+from sweep.store.tracking import CHECKPOINT, Tracker
 
 STEPS = (2, 4, 6)
 SETTINGS = """

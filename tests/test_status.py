@@ -6,9 +6,10 @@ from dataclasses import asdict
 import pytest
 from refusals import refused
 
-from sweep import presets, status
-from sweep.lease import NOTE
-from sweep.tracking import SETTINGS, Tracker
+from sweep import status
+from sweep.spec import presets
+from sweep.store.lease import NOTE
+from sweep.store.tracking import SETTINGS, Tracker
 
 
 def test_a_sweep_is_shown_live_while_it_is_driven_and_as_left_afterwards(

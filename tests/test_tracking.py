@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sweep.presets import preset
-from sweep.provenance import git_commit, provenance
-from sweep.record import params
-from sweep.search import Search, Turn
-from sweep.space import Sweep
-from sweep.tracking import Tracker
+from sweep.search.search import Search, Turn
+from sweep.spec.presets import preset
+from sweep.spec.space import Sweep
+from sweep.store.schema import params
+from sweep.store.tracking import Tracker
+from sweep.trial.provenance import git_commit, provenance
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tfic import checkpoint
 from tfic.config import TRAINING_VERSION, Config
 from tfic.recipes import recipe
 from tfic.train import Progress, Report, _learning_rate, fit
-from tfic.unfinished import STATE_FILE, kept
+from tfic.training_state import STATE_FILE, kept
 
 
 class StoppedError(Exception):

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from sweep.kinds import Trial
-from sweep.presets import preset
-from sweep.space import Qualities, Space, Sweep
-from sweep.tracking import CHECKPOINT, Tracker
-from sweep.trial import run_trial
+from sweep.spec.presets import preset
+from sweep.spec.space import Qualities, Space, Sweep
+from sweep.spec.trials import Trial
+from sweep.store.tracking import CHECKPOINT, Tracker
+from sweep.trial.run import run_trial
 from tfic.config import DataConfig, EvalConfig
 
 

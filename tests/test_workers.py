@@ -21,7 +21,7 @@ from ray.cluster_utils import Cluster
 from test_distributed import environment, free_port
 from test_train import config, ignore, same, weights
 
-from sweep.workers import fit_on_workers
+from sweep.on_ray.workers import fit_on_workers
 from tfic import distributed
 from tfic.config import Config
 from tfic.train import CODEC_FILE, STATE_FILE, Progress, fit
@@ -176,5 +176,5 @@ def test_nothing_is_left_of_workers(story: Story) -> None:
 
 
 def test_the_driver_pays_for_no_torch() -> None:
-    check = "import sys, sweep.workers; sys.exit('torch' in sys.modules)"
+    check = "import sys, sweep.on_ray.workers; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", check]).returncode == 0

@@ -24,8 +24,8 @@ from tqdm import tqdm
 from tfic import checkpoint
 from tfic.codec.bitstream import BitstreamError
 from tfic.codec.image_codec import ImageCodec
+from tfic.file_plan import Pair, partial, write_whole
 from tfic.images import open_image
-from tfic.pairs import Pair, partial, write_whole
 
 FORMATS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM"}
 """Endings of decoded images with Pillow's names: formats that lose nothing more."""

@@ -13,8 +13,8 @@ from PIL import Image
 from tfic import bulk, checkpoint, images, models
 from tfic.bulk import Outcome
 from tfic.codec import bitstream
+from tfic.file_plan import make_folder, plan
 from tfic.lines import page_text
-from tfic.pairs import make_folder, plan
 
 FILES_A_WORKER = 50
 """Files for which another process is worth its start, which takes seconds."""

@@ -19,7 +19,7 @@ from tfic.codec.exact import on_grid
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.lite import Up
-from tfic.pairs import write_whole
+from tfic.file_plan import write_whole
 
 OUTPUTS = ("z_symbols", "y_symbols", "indexes")
 """What the graph gives: int32 symbols of z and y, and the uint8 indexes of y's scales."""

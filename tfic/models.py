@@ -4,7 +4,7 @@
 | ---------------------------------------- | --------------------------------------------------------------------------|
 | run/codec.safetensors                    | that file                                                                 |
 | run                                      | the codec.safetensors in that directory                                   |
-| runs:/RUN_ID                             | the codec of an MLflow run (`tfic.tracked`)                               |
+| runs:/RUN_ID                             | the codec of an MLflow run (`tfic.mlflow_models`)                         |
 | models:/NAME/VERSION, models:/NAME@ALIAS | a version of an MLflow registered model                                   |
 | zoo/NAME                                 | a codec that ships with the package; ./zoo/NAME is a path again           |
 """
@@ -12,7 +12,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfic import tracked
+from tfic import mlflow_models
 from tfic.config import CODEC_FILE, unknown_key
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ def find(model: str | Path, tracking_uri: str = "") -> Path:
         ValueError: when there is none.
     """
     name = str(model)
-    if isinstance(model, str) and name.startswith(tracked.SCHEMES):
-        return tracked.download(name, tracking_uri)
+    if isinstance(model, str) and name.startswith(mlflow_models.SCHEMES):
+        return mlflow_models.download(name, tracking_uri)
     if isinstance(model, str) and name.startswith(_ZOO) and not name.endswith(".safetensors"):
         return _in_zoo(name)
     path = Path(model)
     if name and path.is_file():
         return path
-    for inside in (CODEC_FILE, tracked.CHECKPOINT):
+    for inside in (CODEC_FILE, mlflow_models.CHECKPOINT):
         if name and (path / inside).is_file():
             return path / inside
     if name and path.is_dir():

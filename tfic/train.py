@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from tfic import checkpoint, distributed, stages, unfinished
+from tfic import checkpoint, distributed, stages, training_state
 from tfic.codec import build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
@@ -18,7 +18,7 @@ from tfic.config import CODEC_FILE, NO_MATTER, STAGE_2, Config, TrainConfig
 from tfic.crops import draw_crops
 from tfic.data import train_pages
 from tfic.stages import Stage
-from tfic.unfinished import STATE_FILE, Parts
+from tfic.training_state import STATE_FILE, Parts
 
 KLT_IMAGES = 32
 """Training images from which a KLT start is computed."""
@@ -165,7 +165,7 @@ def _state(path: Path, config: Config) -> bytes:
     """A state file, which must be of this very training; b"" where there is none."""
     if not path.exists():
         return b""
-    data, settings = unfinished.read(path)
+    data, settings = training_state.read(path)
     check_same(settings, config, path)
     return data
 
@@ -202,7 +202,7 @@ def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, ou
     optimiser = torch.optim.Adam(parameters, lr=stage.learning_rate)
     average = AveragedModel(codec)
     parts: Parts = {"codec": codec, "optimiser": optimiser, "average": average}
-    first = unfinished.take_up(parts, stage.name, state) if state else 0
+    first = training_state.take_up(parts, stage.name, state) if state else 0
     shared = distributed.wrap(codec)
     sums: dict[str, float] = {}
     since, started = 0, time.monotonic()
@@ -254,8 +254,8 @@ def _leave(parts: Parts, done: int, stage: Stage, codec: torch.nn.Module, config
     if outlets.every and done % outlets.every == 0:  # before the state, from which a resumed training goes on
         average = parts["average"]
         assert isinstance(average, AveragedModel)
-        unfinished.keep(codec, average.module, config, outlets.run, done)
+        training_state.keep(codec, average.module, config, outlets.run, done)
     if done % config.train.checkpoint_every == 0:
-        state = unfinished.write(parts, stage.name, done, config, outlets.run)
+        state = training_state.write(parts, stage.name, done, config, outlets.run)
         if outlets.saved:
             outlets.saved(state)

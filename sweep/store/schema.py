@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sweep.kinds import LEARNED, Trial
+from sweep.spec.trials import LEARNED, Trial
 
 if TYPE_CHECKING:
     from mlflow.entities import Run  # a second of import, for who has a store

@@ -7,8 +7,8 @@ a fair one: at a given step every trial of a sweep trains on the same crops.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sweep.limits import Limits
-from sweep.tracking import Tracker
+from sweep.spec.limits import Limits
+from sweep.store.tracking import Tracker
 from tfic.train import Progress
 
 CODED_BITS = 2.0

@@ -29,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sweep.space import Qualities, Space, Sweep
+from sweep.spec.space import Qualities, Space, Sweep
 from tfic.config import DataConfig, from_mapping
 from tfic.recipes import recipe
 

@@ -1,4 +1,4 @@
-"""How a trial and its workers talk (`sweep.workers`): questions over a desk, and files where their hosts differ.
+"""How a trial and its workers talk (`sweep.on_ray.workers`): questions over a desk, and files where their hosts differ.
 
 A desk is an actor of the trial's process and ends with it; worker 0 waits there for each answer.
 """

@@ -2,8 +2,8 @@
 
 import math
 
-from sweep.kinds import Trial
-from sweep.search import Search
+from sweep.search.search import Search
+from sweep.spec.trials import Trial
 
 
 def mean_seconds(search: Search) -> dict[str, float]:

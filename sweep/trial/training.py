@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sweep import stopping
-from sweep.journal import JOURNAL_FILE, Journal
-from sweep.kinds import Trial
-from sweep.limits import Limits
-from sweep.tracking import Tracker
-from tfic import train, unfinished
+from sweep.spec.limits import Limits
+from sweep.spec.trials import Trial
+from sweep.store.tracking import Tracker
+from sweep.trial import stopping
+from sweep.trial.journal import JOURNAL_FILE, Journal
+from tfic import train, training_state
 from tfic.config import CODEC_FILE, Config
 
 Report = Callable[[dict[str, Any]], None]
@@ -88,8 +88,8 @@ def train_codec(
     uploaded: set[Path] = set()
 
     def saved(state: Path) -> None:
-        new = set(unfinished.kept(workdir).values()) - uploaded
-        tracker.keep_state(run_id, unfinished.step_of(state), [state, journal_file, *new])
+        new = set(training_state.kept(workdir).values()) - uploaded
+        tracker.keep_state(run_id, training_state.step_of(state), [state, journal_file, *new])
         uploaded.update(new)
 
     with Journal(journal_file, tracker, run_id, limits.patience_s) as journal:
@@ -107,8 +107,8 @@ def _take_up(tracker: Tracker, run_id: str, workdir: Path) -> None:
     """Bring here what the store kept of this training, if that is further on than what is here."""
     if (workdir / CODEC_FILE).exists():
         return
-    here = workdir / unfinished.STATE_FILE
-    step = unfinished.step_of(here) if here.exists() else -1
+    here = workdir / training_state.STATE_FILE
+    step = training_state.step_of(here) if here.exists() else -1
     for file in tracker.state(run_id, step, workdir):
         file.replace(workdir / file.name)
 

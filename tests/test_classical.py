@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfic.baselines import QUALITIES, classical, uncompressed
+from tfic.classical import QUALITIES, classical, uncompressed
 from tfic.metrics import psnr_db
 from tfic.synth import draw
 

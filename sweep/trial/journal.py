@@ -15,8 +15,8 @@ from types import TracebackType
 import requests
 from mlflow.exceptions import MlflowException
 
-from sweep.patience import RETRY_S, StoreAwayError, away, first_line
-from sweep.tracking import Entry, Tracker
+from sweep.store.retry import RETRY_S, StoreAwayError, away, first_line
+from sweep.store.tracking import Entry, Tracker
 
 JOURNAL_FILE = "metrics.jsonl"
 """Name of a training's journal in its directory."""

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Mapping
 
-from sweep.costs import hours, mean_seconds
-from sweep.keys import differences, prefix_of
-from sweep.kinds import Trial
-from sweep.progress import duration
-from sweep.search import Search
+from sweep.search.costs import hours, mean_seconds
+from sweep.search.progress import duration
+from sweep.search.search import Search
+from sweep.spec.keys import differences, prefix_of
+from sweep.spec.trials import Trial
 
 HEADINGS = {
     "uncompressed": "Reference",

@@ -5,10 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sweep.costs import mean_seconds
-from sweep.kinds import LEARNED, Trial
-from sweep.search import Search, front
-from sweep.slots import Capacity
+from sweep.search.costs import mean_seconds
+from sweep.search.search import Search, front
+from sweep.spec.trials import LEARNED, Trial
 
 EVERY_S = 10.0
 """Least time between two progress lines of one trial, in seconds."""
@@ -31,7 +30,7 @@ class Progress:
     def __init__(
         self,
         search: Search,
-        capacity: Capacity,
+        capacity: Callable[[], int],
         write: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

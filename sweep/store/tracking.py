@@ -20,11 +20,11 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
-from sweep.addresses import check_reachable, sqlite_file
-from sweep.kinds import Trial
-from sweep.limits import Limits
-from sweep.patience import Patience, first_line
-from sweep.record import Record, params, record, tags
+from sweep.spec.limits import Limits
+from sweep.spec.trials import Trial
+from sweep.store.retry import Patience, first_line
+from sweep.store.schema import Record, params, record, tags
+from sweep.store.uri import check_reachable, sqlite_file
 
 CHECKPOINT = "checkpoint/codec.safetensors"
 """Where a run keeps its codec among its artifacts."""

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from sweep.kinds import Trial
-from sweep.presets import absolute
-from sweep.space import Space, Sweep
+from sweep.spec.presets import absolute
+from sweep.spec.space import Space, Sweep
+from sweep.spec.trials import Trial
 from tfic.checkpoint import config_of, load
 from tfic.config import CODEC_FILE, DataConfig
 from tfic.data import METADATA, test_pages
 from tfic.evaluate import Row, read_rows
-from tfic.unfinished import STATE_FILE
+from tfic.training_state import STATE_FILE
 
 HALF_FILE = "half.safetensors"
 """The codec in half precision, as `scripts/train_zoo.py` leaves it."""

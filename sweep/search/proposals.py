@@ -18,7 +18,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sweep.target import OBJECTIVES, Direction, Metrics, Target
+from sweep.spec.target import OBJECTIVES, Direction, Metrics, Target
 
 DRAWS = 20
 """How often Optuna is asked again for a point that is new, before the search is called exhausted."""

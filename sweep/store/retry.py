@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 import requests
 from mlflow.exceptions import MlflowException
 
-from sweep.addresses import UnreachableError
+from sweep.store.uri import UnreachableError
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -21,9 +21,9 @@ from made_troubles import QUIET, SMALL, assert_trained_as_alone
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from sweep.interrupt import insistent_ctrl_c
-from sweep.slots import Slot
-from sweep.tune import resources
+from sweep.on_ray.driver import resources
+from sweep.on_ray.resources import Slot
+from sweep.on_ray.signals import insistent_ctrl_c
 
 SETTINGS = """
 recipe = "tiny"
@@ -182,7 +182,7 @@ def wait_deafly() -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_ctrl_c_that_python_drops_is_raised_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweep.interrupt.AGAIN_S", 0.2)
+    monkeypatch.setattr("sweep.on_ray.signals.AGAIN_S", 0.2)
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)
     with pytest.raises(KeyboardInterrupt), insistent_ctrl_c():
         wait_deafly()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tfic.pairs import make_folder, partial, plan, write_whole
+from tfic.file_plan import make_folder, partial, plan, write_whole
 
 READS, WRITES = (".png", ".jpg"), (".tfic",)
 

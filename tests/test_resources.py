@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweep.slots import Capacity, Placement, Slot, share
+from sweep.on_ray.resources import Capacity, Placement, Slot, share
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import enum
 import math
 from collections.abc import Iterable, Mapping
 
-from sweep.kinds import FILLERS, Trial
-from sweep.proposals import Point, Proposals
-from sweep.record import Record
-from sweep.space import Sweep
-from sweep.target import Target
+from sweep.search.proposals import Point, Proposals
+from sweep.spec.space import Sweep
+from sweep.spec.target import Target
+from sweep.spec.trials import FILLERS, Trial
+from sweep.store.schema import Record
 
 LASTING = ("FloatingPointError", "ValueError")
 """Errors that the same settings and data give again, so that another attempt would be wasted."""

@@ -12,7 +12,7 @@ PACKAGES = ("tfic-sweep", "torch", "compressai", "rapidocr", "onnxruntime", "pil
 def provenance() -> dict[str, str]:
     """Tags `host`, `versions` and, in a git checkout of this program, `git_commit` (`-dirty` when changed)."""
     tags = {"host": platform.node(), "versions": ", ".join(_versions())}
-    commit = git_commit(Path(__file__).parent.parent)
+    commit = git_commit(Path(__file__).parent.parent.parent)
     return tags | ({"git_commit": commit} if commit else {})
 
 
@@ -29,7 +29,7 @@ def _versions() -> list[str]:
 def git_commit(folder: Path) -> str:
     """The commit that `folder` has checked out, or "" when git does not track this program there."""
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    tracked = ["git", "-C", str(folder), "ls-files", "--error-unmatch", "sweep/provenance.py"]
+    tracked = ["git", "-C", str(folder), "ls-files", "--error-unmatch", "sweep/trial/provenance.py"]
     try:
         if subprocess.run(tracked, capture_output=True).returncode:
             return ""

@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sweep.keys import folder_digest, images_digest, make_key, prefix_of
-from sweep.kinds import Trial
-from sweep.limits import Limits
-from tfic.baselines import QUALITIES
+from sweep.spec.keys import folder_digest, images_digest, make_key, prefix_of
+from sweep.spec.limits import Limits
+from sweep.spec.trials import Trial
+from tfic.classical import QUALITIES
 from tfic.config import (
     MEASURING_VERSION,
     STAGE_1,

@@ -13,12 +13,12 @@ from made_restarts import Server
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
-from sweep.limits import Limits
-from sweep.patience import Patience, StoreAwayError, away
-from sweep.presets import preset
-from sweep.tracking import Tracker
-from sweep.training import Conditions
-from sweep.trial import run_trial
+from sweep.spec.limits import Limits
+from sweep.spec.presets import preset
+from sweep.store.retry import Patience, StoreAwayError, away
+from sweep.store.tracking import Tracker
+from sweep.trial.run import run_trial
+from sweep.trial.training import Conditions
 
 PATIENT = Limits(patience_s=120.0)
 

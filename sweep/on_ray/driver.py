@@ -1,4 +1,4 @@
-"""The sweep on Ray: one Tune experiment whose searcher asks `sweep.search`.
+"""The sweep on Ray: one Tune experiment whose searcher asks `sweep.search.search`.
 
 Ray schedules and nothing else: no state of Ray's is needed to go on after a stop. The driver asks the search, creates
 the trial's run in the tracking store and hands its id to a slot; what a trial reports comes back through the searcher.
@@ -18,14 +18,14 @@ from typing import Any
 import ray
 from ray import tune
 
-from sweep.adapter import Adapter
-from sweep.interrupt import insistent_ctrl_c
-from sweep.limits import Limits
-from sweep.progress import Progress
-from sweep.search import Search
-from sweep.slots import HERE, Capacity, Placement, Slot, share
-from sweep.tracking import Tracker
-from sweep.watch import Watch
+from sweep.on_ray.resources import HERE, Capacity, Placement, Slot, share
+from sweep.on_ray.searcher import Adapter
+from sweep.on_ray.signals import insistent_ctrl_c
+from sweep.on_ray.watch import Watch
+from sweep.search.progress import Progress
+from sweep.search.search import Search
+from sweep.spec.limits import Limits
+from sweep.store.tracking import Tracker
 from tfic.config import TrainConfig
 
 QUIET = {
@@ -138,8 +138,8 @@ def _trainable(
     limits: Limits = conditions["limits"]
 
     def train(config: dict[str, Any]) -> None:
-        from sweep.training import Conditions
-        from sweep.trial import run_trial  # torch is paid for in the slots, not in the driver
+        from sweep.trial.run import run_trial  # torch is paid for in the slots, not in the driver
+        from sweep.trial.training import Conditions
 
         trial, run_id = config["trial"], config["run_id"]
         how = Conditions(gpus=slot.gpus, workers=slot.workers, **conditions)
@@ -164,7 +164,7 @@ def _check_batches(train: TrainConfig, workers: int) -> None:
 
 def _fit_on(slot: Slot) -> Callable[..., Path]:
     """`tfic.train.fit` on the workers of a slot."""
-    from sweep.workers import fit_on_workers
+    from sweep.on_ray.workers import fit_on_workers
 
     return partial(
         fit_on_workers,
@@ -183,8 +183,8 @@ class _EndReported:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        from sweep.stopping import StoppedByRuleError
-        from sweep.trial import reason
+        from sweep.trial.run import reason
+        from sweep.trial.stopping import StoppedByRuleError
 
         if isinstance(error, StoppedByRuleError):
             tune.report({"stage": "stopped", "reason": str(error)})

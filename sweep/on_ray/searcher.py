@@ -6,12 +6,12 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from sweep.kinds import Trial
-from sweep.patience import StoreAwayError
-from sweep.progress import Progress
-from sweep.search import Search, Turn
-from sweep.slots import Capacity
-from sweep.tracking import Tracker
+from sweep.on_ray.resources import Capacity
+from sweep.search.progress import Progress
+from sweep.search.search import Search, Turn
+from sweep.spec.trials import Trial
+from sweep.store.retry import StoreAwayError
+from sweep.store.tracking import Tracker
 
 DIED = "its process died (killed, out of memory, or its machine was lost)"
 """Reason of a trial that had no time to give one."""

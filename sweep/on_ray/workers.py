@@ -3,8 +3,8 @@
              reports, files               asks                      gradients
     trial <------------------> desk <---------------> worker 0 <-----------------> worker 1 ...
 
-Whatever a training tells goes over a desk (`sweep.desk`), where worker 0 waits for the trial's answer: an error of
-`report` ends training, and so does the end of the trial.
+Whatever a training tells goes over a desk (`sweep.on_ray.channel`), where worker 0 waits for the trial's answer: an
+error of `report` ends training, and so does the end of the trial.
 """
 
 import os
@@ -25,7 +25,7 @@ from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig  # t
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 
-from sweep.desk import Copies, Desk, Line, write
+from sweep.on_ray.channel import Copies, Desk, Line, write
 
 if TYPE_CHECKING:
     from tfic.config import Config
@@ -63,7 +63,7 @@ def fit_on_workers(
     from ray.train.torch import TorchConfig  # imports torch: not before a trial needs it
 
     from tfic.config import CODEC_FILE
-    from tfic.unfinished import STATE_FILE
+    from tfic.training_state import STATE_FILE
 
     os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(START_S)
     os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "0"  # a process that would only say earlier what is lost

@@ -16,8 +16,8 @@ from typing import Any
 import requests
 from mlflow.exceptions import MlflowException
 
-from sweep.patience import away
-from sweep.tracking import Tracker
+from sweep.store.retry import away
+from sweep.store.tracking import Tracker
 
 NOTE = "driver"
 """Name of the note in the store."""

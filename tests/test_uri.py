@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sweep.addresses import absolute_uri, check_reachable
-from sweep.tracking import Tracker
+from sweep.store.tracking import Tracker
+from sweep.store.uri import absolute_uri, check_reachable
 
 
 @pytest.fixture

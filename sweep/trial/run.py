@@ -17,14 +17,14 @@ from typing import Any
 
 import torch
 
-from sweep import stopping
-from sweep.kinds import Trial
-from sweep.provenance import provenance
-from sweep.tracking import CHECKPOINT, Tracker
-from sweep.training import ALONE, Conditions, Report, train_codec
-from tfic import unfinished
-from tfic.baselines import classical, uncompressed
+from sweep.spec.trials import Trial
+from sweep.store.tracking import CHECKPOINT, Tracker
+from sweep.trial import stopping
+from sweep.trial.provenance import provenance
+from sweep.trial.training import ALONE, Conditions, Report, train_codec
+from tfic import training_state
 from tfic.checkpoint import load
+from tfic.classical import classical, uncompressed
 from tfic.evaluate import measure
 
 
@@ -65,7 +65,7 @@ def run_trial(
                 coder = _keep(_kept_codec(trial, tracker, workdir), files)
             case _:
                 coder = _keep(train_codec(trial, tracker, run_id, workdir, report, conditions), files)
-                _keep_on_the_way(unfinished.kept(workdir), files, tracker, run_id)
+                _keep_on_the_way(training_state.kept(workdir), files, tracker, run_id)
         report({"stage": "measure"})
         metrics = measure(coder, trial.config, files)
         seconds = time.monotonic() - began
@@ -126,8 +126,8 @@ def _keep_on_the_way(codecs: dict[int, Path], files: Path, tracker: Tracker, run
 
 def _kept_codec(trial: Trial, tracker: Tracker, workdir: Path) -> Path:
     """The codec that a fine-tuning kept at the candidate's step."""
-    here = unfinished.kept(workdir.parent / trial.parent).get(trial.step)
-    kept = unfinished.kept_file(trial.step)
+    here = training_state.kept(workdir.parent / trial.parent).get(trial.step)
+    kept = training_state.kept_file(trial.step)
     return here or tracker.checkpoint(trial.parent, workdir / "start", str(Path(CHECKPOINT).with_name(kept)))
 
 

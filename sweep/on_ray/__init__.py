@@ -1,0 +1,1 @@
+"""The sweep on Ray: the only package that imports Ray."""
