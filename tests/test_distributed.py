@@ -112,7 +112,7 @@ def stop(folder: Path) -> str:
 
     try:
         fit(long(), run, report, every=3)
-    except (StoppedError, distributed.Stopped) as error:
+    except (StoppedError, distributed.WorkerFailedError) as error:
         return f"{type(error).__name__}: {error}"
     return "not stopped"
 
@@ -195,7 +195,7 @@ def test_two_workers_stopped_and_resumed_end_with_the_weights_of_undisturbed_one
     assert not second.undisturbed.path.parent.exists(), "and alone writes"
 
     assert first.stopped == "StoppedError: enough"
-    assert second.stopped == "Stopped: worker 0 of 2 ended the training: StoppedError: enough"
+    assert second.stopped == "WorkerFailedError: worker 0 of 2 ended the training: StoppedError: enough"
     assert [each.step for each in first.resumed.seen] == [3, 4]
     assert same(weights(first.resumed.path), weights(first.undisturbed.path))
     assert {path.name for path in first.resumed.path.parent.glob("at-*")} == {"at-000003.safetensors"}

@@ -10,9 +10,14 @@
 import importlib
 from typing import Any
 
-__all__ = ["BitstreamError", "build", "load"]
+__all__ = ["BitstreamError", "TficError", "build", "load"]
 
-_HOMES = {"BitstreamError": "tfic.codec.bitstream", "build": "tfic.codec", "load": "tfic.models"}
+_HOMES = {
+    "TficError": "tfic.errors",
+    "BitstreamError": "tfic.codec.bitstream",
+    "build": "tfic.codec",
+    "load": "tfic.models",
+}
 
 
 def __getattr__(name: str) -> Any:

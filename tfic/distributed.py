@@ -15,13 +15,15 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from tfic.errors import TficError
+
 T = TypeVar("T")
 PATIENCE = timedelta(minutes=30)
 """How long the others wait for a rank, which may be uploading a state."""
 
 
-class Stopped(RuntimeError):  # noqa: N818 - an end that another rank asked for, not an error of this one
-    """Ends training on a rank because of what happened on another one."""
+class WorkerFailedError(TficError, RuntimeError):
+    """Another worker of this training failed, so this one ends too."""
 
 
 def rank() -> int:
@@ -76,7 +78,7 @@ def mean_over_ranks(values: Mapping[str, float]) -> dict[str, float]:
 
 
 class together:  # noqa: N801 - reads as a statement: `with together():`
-    """What goes wrong in the block on any rank ends it on all: there as it is, on the others as `Stopped`."""
+    """What goes wrong in the block on any rank ends it on all: there as it is, on the others as `WorkerFailedError`."""
 
     def __enter__(self) -> None:
         pass
@@ -90,11 +92,11 @@ class together:  # noqa: N801 - reads as a statement: `with together():`
         dist.all_gather_object(found, f"{type(error).__name__}: {error}" if error else "")
         for other, reason in enumerate(found):
             if reason and not error:
-                raise Stopped(f"worker {other} of {world()} ended the training: {reason}")
+                raise WorkerFailedError(f"worker {other} of {world()} ended the training: {reason}")
 
 
 def from_first(make: Callable[[], T]) -> T:
-    """What `make` gives on rank 0, on every rank; what it raises there ends the others as `Stopped`."""
+    """What `make` gives on rank 0, on every rank; what it raises there ends the others as `WorkerFailedError`."""
     made: list[Any] = [None]
     with together():
         if rank() == 0:

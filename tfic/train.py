@@ -93,7 +93,7 @@ def fit(
     Raises:
         ValueError: when `run` or `start` belongs to another training, or workers cannot share a batch.
         FloatingPointError: when a term of the loss is not finite; names step and term.
-        distributed.Stopped: when another rank raised.
+        distributed.WorkerFailedError: when another rank raised.
     """
     _check_shares(config)
     finished = run / CODEC_FILE

@@ -7,13 +7,15 @@ from types import TracebackType
 
 import psutil
 
+from tfic.errors import TficError
+
 LOOK_S = 5.0
 """Seconds between looks."""
 NEEDED = ("raylet", "gcs_server")
 """Ray's processes, by name, without which nothing goes on."""
 
 
-class RayLostError(RuntimeError):
+class RayLostError(TficError, RuntimeError):
     """A process of Ray's died under a running sweep."""
 
 

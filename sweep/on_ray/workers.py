@@ -131,14 +131,14 @@ def fit_on_workers(
 
 def _reason(error: Exception, failures: Mapping[int, Exception], workers: int) -> Exception:
     """What to raise for the trainer's error, knowing what workers have said by number."""
-    from tfic.distributed import Stopped
+    from tfic.distributed import WorkerFailedError
 
     if isinstance(error, WorkerGroupError):
         silent = sorted(error.worker_failures.keys() - failures.keys())
         if silent:
             return RuntimeError(f"a worker died (killed, or out of memory): number {silent[0]} of {workers}, from 0")
     for _, failure in sorted(failures.items()):
-        if not isinstance(failure, Stopped):  # that one follows from another
+        if not isinstance(failure, WorkerFailedError):  # that one follows from another
             return failure
     return RuntimeError(f"training on {workers} workers failed: {' '.join(str(error).split())}")
 

@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 
 from sweep.store.retry import away
 from sweep.store.tracking import Tracker
+from tfic.errors import TficError
 
 NOTE = "driver"
 """Name of the note in the store."""
@@ -29,7 +30,7 @@ SETTLE_S = 0.5
 """Seconds after which a driver looks whether another one began at the same moment."""
 
 
-class SweepTakenError(ValueError):
+class SweepTakenError(TficError, ValueError):
     """Another driver runs this sweep."""
 
 

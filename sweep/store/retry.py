@@ -7,7 +7,8 @@ from typing import ParamSpec, TypeVar
 import requests
 from mlflow.exceptions import MlflowException
 
-from sweep.store.uri import UnreachableError
+from sweep.store.uri import StoreUnreachableError
+from tfic.errors import TficError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,7 +21,7 @@ UNANSWERED = ("failed with exception", "failed with timeout", *(f"error code {co
 """How MLflow words a request without an answer, or with one of those."""
 
 
-class StoreAwayError(ConnectionError):
+class StoreAwayError(TficError, ConnectionError):
     """The tracking store did not answer for as long as anybody was willing to wait."""
 
 
@@ -31,7 +32,7 @@ def away(error: Exception) -> bool:
         return unanswered or error.error_code == "TEMPORARILY_UNAVAILABLE"
     if isinstance(error, requests.HTTPError):
         return error.response is not None and error.response.status_code in BUSY
-    return isinstance(error, (requests.ConnectionError, requests.Timeout, UnreachableError))
+    return isinstance(error, (requests.ConnectionError, requests.Timeout, StoreUnreachableError))
 
 
 class Patience:
@@ -56,7 +57,7 @@ class Patience:
         while True:
             try:
                 result = call(*args, **named)
-            except (MlflowException, requests.RequestException, UnreachableError) as error:
+            except (MlflowException, requests.RequestException, StoreUnreachableError) as error:
                 if not away(error):
                     raise
                 waited = time.monotonic() - began

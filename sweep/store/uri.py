@@ -6,13 +6,15 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tfic.errors import TficError
+
 DATABASES = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 """Database servers MLflow can keep its store on, with the port each listens on unless told."""
 TIMEOUT_S = 8.0
 """How long to wait for a tracking server's first sign of life, in seconds."""
 
 
-class UnreachableError(ValueError):
+class StoreUnreachableError(TficError, ValueError):
     """Nobody answers at a store's address."""
 
 
@@ -43,7 +45,7 @@ def sqlite_file(uri: str) -> Path | None:
 def check_reachable(uri: str) -> None:
     """Raise ValueError, within about ten seconds, unless the store's host or folder is there.
 
-    A server that does not answer is an UnreachableError. MLflow itself would try again for minutes.
+    A server that does not answer is an StoreUnreachableError. MLflow itself would try again for minutes.
     """
     parts = urlsplit(uri)
     file = sqlite_file(uri)
@@ -61,6 +63,6 @@ def check_reachable(uri: str) -> None:
         error.close()  # an answer, if a refusing one: what lives there shows when the store is opened
     except OSError as error:
         server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"  # without a password
-        raise UnreachableError(
+        raise StoreUnreachableError(
             f"tracking server {server} does not answer ({error}); start it or name another --tracking-uri"
         ) from error

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sweep.spec.limits import Limits
 from sweep.store.tracking import Tracker
+from tfic.errors import TficError
 from tfic.train import Progress
 
 CODED_BITS = 2.0
@@ -17,7 +18,7 @@ OBJECTIVES = ("train_bpp", "train_ocr", "train_mse")
 """Training metrics that stand for rate, reading and distortion; less is better of each."""
 
 
-class StoppedByRuleError(Exception):
+class StoppedByRuleError(TficError):
     """A rule has ended a trial; the message says which and why."""
 
 

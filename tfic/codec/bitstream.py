@@ -18,6 +18,8 @@ import struct
 import zlib
 from dataclasses import dataclass
 
+from tfic.errors import TficError
+
 MAGIC = b"TFIC"
 VERSION = 2
 _HEADER = struct.Struct("<4sB8sHHBH")
@@ -34,7 +36,7 @@ NOT_AT_ITS_END = "the file's stream does not end where its symbols do; it was no
 _GREY = 1
 
 
-class BitstreamError(ValueError):
+class BitstreamError(TficError, ValueError):
     """A file that cannot be decoded: damaged, of another version, or of another model."""
 
 

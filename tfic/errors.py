@@ -1,0 +1,18 @@
+"""The exceptions of tfic, sweep and analysis that a caller may want to tell apart.
+
+    TficError
+    ├── BitstreamError (ValueError)         tfic.codec.bitstream   a .tfic file that cannot be decoded
+    ├── WorkerFailedError (RuntimeError)    tfic.distributed       another worker of the same training failed
+    ├── StoreUnreachableError (ValueError)  sweep.store.uri        no answer at the address of a tracking store
+    ├── StoreAwayError (ConnectionError)    sweep.store.retry      a tracking store was away for too long
+    ├── SweepTakenError (ValueError)        sweep.store.lease      another driver runs the sweep
+    ├── StoppedByRuleError                  sweep.trial.stopping   a stop rule ended a trial
+    └── RayLostError (RuntimeError)         sweep.on_ray.watch     a process of Ray died under a running sweep
+
+In brackets: the built-in exception that each one is as well. Every other wrong input is a plain ValueError, and a loss
+that is not finite is a FloatingPointError. All messages say what was given, what was wanted and what to do.
+"""
+
+
+class TficError(Exception):
+    """The parent of every exception that tfic, sweep and analysis define."""
