@@ -49,6 +49,14 @@ def test_a_setting_changes_the_keys_it_decides(table: dict[str, object], expecte
     assert changed(preset("tiny"), from_tables(table, "sweep.toml", "tiny")) == expected
 
 
+def test_a_codec_that_computes_otherwise_in_large_images_has_other_keys_there_alone() -> None:
+    table = {"codec": "tic-base", "data": {"height_px": 512}}
+    here, there = (from_tables(table | codec, "sweep.toml", "tiny") for codec in ({}, {"codec": "tic-tiny"}))
+    assert here.pretrain(0.003).decides["codec_version"] == 2
+    assert "codec_version" not in there.pretrain(0.003).decides
+    assert "codec_version" not in preset("base").pretrain(0.003).decides
+
+
 def test_keys_of_a_grid_are_distinct_readable_and_fit_for_a_folder() -> None:
     for name in RECIPES:
         found = [trial.key for trial in preset(name).grid()]

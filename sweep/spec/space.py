@@ -5,6 +5,7 @@ command finds what is done, a grown grid reuses what still applies, and how ofte
 threads it runs changes nothing.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +17,7 @@ from sweep.spec.keys import folder_digest, images_digest, make_key, prefix_of
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Trial
 from tfic.classical import QUALITIES
+from tfic.codec import version as codec_version
 from tfic.config import (
     MEASURING_VERSION,
     STAGE_1,
@@ -146,6 +148,8 @@ class Sweep:
             **self._measured,
             **_settings(self.train, STAGE_1),
         }
+        version = codec_version(self.codec, self._largest_side_px)
+        decides |= {"codec_version": version} if version > 1 else {}
         warm = self.space.warm_start if self.space.warm_start != lmbda else 0.0
         parent = self.pretrain(warm).key if warm else ""
         decides |= {"parent": parent} if parent else {}
@@ -213,6 +217,13 @@ class Sweep:
             if getattr(data, name):
                 drawn[name] = folder_digest(Path(getattr(data, name)))
         return drawn
+
+    @property
+    def _largest_side_px(self) -> float:
+        """Longest side of an image that a codec may meet here; infinite with folders of images."""
+        if self.data.train_dir or self.data.test_dir:
+            return math.inf
+        return max(self.data.height_px, self.data.width_px, self.train.crop_height_px, self.train.crop_width_px)
 
     @cached_property
     def _trained_on(self) -> dict[str, Any]:

@@ -20,6 +20,15 @@ def names() -> list[str]:
     return [*(f"tic-{size}" for size in SIZES), "lite", *WIDTHS]
 
 
+def version(name: str, side_px: float) -> int:
+    """Version of what a codec's weights compute in images of sides up to `side_px`; part of a trial's key from 2 on.
+
+    2: the windows of TIC at 1/64 are not shifted any more, which shows where a side exceeds 256 pixels and a group has
+    two blocks.
+    """
+    return 2 if name in ("tic-medium", "tic-base") and side_px > 256 else 1
+
+
 def build(name: str) -> "ImageCodec":
     """An untrained codec, in float32.
 

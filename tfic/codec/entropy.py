@@ -45,6 +45,10 @@ class Gaussians:
         steps = torch.maximum(self.scales, low).div_(low).log_().div_(step).ceil_()
         return steps.clamp_(0, _COUNT - 1).to(torch.uint8)
 
+    def table_indexes(self) -> np.ndarray:
+        """The same, as the range coder takes them."""
+        return _array(self.indexes())
+
 
 class LatentCoder(nn.Module):
     """The densities of z and y."""
@@ -108,7 +112,7 @@ class LatentCoder(nn.Module):
         Raises:
             ValueError: when the tables have not been made, or a symbol is too large to be coded.
         """
-        return write(_array(z_symbols), _array(y_symbols), _array(gaussians.indexes()), *self._coding_tables())
+        return write(_array(z_symbols), _array(y_symbols), gaussians.table_indexes(), *self._coding_tables())
 
     def read_z(self, reader: LatentReader, shape: tuple[int, int, int, int]) -> Int[Tensor, "1 N h w"]:
         """z's symbols, of `shape`; to be read first."""
@@ -122,7 +126,7 @@ class LatentCoder(nn.Module):
             BitstreamError: when this machine computes other scales than the encoder's did, or the stream does not end
                 where the symbols do.
         """
-        symbols = reader.read_y(_array(gaussians.indexes()), self._coding_tables()[1])
+        symbols = reader.read_y(gaussians.table_indexes(), self._coding_tables()[1])
         return torch.from_numpy(symbols).to(gaussians.means.device)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:

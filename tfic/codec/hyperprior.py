@@ -77,7 +77,7 @@ class MeanScaleHyperprior(ImageCodec):
         reader = LatentReader(coded)
         h, w = -(-height // self.y_stride), -(-width // self.y_stride)
         z_symbols = self.latents.read_z(reader, (1, self.z_channels, -(-h // 4), -(-w // 4)))
-        gaussians = self._gaussians(self.latents.z_hat(z_symbols), h, w)
+        gaussians = self._decoder_gaussians(reader, self.latents.z_hat(z_symbols), h, w)
         return self._synthesise(self.latents.read_y(reader, gaussians) + gaussians.means, height, width)
 
     @one_thread()
@@ -91,8 +91,12 @@ class MeanScaleHyperprior(ImageCodec):
     def _analyse(self, x: Tensor) -> Tensor:
         return self.g_a(canonical(x)).float()
 
-    def _gaussians(self, z_hat: Tensor, h: int, w: int) -> Gaussians:
-        scales, means = in_float64(self.h_s, canonical(z_hat))[:, :, :h, :w].chunk(2, 1)
+    def _decoder_gaussians(self, reader: LatentReader, z_hat: Float[Tensor, "1 N h w"], h: int, w: int) -> Gaussians:
+        """The Gaussians with which y of a file was coded."""
+        return self._gaussians(z_hat, h, w)
+
+    def _gaussians(self, z_hat: Tensor, h: int, w: int, h_s: nn.Module | None = None) -> Gaussians:
+        scales, means = in_float64(h_s or self.h_s, canonical(z_hat))[:, :, :h, :w].chunk(2, 1)
         return Gaussians(scales, on_grid(means))
 
     def _synthesise(self, y_hat: Tensor, height: int, width: int) -> Tensor:

@@ -48,13 +48,17 @@ class LatentReader:
         """z's symbols, of `shape`; to be read first."""
         return self._stack.pop(_channels(shape), tables).reshape(shape)
 
+    def fits(self, indexes: np.ndarray) -> bool:
+        """Return True when the check of the file is that of these `indexes`."""
+        return _check(indexes) == self._check
+
     def read_y(self, indexes: np.ndarray, tables: Tables) -> np.ndarray:
         """y's symbols, of the shape of their `indexes`.
 
         Raises:
             BitstreamError: when the encoder had other indexes, or the stream does not end where the symbols do.
         """
-        if _check(indexes) != self._check:
+        if not self.fits(indexes):
             raise BitstreamError(OTHER_SCALES)
         symbols = self._stack.pop(indexes.ravel(), tables)
         if not self._stack.is_empty():

@@ -139,13 +139,22 @@ class RSTB(nn.Module):
     """
 
     def __init__(
-        self, dim: int, depth: int, heads: int, window: int, mlp_ratio: float = 2.0, drop_paths: tuple[float, ...] = ()
+        self,
+        dim: int,
+        depth: int,
+        heads: int,
+        window: int,
+        mlp_ratio: float = 2.0,
+        drop_paths: tuple[float, ...] = (),
+        shifted: bool = True,
     ) -> None:
+        """Join blocks; with `shifted` False no window is ever shifted."""
         super().__init__()
         rates = drop_paths or (0.0,) * depth
         assert len(rates) == depth
+        shift = window // 2 if shifted else 0
         self.blocks = nn.Sequential(
-            *(SwinBlock(dim, heads, window, window // 2 * (i % 2), mlp_ratio, rates[i]) for i in range(depth))
+            *(SwinBlock(dim, heads, window, shift * (i % 2), mlp_ratio, rates[i]) for i in range(depth))
         )
         self.apply(_initialise)
 
