@@ -9,6 +9,7 @@ from analysis import stats
 from analysis.findings import lossy
 from analysis.matched import by_image
 from analysis.pareto import OBJECTIVES, front_of
+from tfic.row import MEASURES
 
 COLOURS = {"TFIC": "#d55e00", "baseline": "#0072b2", "JPEG": "#7a7a7a", "WebP": "#009e73", "AVIF": "#b0578d",
            "JPEG XL": "#3f9fd0", "HEIC": "#c48a00", "uncompressed": "#222222"}  # fmt: skip
@@ -16,6 +17,8 @@ COLOURS = {"TFIC": "#d55e00", "baseline": "#0072b2", "JPEG": "#7a7a7a", "WebP": 
 SYMBOLS = {"TFIC": "circle", "baseline": "square", "JPEG": "circle-open", "WebP": "diamond", "AVIF": "diamond-open",
            "JPEG XL": "square-open", "HEIC": "cross"}  # fmt: skip
 """Mark of a family; only marks that plotly also knows in three dimensions."""
+HOVER = ("bpp", "accuracy", "accuracy_heldout", "psnr_db", "encode_ms", "decode_ms")
+"""The measures that a point shows when it is pointed at."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,8 @@ class Curve:
 
 def hover(point: pd.Series) -> str:
     """Codec, settings, metrics and trial key of a point."""
-    shown = [("bpp", ".3f", ""), ("accuracy", ".3f", ""), ("accuracy_heldout", ".3f", ""), ("psnr_db", ".2f", " dB"),
-             ("encode_ms", ".0f", " ms"), ("decode_ms", ".0f", " ms")]  # fmt: skip
-    numbers = [f"{name} {point[name]:{how}}{unit}" for name, how, unit in shown if pd.notna(point[name])]
+    measured = [(MEASURES[name], point[name]) for name in HOVER if pd.notna(point[name])]
+    numbers = [f"{measure.label} {measure.show(value)}" for measure, value in measured]
     return "<br>".join([f"<b>{point['label']}</b> ({point['codec']})", *numbers, f"<i>{point['trial_key']}</i>"])
 
 

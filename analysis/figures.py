@@ -17,9 +17,8 @@ from analysis.curves import COLOURS, SYMBOLS, by_family, curves, front, hover, t
 from analysis.findings import lossy
 from analysis.matched import by_image
 from analysis.pareto import OBJECTIVES, front_of
+from tfic.row import MEASURES
 
-NAMES = {"bpp": "bits per pixel, whole file", "accuracy": "reading accuracy", "psnr_db": "PSNR in dB",
-         "accuracy_heldout": "accuracy, held-out reader"}  # fmt: skip
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 INK, GRID = "#26282b", "#e7e5e0"
 
@@ -64,7 +63,7 @@ def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp:
                               text=f"the text itself:<br>{text_bpp:.2g} bpp", font={"size": 12})  # fmt: skip
     shown = [*(rate for curve in drawn for rate in curve.x), *([text_bpp] if text_bpp else [])]
     _log_axis(figure, shown)
-    figure.update_yaxes(title=NAMES[metric], range=[-0.02, 1.04] if metric == "accuracy" else None)
+    figure.update_yaxes(title=MEASURES[metric].axis, range=[-0.02, 1.04] if metric == "accuracy" else None)
     return _styled(figure, 520 if metric == "accuracy" else 440)
 
 
@@ -100,8 +99,8 @@ def front_figure(points: pd.DataFrame, x: str, y: str, third: str) -> go.Figure:
     if x == "bpp":
         _log_axis(figure, codecs["bpp"].tolist())
     else:
-        figure.update_xaxes(title=NAMES[x])
-    figure.update_yaxes(title=NAMES[y])
+        figure.update_xaxes(title=MEASURES[x].axis)
+    figure.update_yaxes(title=MEASURES[y].axis)
     figure.update_layout(coloraxis=_colour_axis(codecs[third], third))
     return _styled(figure, 400)
 
@@ -151,7 +150,7 @@ def readers_figure(points: pd.DataFrame) -> go.Figure:
                     "line": {"color": "white", "width": 1}},
         )  # fmt: skip
     figure.update_xaxes(title="accuracy, training reader", range=[-0.02, 1.02])
-    figure.update_yaxes(title=NAMES["accuracy_heldout"], range=[-0.02, 1.02])
+    figure.update_yaxes(title=MEASURES["accuracy_heldout"].axis, range=[-0.02, 1.02])
     return _styled(figure, 420)
 
 
@@ -197,7 +196,7 @@ def _log_axis(figure: go.Figure, rates: Sequence[float]) -> None:
     low, high = (min(rates) / 1.25, max(rates) * 1.25) if rates else (0.1, 1.0)
     marks = ticks(low, high)
     figure.update_xaxes(
-        title=NAMES["bpp"], type="log", range=[math.log10(low), math.log10(high)], tickvals=marks,
+        title=MEASURES["bpp"].axis, type="log", range=[math.log10(low), math.log10(high)], tickvals=marks,
         ticktext=[f"{mark:g}" for mark in marks],
     )  # fmt: skip
 
@@ -213,7 +212,7 @@ def _scaled(values: pd.Series, name: str) -> pd.Series:
 
 
 def _colour_axis(values: pd.Series, name: str) -> dict[str, object]:
-    title = {"text": "bpp" if name == "bpp" else NAMES[name], "side": "right"}
+    title = {"text": MEASURES[name].head, "side": "right"}
     bar: dict[str, object] = {"title": title, "thickness": 10, "outlinewidth": 0}  # fmt: skip
     if name == "bpp" and len(values):
         marks = ticks(values.min(), values.max())

@@ -14,7 +14,10 @@ import moocore
 import numpy as np
 import numpy.typing as npt
 
-OBJECTIVES: dict[str, int] = {"bpp": -1, "accuracy": 1, "psnr_db": 1}
+from tfic import row
+from tfic.row import MEASURES
+
+OBJECTIVES: dict[str, int] = {name: MEASURES[name].sign for name in row.OBJECTIVES}
 """The three objectives of a sweep and their directions."""
 
 
@@ -120,9 +123,10 @@ def _plain(record: dict) -> dict:
 
 def table(records: Sequence[dict]) -> str:
     """Points as text, by rate: the settings of each, its rate, reading and PSNR, and a star on the front."""
-    head = ("", "kind", "codec", "lambda", "gamma", "quality", "bpp", "accuracy", "held-out", "PSNR dB", "encode ms")
-    keys = ("kind", "codec", "lmbda", "gamma", "quality", "bpp", "accuracy", "accuracy_heldout", "psnr_db", "encode_ms")
-    formats = ("", "", "g", "g", "g", ".3f", ".3f", ".3f", ".2f", ".0f")
+    measures = {name: MEASURES[name] for name in ("bpp", "accuracy", "accuracy_heldout", "psnr_db", "encode_ms")}
+    head = ("", "kind", "codec", "lambda", "gamma", "quality", *(measure.head for measure in measures.values()))
+    keys = ("kind", "codec", "lmbda", "gamma", "quality", *measures)
+    formats = ("", "", "g", "g", "g", *(f".{measure.digits}f" for measure in measures.values()))
     rows: list[tuple[str, ...]] = [head]
     for record in sorted(records, key=lambda each: each["bpp"]):
         cells = [

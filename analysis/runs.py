@@ -21,11 +21,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 
-METRICS = (
-    "bpp", "bpp_payload", "bpp_estimated", "psnr_db", "ms_ssim", "psnr_text_db", "psnr_background_db", "accuracy",
-    "accuracy_lines", "accuracy_heldout", "cer", "encode_ms", "decode_ms", "read_ms", "seconds",
-)  # fmt: skip
-"""Metrics of a point in the order in which they are shown; all but `seconds` are means over the test images."""
+from tfic.row import MEASURES, TEXTS
+
+METRICS = (*MEASURES, "seconds")
+"""Metrics of a point: means over the test images, and the seconds that the trial took."""
 FLOOR = "train.finetune_lmbda"
 """Parameter of a run: the share of lambda that stage 2 kept."""
 FAMILIES = {"pretrain": "baseline", "finetune": "TFIC", "uncompressed": "uncompressed"}
@@ -33,8 +32,6 @@ FAMILIES = {"pretrain": "baseline", "finetune": "TFIC", "uncompressed": "uncompr
 CLASSICAL = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "heic": "HEIC"}
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 """Where a server of that kind listens unless its URI says otherwise."""
-TEXTS = ("image", "truth", "text")
-"""Columns of rows.csv that are text; all others are numbers."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ def rows(sweep: Sweep) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(8) as threads:
         tables = list(threads.map(lambda run: _rows_of(client, run[0], run[1], Path(folder)), runs))
     table = pd.concat(tables, ignore_index=True)
-    return table.assign(**{name: float("nan") for name in METRICS if name not in table and name != "seconds"})
+    return table.assign(**{name: float("nan") for name in MEASURES if name not in table})
 
 
 def pictures(sweep: Sweep, trial_key: str) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from analysis.bd import Difference, NotComparable
 from analysis.claims import Claim
 from analysis.curves import COLOURS, SYMBOLS
 from analysis.figures import INK
+from tfic.row import MEASURES
 
 MISSING = "&ndash;"
 SHAPES = {
@@ -170,17 +171,10 @@ def cost(points: pd.DataFrame) -> str:
 
 
 def points(found: pd.DataFrame) -> str:
-    """Every point with its metrics."""
-    columns = (
-        ("bpp", "bpp", ".3f"), ("bpp_payload", "payload bpp", ".3f"), ("bpp_estimated", "estim. bpp", ".3f"),
-        ("accuracy", "accuracy", ".3f"), ("accuracy_lines", "by line", ".3f"), ("accuracy_heldout", "held-out", ".3f"),
-        ("cer", "CER", ".3f"), ("psnr_db", "PSNR dB", ".2f"), ("psnr_text_db", "text dB", ".2f"),
-        ("psnr_background_db", "backgr. dB", ".2f"), ("ms_ssim", "MS-SSIM", ".3f"), ("encode_ms", "encode ms", ".0f"),
-        ("decode_ms", "decode ms", ".0f"),
-    )  # fmt: skip
+    """Every point with all its measures."""
     rows = []
     for _, row in found.iterrows():
         key, marked = html.escape(row["trial_key"]), " class=front" if row["on_front"] else ""
-        cells = "".join(number(row[column], how) for column, _, how in columns)
+        cells = "".join(number(row[column], f".{measure.digits}f") for column, measure in MEASURES.items())
         rows.append(f'<tr data-key="{key}" title="{key}"{marked}>{name(row["family"], row["label"])}{cells}</tr>')
-    return table(["codec", *(title for _, title, _ in columns)], rows, "points", sortable=True)
+    return table(["codec", *(measure.head for measure in MEASURES.values())], rows, "points", sortable=True)

@@ -21,7 +21,7 @@ from sweep.spec.trials import Trial
 from tfic.checkpoint import config_of, load
 from tfic.config import CODEC_FILE, DataConfig
 from tfic.data import METADATA, test_pages
-from tfic.evaluate import Row, read_rows
+from tfic.row import Row, read_rows
 from tfic.training_state import STATE_FILE
 
 HALF_FILE = "half.safetensors"

@@ -37,11 +37,11 @@ def test_pointing_at_a_point_tells_codec_settings_metrics_and_key(world):
         "tic-tiny",
         f"bpp {point['bpp']:.3f}",
         "accuracy",
-        "psnr_db",
+        f"PSNR {point['psnr_db']:.2f} dB",
         "finetune-l0.003-g1",
     ):
         assert wanted in text
-    assert "psnr_db" not in curves.hover(points[points["kind"] == "uncompressed"].iloc[0])
+    assert "PSNR" not in curves.hover(points[points["kind"] == "uncompressed"].iloc[0])
 
 
 def test_the_front_of_rate_and_reading_climbs_and_nothing_lies_above_it(world):

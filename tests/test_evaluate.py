@@ -11,10 +11,11 @@ from PIL import Image
 
 from tfic import metrics
 from tfic.classical import classical, uncompressed
-from tfic.evaluate import MEASURES, Row, evaluate, means, measure, read_rows, write_rows
+from tfic.evaluate import evaluate, measure
 from tfic.lines import Page, page_text
 from tfic.ocr.page import PPOCRPageReader
 from tfic.recipes import recipe
+from tfic.row import MEASURES, Row, means
 from tfic.synth import draw
 
 
@@ -95,10 +96,3 @@ def test_measuring_leaves_rows_pictures_and_a_comparison(tmp_path: Path) -> None
     assert len(pictures) == config.eval.pictures == 2
     with Image.open(tmp_path / "comparison.png") as comparison:
         assert comparison.size == (2 * 256 + 4, 2 * 256 + 4)
-
-
-def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
-    numbers = [float("inf"), float("nan"), 0.1 + 0.2, *[1 / 3] * 11]
-    row = Row("a,b.png", 3, 4, 5, *numbers, "two\nlines", 'a "quote"')
-    write_rows([row], tmp_path / "rows.csv")
-    assert repr(read_rows(tmp_path / "rows.csv")) == repr([row])

@@ -14,7 +14,7 @@ from sweep.spec.space import Space
 from sweep.store.tracking import CHECKPOINT, Tracker, params
 from sweep.trial.run import run_trial
 from tfic import checkpoint
-from tfic.evaluate import means, read_rows
+from tfic.row import means, read_rows
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from refusals import refused
 from sweep.ingest import main
 from sweep.store.tracking import Tracker
 from tfic import checkpoint
-from tfic.evaluate import read_rows, write_rows
+from tfic.row import read_rows, write_rows
 
 
 def test_unfinished_directories_are_named_and_left(

@@ -1,13 +1,10 @@
 """Measuring a codec on real bytes: one row per image, the same for learned, classical and no compression."""
 
-import csv
-import io
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Protocol, TypeVar, get_type_hints
+from typing import Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -20,6 +17,7 @@ from tfic.lines import Page, page_text
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.reader import LineRecogniser, PageReader
 from tfic.ocr.tesseract import TesseractPageReader, tesseract_is_installed
+from tfic.row import Row, means, write_rows
 
 T = TypeVar("T")
 
@@ -42,56 +40,6 @@ class Coder(Protocol):
 
 class TrainingReader(PageReader, LineRecogniser, Protocol):
     """The reader that codecs are trained against: reads pages, and lines whose place is known."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one image cost and what was left of it."""
-
-    image: str
-    """Name of the test image."""
-    width_px: int
-    """Width of the image."""
-    height_px: int
-    """Height of the image."""
-    file_bytes: int
-    """Bytes of the whole file."""
-    bpp: float
-    """8 * file_bytes / pixels."""
-    bpp_payload: float
-    """8 * (file_bytes - overhead) / pixels: classical overhead is the same codec's blank image, ours the header."""
-    bpp_estimated: float
-    """What the likelihoods promise; nan for classical codecs. Never mixed with the others."""
-    psnr_db: float
-    """PSNR of the whole image; inf when nothing was lost."""
-    psnr_text_db: float
-    """PSNR inside the lines of text; nan without lines."""
-    psnr_background_db: float
-    """PSNR outside the lines of text."""
-    ms_ssim: float
-    """MS-SSIM; nan for a side below 161 pixels."""
-    accuracy: float
-    """Page accuracy of the training reader."""
-    accuracy_lines: float
-    """Mean accuracy over lines read at their true place; nan without lines."""
-    cer: float
-    """Character error rate of the page."""
-    accuracy_heldout: float
-    """Page accuracy of the held-out reader; nan without one."""
-    encode_ms: float
-    """Wall time from pixels to file bytes."""
-    decode_ms: float
-    """Wall time from file bytes to pixels."""
-    read_ms: float
-    """Wall time in which the training reader finds and reads the page."""
-    truth: str
-    """The page's text."""
-    text: str
-    """The text as the training reader read it."""
-
-
-MEASURES = tuple(each.name for each in fields(Row) if each.type is float)
-"""The columns of a row that are measures, and so the metrics of a codec."""
 
 
 def evaluate(
@@ -124,16 +72,6 @@ def evaluate(
     return rows
 
 
-def means(rows: Sequence[Row]) -> dict[str, float]:
-    """Mean of every measure over the images, where at least one value is finite and over those that are."""
-    result = {}
-    for name in MEASURES:
-        finite = [value for row in rows if math.isfinite(value := getattr(row, name))]
-        if finite:
-            result[name] = sum(finite) / len(finite)
-    return result
-
-
 def measure(coder: Coder, config: Config, out: Path) -> dict[str, float]:
     """Measure a coder as `config.eval` says, on the test set of `config.data`, and leave the evidence in `out`.
 
@@ -158,34 +96,6 @@ def measure(coder: Coder, config: Config, out: Path) -> dict[str, float]:
     _comparison([page.image for page in pages[: len(reconstructions)]], reconstructions, out / "comparison.png")
     write_rows(rows, out / "rows.csv")  # last: who finds it finds everything
     return means(rows)
-
-
-def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """Rows as CSV with a header line; the file appears whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [each.name for each in fields(Row)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-    partial.replace(path)
-
-
-def read_rows(path: Path) -> list[Row]:
-    """The rows that `write_rows` wrote.
-
-    Raises:
-        ValueError: when the file is not of that form, or was cut short.
-    """
-    types = get_type_hints(Row)
-    try:
-        text = path.read_bytes().decode()
-        lines = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-        if not text.endswith("\n") or any(None in line.values() for line in lines):
-            raise ValueError("it was cut short")
-        return [Row(**{name: convert(line[name]) for name, convert in types.items()}) for line in lines]
-    except (KeyError, ValueError, csv.Error) as error:
-        reason = f"no column {error}" if isinstance(error, KeyError) else error
-        raise ValueError(f"{path} is damaged or was written by another version: {reason}; measure again") from error
 
 
 def _measure_page(

@@ -18,7 +18,8 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sweep.spec.target import OBJECTIVES, Direction, Metrics, Target
+from sweep.spec.target import OBJECTIVES, Metrics, Target
+from tfic.row import Direction
 
 DRAWS = 20
 """How often Optuna is asked again for a point that is new, before the search is called exhausted."""

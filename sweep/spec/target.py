@@ -8,11 +8,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-Direction = Literal["minimize", "maximize"]
+from tfic import row
+
 Metrics = Mapping[str, float]
-OBJECTIVES: dict[str, Direction] = {"bpp": "minimize", "accuracy": "maximize", "psnr_db": "maximize"}
+OBJECTIVES: dict[str, row.Direction] = {name: row.MEASURES[name].direction for name in row.OBJECTIVES}
 """What a sweep trades off, by name of the metric, and which way is better; a front is what no other point beats."""
 EXAMPLES = "accuracy>=0.95, psnr_db>=30 or bpp<=0.3"
 

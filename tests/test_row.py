@@ -1,0 +1,121 @@
+"""One schema of a row: a measure added to it is found in MLflow and in the report, and nothing else needs a change."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from tfic.row import MEASURES, TEXTS, Measure, Row, means, read_rows, write_rows
+
+ROOT = Path(__file__).parent.parent
+ADDED = """
+    sharpness: Annotated[float, Measure("sharpness", "maximize", 1, "%")] = 12.345
+    \"\"\"A measure that is the same for every image.\"\"\"
+"""
+MEASURE_ONE_TRIAL = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from sweep.spec.presets import preset
+from sweep.store.tracking import Tracker
+from sweep.trial.run import run_trial
+from tfic.config import EvalConfig
+
+base = preset("tiny")
+settings = EvalConfig(detect_side_px=256, heldout=False, pictures=1)
+sweep = replace(base, data=replace(base.data, test_count=2), eval=settings)
+tracker = Tracker(sys.argv[1], "added")
+trial = sweep.reference()
+run_trial(trial, tracker, tracker.start(trial), Path(sys.argv[2]), lambda event: None)
+"""
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a Python that imports this project with one more field in tfic/row.py."""
+    folder = tmp_path_factory.mktemp("changed")
+    (folder / "tfic").mkdir()
+    for package in ("sweep", "analysis"):
+        (folder / package).symlink_to(ROOT / package)
+    for path in (ROOT / "tfic").iterdir():
+        if path.name not in ("row.py", "__pycache__"):
+            (folder / "tfic" / path.name).symlink_to(path)
+    source = (ROOT / "tfic" / "row.py").read_text(encoding="utf-8")
+    last = '    """The text as the training reader read it."""\n'
+    assert source.count(last) == 1
+    (folder / "tfic" / "row.py").write_text(source.replace(last, last + ADDED), encoding="utf-8")
+    return {**os.environ, "PYTHONPATH": str(folder)}
+
+
+def python(environment: dict[str, str], folder: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def points_table(report: Path) -> str:
+    """The report's table of points as HTML."""
+    found = re.search(r'<table class="points.*?</table>', report.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert found
+    return found.group()
+
+
+def test_a_field_added_to_the_row_is_a_column_of_rows_csv_a_metric_in_mlflow_and_a_column_of_the_report(
+    changed: dict[str, str], empty_store: str, tmp_path: Path
+) -> None:
+    python(changed, tmp_path, "-c", MEASURE_ONE_TRIAL, empty_store, str(tmp_path / "run"))
+    client = MlflowClient(tracking_uri=empty_store)
+    (run,) = client.search_runs([client.get_experiment_by_name("added").experiment_id])
+    assert run.data.metrics["sharpness"] == pytest.approx(12.345)
+    rows = Path(client.download_artifacts(run.info.run_id, "rows.csv", str(tmp_path))).read_text(encoding="utf-8")
+    assert rows.splitlines()[0].endswith(",sharpness")
+    asked = ("-m", "analysis.report", "--tracking-uri", empty_store, "--name", "added", "--out", "report.html")
+    python(changed, tmp_path, *asked)
+    table = points_table(tmp_path / "report.html")
+    assert ">sharpness %<" in table
+    assert re.search(r'data-value="12\.34\d+">12\.3<', table)
+
+
+def test_a_store_from_before_a_measure_was_added_still_makes_a_report(
+    changed: dict[str, str], tracking_uri: str, tmp_path: Path
+) -> None:
+    asked = ("-m", "analysis.report", "--tracking-uri", tracking_uri, "--name", "older", "--out", "report.html")
+    python(changed, tmp_path, *asked)
+    table = points_table(tmp_path / "report.html")
+    assert ">sharpness %<" in table
+    assert "12.3" not in table
+    assert "pretrain-l0.001" in table
+
+
+def test_every_number_of_a_row_that_can_be_averaged_is_a_measure_and_all_other_columns_are_sizes_or_text() -> None:
+    others = {each.name: each.type for each in fields(Row) if each.name not in MEASURES}
+    assert others == {"image": str, "width_px": int, "height_px": int, "file_bytes": int, "truth": str, "text": str}
+    assert TEXTS == ("image", "truth", "text")
+
+
+def test_a_measure_is_shown_with_its_unit_and_its_digits() -> None:
+    psnr = Measure("PSNR", "maximize", 2, "dB", name="PSNR of the page")
+    assert (psnr.head, psnr.axis, psnr.show(27.126), psnr.sign) == ("PSNR dB", "PSNR of the page in dB", "27.13 dB", 1)
+    bits = Measure("bpp", "minimize")
+    assert (bits.head, bits.axis, bits.show(0.25), bits.sign) == ("bpp", "bpp", "0.250", -1)
+
+
+def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
+    numbers = [float("inf"), float("nan"), 0.1 + 0.2, *[1 / 3] * 11]
+    row = Row("a,b.png", 3, 4, 5, *numbers, "two\nlines", 'a "quote"')
+    write_rows([row], tmp_path / "rows.csv")
+    assert repr(read_rows(tmp_path / "rows.csv")) == repr([row])
+
+
+def test_the_mean_of_rows_is_over_what_is_finite() -> None:
+    row = Row("a.png", 3, 4, 5, 1.0, 1.0, float("nan"), float("inf"), *[0.5] * 10, "", "")
+    found = means([row, Row("b.png", 3, 4, 5, 2.0, 1.0, float("nan"), 30.0, *[0.5] * 10, "", "")])
+    assert (found["bpp"], found["psnr_db"]) == (1.5, 30.0)
+    assert "bpp_estimated" not in found
