@@ -1,30 +1,19 @@
 """What an image is here: 8 bits, RGB or grey, upright; and how every other kind becomes one or is refused.
 
-| what comes                               | what becomes of it                                                        |
-| ---------------------------------------- | --------------------------------------------------------------------------|
-| RGB, grey                                | stays what it is                                                          |
-| 1 bit a pixel                            | grey: 0 and 255                                                           |
-| palette                                  | RGB, even where all its colours are grey                                  |
-| transparency of any kind                 | laid on white paper; where all is opaque, that changes nothing            |
-| grey of 16 bits (modes I;16 and I)       | grey: v / 257, rounded; values outside 0 to 65535 are refused             |
-| colour of 16 bits                        | Pillow itself keeps the upper 8 of 16 bits                                |
-| CMYK, YCbCr, LAB, HSV                    | RGB, as Pillow converts; colour profiles are not applied                  |
-| turned by a note of the camera (EXIF)    | upright                                                                   |
-| several sizes of one icon (ICO, ICNS)    | the largest                                                               |
-| a photograph with extras (MPO)           | its first picture                                                         |
-| several frames, pages or layers          | refused                                                                   |
-| floats (mode F), no pixels, no image     | refused                                                                   |
-| broken or cut short                      | refused                                                                   |
-| more pixels than `Image.MAX_IMAGE_PIXELS`| refused: Pillow's guard against decompression bombs                       |
+What becomes of each kind of file is in docs/files.md, which is made from the table that the tests run. The rule behind
+it: what a file declares about its own pixels is honoured, or the file is refused; what it says otherwise is not read.
 """
 
 import struct
 import warnings
 import zlib
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, UnidentifiedImageError
+
+from tfic.declared import NEGATIVE, NO_ALPHA, PREMULTIPLIED, UNDECLARED, deciding, orientation, tga_notes
 
 PAPER = 255
 """What shows through where an image is transparent: white."""
@@ -33,6 +22,24 @@ SUFFIXES = (
     ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 """How names of images end: what is taken from a folder. A file that is named outright may end in anything."""
+FORMATS = (
+    "PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "AVIF", "TGA", "PPM", "JPEG2000", "PCX", "ICO", "ICNS", "QOI",
+)  # fmt: skip
+"""Formats of which every declaration about pixels is honoured or refused, as Pillow names them."""
+MAX_FILE_BYTES = 1 << 30
+"""Largest file that is read: all pixels that Pillow allows, uncompressed, with 8 bytes each, are smaller."""
+_PADDED = ("BMP", "DIB", "TGA", "ICO")
+"""Formats in which an alpha channel that is zero everywhere is what was never filled in."""
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns an image of each EXIF orientation upright."""
 _BROKEN = (
     OSError, EOFError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError,
     MemoryError, struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning,
@@ -50,9 +57,20 @@ def open_image(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata that make no difference to pixels
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            # From a stream: Pillow maps a file given by its name, and scrambles turned TIFFs of one channel then.
-            with path.open("rb") as file, Image.open(file) as image:
+            with path.open("rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+            if len(data) > MAX_FILE_BYTES:
+                raise ValueError(f"it has more than {MAX_FILE_BYTES >> 20} MiB")
+            kept, notes = deciding(data)
+            with Image.open(BytesIO(kept), formats=FORMATS) as image:
+                image.info.update(notes | (tga_notes(data) if image.format == "TGA" else {}))
                 return plain(image)
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(FORMATS)
+        raise ValueError(
+            f"image {path} cannot be read (cannot identify it: its pixels are of none of the kinds {kinds}, or "
+            "declared in a way that is not honoured here; save it as a PNG of 8 bits)"
+        ) from error
     except _BROKEN as error:
         raise ValueError(f"image {path} cannot be read ({_sentence(error)})") from error
 
@@ -69,7 +87,7 @@ def plain(image: Image.Image) -> Image.Image:
     if 0 in image.size:
         raise ValueError(f"it is {image.width} x {image.height}; an image has at least one pixel")
     image.load()  # now, so that a file that is cut short shows here
-    return _eight_bits(ImageOps.exif_transpose(image))
+    return _eight_bits(_upright(image), image.format or "", _bits(image))
 
 
 def pixels(image: Image.Image) -> np.ndarray:
@@ -77,37 +95,67 @@ def pixels(image: Image.Image) -> np.ndarray:
     return np.array(plain(image).convert("RGB"))
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """An upright image in mode RGB or L."""
+def _upright(image: Image.Image) -> Image.Image:
+    """The image as EXIF says it is held; of EXIF nothing else is read."""
+    exif = image.info.get("exif")
+    how = _UPRIGHT.get(orientation(exif)) if isinstance(exif, bytes) else None
+    if how is None:
+        return image
+    turned = image.transpose(how)
+    del turned.info["exif"]
+    return turned
+
+
+def _bits(image: Image.Image) -> int:
+    """Bits of a value of grey, where that is no power of two (12 in some TIFFs), else 16."""
+    declared = getattr(image, "tag_v2", {}).get(258, ())
+    return max(declared) if declared and 8 < max(declared) < 16 else 16
+
+
+def _eight_bits(image: Image.Image, format: str, bits: int) -> Image.Image:
+    """An upright image in mode RGB or L.
+
+    Args:
+        image: the image.
+        format: format of the file that it came from, "" for none.
+        bits: bits of a value of grey, in an image of more than 8.
+    """
     if image.mode == "F":
         raise ValueError("it holds floats (mode F), which have no agreed black and white; save it with 8 or 16 bits")
     if image.mode == "I" or image.mode.startswith("I;16"):
-        return _from_16_bits(image)
+        return _from_wide(image, bits)
     grey = image.mode in ("1", "L", "LA", "La")
-    if image.has_transparency_data:
-        return _on_paper(image, "L" if grey else "RGB")
+    if image.has_transparency_data and not image.info.get(NO_ALPHA):
+        return _on_paper(image, "L" if grey else "RGB", format)
     return image if image.mode in ("RGB", "L") else image.convert("L" if grey else "RGB")
 
 
-def _on_paper(image: Image.Image, mode: str) -> Image.Image:
+def _on_paper(image: Image.Image, mode: str, format: str) -> Image.Image:
     if image.mode == "La":
         image = image.convert("LA")
     elif image.mode != "LA":
         image = image.convert("RGBA")
+    alpha = image.getchannel("A")
+    if (format in _PADDED or image.info.get(UNDECLARED)) and alpha.getextrema() == (0, 0):
+        return image.convert(mode)
     paper = Image.new(mode, image.size, (PAPER,) * len(mode))
-    paper.paste(image.convert(mode), mask=image.getchannel("A"))
+    if image.info.get(PREMULTIPLIED):
+        return ImageChops.add(image.convert(mode), ImageChops.invert(Image.merge(mode, [alpha] * len(mode))))
+    paper.paste(image.convert(mode), mask=alpha)
     return paper
 
 
-def _from_16_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.int64)
+def _from_wide(image: Image.Image, bits: int) -> Image.Image:
+    values, white = np.asarray(image).astype(np.int64), (1 << bits) - 1
     low, high = int(values.min()), int(values.max())
-    if low < 0 or high > 65535:
-        raise ValueError(f"its values go from {low} to {high}; grey of more than 8 bits goes from 0 to 65535")
+    if low < 0 or high > white:
+        raise ValueError(f"its values go from {low} to {high}; grey of more than 8 bits goes from 0 to {white}")
     clear = image.info.get("transparency")  # a PNG may name one value that is transparent
     if isinstance(clear, int):
-        values[values == clear] = 65535
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+        values[values == clear] = white
+    if image.info.get(NEGATIVE):
+        values = white - values
+    return Image.fromarray(((2 * 255 * values + white) // (2 * white)).astype(np.uint8))
 
 
 def _sentence(error: BaseException) -> str:
