@@ -246,7 +246,7 @@ def _made(sweep: runs.Sweep, evidence: Evidence) -> str:
                 ("git commit", "git_commit"), ("device", "device"), ("host", "host"), ("versions", "versions"),
                 ("codecs", "codec"),
                 ("training images", "data.train_count"), ("stage 1 steps", "train.pretrain_steps"),
-                ("stage 2 steps", "train.finetune_steps"), ("part of lambda kept in stage 2", "train.finetune_lmbda"),
+                ("stage 2 steps", "train.finetune_steps"), ("lmbda_share in stage 2", runs.LMBDA_SHARE),
                 ("detector's short side", "eval.detect_side_px"),
             )
         },

@@ -21,12 +21,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 
+from tfic.config import TrainConfig, first_names
 from tfic.row import MEASURES, TEXTS
 
 METRICS = (*MEASURES, "seconds")
 """Metrics of a point: means over the test images, and the seconds that the trial took."""
-FLOOR = "train.finetune_lmbda"
-"""Parameter of a run: the share of lambda that stage 2 kept."""
+LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
+"""Parameter of a run: the share of lambda that stage 2 kept, under the setting's first name."""
 FAMILIES = {"pretrain": "baseline", "finetune": "TFIC", "uncompressed": "uncompressed"}
 """What a kind of run is called in figures; a classical codec goes by its own name."""
 CLASSICAL = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "heic": "HEIC"}
@@ -95,8 +96,9 @@ def load(uri: str, name: str | None = None) -> Sweep:
         raise ValueError(f"the tracking store at {uri} cannot be read: {str(error).splitlines()[0]}") from error
     # A trial key has one run; were there two, the later one is what a user who ran it again means.
     latest = {run.data.tags["trial_key"]: run for run in sorted(runs, key=lambda run: run.info.end_time or 0)}
-    floors = len({run.data.params.get(FLOOR) for run in latest.values() if run.data.tags["kind"] == "finetune"}) > 1
-    points = pd.DataFrame([_point(run, latest, floors) for run in latest.values()])
+    finetuned = [run for run in latest.values() if run.data.tags["kind"] == "finetune"]
+    shares = len({run.data.params.get(LMBDA_SHARE) for run in finetuned}) > 1
+    points = pd.DataFrame([_point(run, latest, shares) for run in latest.values()])
     points = points.sort_values(["bpp", "trial_key"], ignore_index=True)
     made = pd.DataFrame([_made(run) for run in latest.values()]).set_index("trial_key")
     return Sweep(name, chosen, uri, points, made, unfinished)
@@ -184,14 +186,14 @@ def _choose(finished: dict[str, tuple[Experiment, list[Run]]], name: str | None,
     return latest, f"the most recent of {', '.join(sorted(finished))}"
 
 
-def _point(run: Run, runs: Mapping[str, Run], floors: bool) -> dict[str, object]:
+def _point(run: Run, runs: Mapping[str, Run], shares: bool) -> dict[str, object]:
     """The point of a run; of `runs` by trial key, a codec that one kept on its way is a TFIC codec of its own.
 
-    With several `floors` the labels name the share of lambda that stage 2 kept.
+    With several `shares` the labels name the share of lambda that stage 2 kept.
     """
     tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
     kind, codec, parent = tags["kind"], params.get("codec", ""), tags.get("parent")
-    more = f" floor {float(params[FLOOR]):g}" if floors and kind in ("finetune", "candidate") else ""
+    more = f" lmbda_share {float(params[LMBDA_SHARE]):g}" if shares and kind in ("finetune", "candidate") else ""
     if kind == "candidate":
         kind, more = "finetune", f"{more} step {params['step']}"
         parent = runs[parent].data.tags.get("parent") if parent and parent in runs else None

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis import stats
 from analysis.evidence import Evidence
 from analysis.matched import at_partner, by_image, nearest
-from analysis.runs import distinct
+from analysis.runs import LMBDA_SHARE, distinct
 from analysis.stats import show
 
 EQUAL_RATE = 1.25
@@ -74,7 +74,7 @@ def sentences(evidence: Evidence) -> list[str]:
 
 def departure(made: pd.DataFrame) -> str:
     """How stage 2 of a sweep departs from the slides', as a sentence; "" where it does not."""
-    every = distinct(made, "train.finetune_lmbda")
+    every = distinct(made, LMBDA_SHARE)
     shares = [share for share in every if float(share)]
     if not shares:
         return ""

@@ -8,8 +8,8 @@ that it asks for, stage 1 once per lambda; `product, not shared` pays stage 1 ag
 of the two weights does. Budgets are what a grid of all lambdas by k gammas costs, evenly spaced in log gamma.
 
 Figures are hypervolume of bpp, accuracy and PSNR beyond that of the pre-trained codecs alone, which every strategy has:
-0 is theirs, 1 is what the surface holds at 40 gammas a lambda (and, where the floor is searched, 5 floors). Means over
-seeds with 95 % intervals (bootstrap of the mean).
+0 is theirs, 1 is what the surface holds at 40 gammas a lambda (and, where the share of lambda is searched, 5 shares).
+Means over seeds with 95 % intervals (bootstrap of the mean).
 """
 
 import argparse
@@ -27,7 +27,7 @@ from sweep.search.proposals import Point, Proposals, tpe
 
 DIRECTIONS = tuple(OBJECTIVES.values())
 Strategy = Callable[[Surface, list[float], int, int], Iterator[Point]]
-"""Surface, floors, fine-tunings that the budget has room for, and seed to the points in the order of their training."""
+"""Surface, shares of lambda, fine-tunings within the budget, and seed to the points in the order of their training."""
 
 
 def levels(surface: Surface, count: int) -> list[float]:
@@ -37,27 +37,27 @@ def levels(surface: Surface, count: int) -> list[float]:
     return [float(f"{gamma:.3g}") for gamma in np.exp(logs)]
 
 
-def grid(surface: Surface, floors: list[float], room: int, seed: int) -> Iterator[Point]:
+def grid(surface: Surface, shares: list[float], room: int, seed: int) -> Iterator[Point]:
     """All lambdas by as many gammas as there is room for."""
-    for gamma in levels(surface, room // (len(surface.lmbdas) * len(floors))):
-        for floor in floors:
-            yield from (Point(lmbda, gamma, floor) for lmbda in surface.lmbdas)
+    for gamma in levels(surface, room // (len(surface.lmbdas) * len(shares))):
+        for share in shares:
+            yield from (Point(lmbda, gamma, share) for lmbda in surface.lmbdas)
 
 
 def searched(
     sampler: Callable[[int], BaseSampler],
     coarse: int,
     surface: Surface,
-    floors: list[float],
+    shares: list[float],
     room: int,
     seed: int,
     most: int = 100,
 ) -> Iterator[Point]:
     """All lambdas by `coarse` gammas, then Optuna's proposals, told each result before the next."""
     gammas = (surface.gammas[0], surface.gammas[-1])
-    proposals = Proposals(surface.lmbdas, gammas, floors, 1000 * seed, sampler=sampler, most=most)
+    proposals = Proposals(surface.lmbdas, gammas, shares, 1000 * seed, sampler=sampler, most=most)
     if coarse:
-        for point in grid(surface, floors, coarse * len(surface.lmbdas) * len(floors), seed):
+        for point in grid(surface, shares, coarse * len(surface.lmbdas) * len(shares), seed):
             yield point
             proposals.tell(point, surface.stage_2(point)[0])
     while point := proposals.propose():
@@ -96,9 +96,9 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
-def whole(surface: Surface, floors: list[float]) -> np.ndarray:
+def whole(surface: Surface, shares: list[float]) -> np.ndarray:
     """(codecs, objectives) of the surface itself, finely."""
-    between = np.linspace(floors[0], floors[-1], 5) if len(floors) > 1 else floors
+    between = np.linspace(shares[0], shares[-1], 5) if len(shares) > 1 else shares
     fine = [Point(lmbda, g, float(f)) for lmbda in surface.lmbdas for g in levels(surface, 40) for f in between]
     return np.array(
         [list(surface.stage_1(lmbda)[0].values()) for lmbda in surface.lmbdas]
@@ -107,20 +107,20 @@ def whole(surface: Surface, floors: list[float]) -> np.ndarray:
 
 
 def compare(
-    surface: Surface, floors: list[float], strategies: dict[str, Strategy], counts: list[int], seeds: int
+    surface: Surface, shares: list[float], strategies: dict[str, Strategy], counts: list[int], seeds: int
 ) -> None:
     """Print one table: strategies by budgets."""
-    everything = whole(surface, floors)
+    everything = whole(surface, shares)
     worst = [everything[:, 0].max(), everything[:, 1].min(), everything[:, 2].min()]
     least = hypervolume(everything[: len(surface.lmbdas)], DIRECTIONS, worst)
     whole_volume = hypervolume(everything, DIRECTIONS, worst)
-    print(f"\nfloors {floors}; the pre-trained codecs hold {least / whole_volume:.1%} of the hypervolume")
+    print(f"\nshares of lambda {shares}; the pre-trained codecs hold {least / whole_volume:.1%} of the hypervolume")
     print(f"from {dict(zip(METRICS, np.round(worst, 3).tolist(), strict=True))}\n")
 
     def gained(rows: np.ndarray) -> float:
         return (hypervolume(rows, DIRECTIONS, worst) - least) / (whole_volume - least)
 
-    grids = {count: list(grid(surface, floors, count * len(surface.lmbdas) * len(floors), 0)) for count in counts}
+    grids = {count: list(grid(surface, shares, count * len(surface.lmbdas) * len(shares), 0)) for count in counts}
     pretraining_s = sum(surface.stage_1(lmbda)[1] for lmbda in surface.lmbdas)
     budgets = {
         count: pretraining_s + sum(surface.stage_2(point)[1] for point in points) for count, points in grids.items()
@@ -132,18 +132,18 @@ def compare(
         shared = name != "product, not shared"
         if fixed:
             for count, budget_s in budgets.items():
-                each = len(surface.lmbdas) * len(floors)
+                each = len(surface.lmbdas) * len(shares)
                 room = each * count
                 if not shared:
                     cost = budget_s / (pretraining_s / len(surface.lmbdas) + (budget_s - pretraining_s) / room)
                     room = each * max(1, int(cost // each))
-                rows_of = spent(surface, strategy(surface, floors, room, 0), budget_s, shared)
+                rows_of = spent(surface, strategy(surface, shares, room, 0), budget_s, shared)
                 cells.append(f"{gained(rows_of):.3f}")
         else:
             found = np.zeros((seeds, len(budgets)))
             for seed in range(seeds):
                 longest = max(budgets.values())
-                trace = list(_until(surface, strategy(surface, floors, 0, seed), longest))
+                trace = list(_until(surface, strategy(surface, shares, 0, seed), longest))
                 for place, budget_s in enumerate(budgets.values()):
                     found[seed, place] = gained(spent(surface, iter(trace), budget_s, True))
             for column in found.T:
@@ -186,7 +186,7 @@ def main() -> None:
     if args.gp:
         strategies = {"corners, then GP": partial(searched, gaussian, 2)}
     compare(surface, [1.0], strategies, [2, 3, 4, 5, 7], args.seeds)
-    compare(surface, surface.floors, strategies, [2, 3, 4], args.seeds)
+    compare(surface, surface.lmbda_shares, strategies, [2, 3, 4], args.seeds)
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def _card(name: str, scale: Scale, config: Config, rows: list[dict[str, str]], s
     train, data = config.train, config.data
     steps = f"{train.pretrain_steps:,} of stage 1 (batch {train.batch})"
     if config.gamma:
-        kept = f"keeping {train.finetune_lmbda:g} of the distortion term"
+        kept = f"keeping {train.lmbda_share:g} of the distortion term"
         steps += f", {train.finetune_steps:,} of stage 2 (batch {train.finetune_batch}, {kept})"
     table = "\n".join(
         f"| {what} | {over_images(column)} |"

@@ -17,7 +17,7 @@ from tfic.recipes import RECIPES, recipe
 
 STORE = "sqlite:///mlflow.db"
 """Tracking store in the working folder."""
-SPACE = ("lmbdas", "gammas", "floors", "trials", "every", "warm_start")
+SPACE = ("lmbdas", "gammas", "lmbda_shares", "trials", "keep_every", "warm_start")
 """Flags that are settings of [space]."""
 LIMITS = ("gpu_hours", "target", "bpp_low", "bpp_high", "stop_margin", "retries")
 """Flags that are settings of [limits]."""
@@ -108,9 +108,12 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     for name, about in (
         ("--lmbdas", "weights of distortion, each pre-trained once: 0.001,0.003 or 0.001 0.003"),
         ("--gammas", "weights of reading, each fine-tuned from every lambda"),
-        ("--floors", "shares of lambda that stage 2 keeps, 0 (the slides') to 1, each with every gamma"),
+        ("--lmbda-shares", "shares of lambda that stage 2 keeps, 0 (the slides') to 1, each with every gamma"),
     ):
         add(name, type=_weights, nargs="+", action=_Collect, metavar="X", help=about)
+    # first names of --lmbda-shares and --keep-every
+    add("--floors", type=_weights, nargs="+", action=_Collect, dest="lmbda_shares", help=argparse.SUPPRESS)
+    add("--every", type=int, dest="keep_every", help=argparse.SUPPRESS)
     add("--trials", type=int, metavar="K", help="fine-tunings that Optuna may propose beyond the grid")
     add(
         "--gpu-hours",
@@ -122,7 +125,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "--target", metavar="M>=X", help="propose towards the cheapest codec that holds it: accuracy>=0.95, psnr_db>=30"
     )
     add(
-        "--every",
+        "--keep-every",
         type=int,
         metavar="K",
         help="keep and measure the codec every K steps of stage 2 as a point of its own",

@@ -44,7 +44,7 @@ def record(trial: Trial, finished: bool = True, proposed: bool = False, **more: 
         config.gamma,
         proposed,
         measured(trial) if finished else {},
-        floor=config.train.finetune_lmbda,
+        lmbda_share=config.train.lmbda_share,
         decides=trial.decides,
         **more,
     )

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from tfic import config as module
-from tfic.config import Config, DataConfig, EvalConfig, TrainConfig, from_mapping
+from tfic.config import Config, DataConfig, EvalConfig, TrainConfig, first_names, from_mapping
 from tfic.recipes import RECIPES, recipe
 
 
@@ -33,7 +33,12 @@ def test_values_are_laid_over_nested_settings() -> None:
         ({"warm_lmbda": -0.1}, r"warm_lmbda is -0.1; it must be 0 \(stage 1 from its own start\) or a positive number"),
         ({"train": {"batch": 0}}, "batch is 0; it must be 1 or more"),
         ({"train": {"learning_rate": 0.0}}, "learning_rate is 0.0; it must be a positive number"),
-        ({"train": {"finetune_lmbda": -0.1}}, "finetune_lmbda is -0.1; it must be 0 or more"),
+        ({"train": {"lmbda_share": -0.1}}, "lmbda_share is -0.1; it must be 0 or more"),
+        ({"train": {"finetune_lmbda": "1"}}, r"\[train\]: finetune_lmbda is '1'; it must be of type float"),
+        (
+            {"train": {"finetune_lmbda": 1, "lmbda_share": 1}},
+            r"sweep.toml \[train\]: finetune_lmbda is the first name of lmbda_share; give one of them",
+        ),
         ({"data": {"test_count": 0}}, "test_count is 0; it must be 1 or more"),
         ({"eval": {"detect_side_px": 3}}, "detect_side_px is 3; it must be 32 or more"),
     ],
@@ -41,6 +46,12 @@ def test_values_are_laid_over_nested_settings() -> None:
 def test_a_bad_value_says_where_what_and_what_instead(values: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         from_mapping(Config(), values, "sweep.toml")
+
+
+def test_a_renamed_setting_is_read_under_both_names() -> None:
+    assert first_names(TrainConfig) == {"lmbda_share": "finetune_lmbda"}
+    for name in ("lmbda_share", "finetune_lmbda"):
+        assert from_mapping(TrainConfig(), {name: 0.5}, "header").lmbda_share == 0.5
 
 
 @pytest.mark.parametrize("kind", [Config, DataConfig, TrainConfig, EvalConfig])

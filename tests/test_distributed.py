@@ -73,7 +73,7 @@ def gradients(folder: Path) -> tuple[list[dict[str, float]], list[dict[str, torc
     torch.manual_seed(0)
     codec = Noiseless()
     shared = distributed.wrap(codec)
-    settings = long(finetune_lmbda=0.5)
+    settings = long(lmbda_share=0.5)
     terms, found = [], []
     for stage in (stages.pretrain, stages.finetune):
         for step in range(2):
@@ -99,7 +99,7 @@ def train(folder: Path) -> Trained:
     saved: list[Path] = []
     # other hosts do not see rank 0's folder
     run = folder / "run" if distributed.rank() == 0 else folder / "elsewhere"
-    path = fit(long(), run, seen.append, every=3, saved=saved.append)
+    path = fit(long(), run, seen.append, keep_every=3, on_checkpoint=saved.append)
     return Trained(seen, saved, path)
 
 
@@ -111,7 +111,7 @@ def stop(folder: Path) -> str:
             raise StoppedError("enough")
 
     try:
-        fit(long(), run, report, every=3)
+        fit(long(), run, report, keep_every=3)
     except (StoppedError, distributed.WorkerFailedError) as error:
         return f"{type(error).__name__}: {error}"
     return "not stopped"

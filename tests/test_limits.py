@@ -28,7 +28,7 @@ def test_what_would_fail_again_is_not_tried_again(reason: str) -> None:
 
 
 def test_a_failure_reaches_everything_that_stands_on_it_and_nothing_else() -> None:
-    sweep = make(warm_start=0.003, every=2, lmbdas=(0.001, 0.003, 0.01))
+    sweep = make(warm_start=0.003, keep_every=2, lmbdas=(0.001, 0.003, 0.01))
     search = Search(sweep)
     bad = sweep.pretrain(0.001).key
     run_all(search, lambda trial: trial.key != bad)
@@ -81,7 +81,7 @@ def test_a_target_draws_proposals_towards_the_cheapest_codec_that_holds_it() -> 
 
 
 def test_codecs_kept_on_the_way_are_points_of_their_own_after_their_fine_tuning() -> None:
-    sweep = make(every=2, gammas=(1.0,), lmbdas=(0.003,))
+    sweep = make(keep_every=2, gammas=(1.0,), lmbdas=(0.003,))
     ran = run_all(Search(sweep))
     tuned = sweep.finetune(0.003, 1.0)
     kept = [trial for trial in ran if trial.kind == "candidate"]
@@ -91,7 +91,7 @@ def test_codecs_kept_on_the_way_are_points_of_their_own_after_their_fine_tuning(
 
 
 def test_a_finished_fine_tuning_is_not_asked_for_codecs_that_it_did_not_keep() -> None:
-    sweep = make(every=2, gammas=(1.0,), lmbdas=(0.003,))
+    sweep = make(keep_every=2, gammas=(1.0,), lmbdas=(0.003,))
     done = [record(sweep.pretrain(0.003)), record(sweep.finetune(0.003, 1.0), kept=(4,))]
     search = Search(sweep, done)
     assert [trial.step for trial in search.waiting.values() if trial.kind == "candidate"] == [4]
@@ -99,29 +99,29 @@ def test_a_finished_fine_tuning_is_not_asked_for_codecs_that_it_did_not_keep() -
 
 
 def test_proposals_bring_the_codecs_that_they_keep() -> None:
-    search = Search(make(every=2, trials=2, gammas=(0.1, 1.0), lmbdas=(0.003,)))
+    search = Search(make(keep_every=2, trials=2, gammas=(0.1, 1.0), lmbdas=(0.003,)))
     before = search.total
     ran = run_all(search)
     assert len(ran) == before
     assert sum(trial.kind == "candidate" for trial in ran) == 2 * 4
 
 
-def test_floors_are_a_third_axis_of_the_grid_and_of_the_proposals() -> None:
-    sweep = make(floors=(0.0, 1.0), trials=4)
+def test_shares_of_lambda_are_a_third_axis_of_the_grid_and_of_the_proposals() -> None:
+    sweep = make(lmbda_shares=(0.0, 1.0), trials=4)
     search = Search(sweep)
     ran = run_all(search)
     grid = {(0.0, 0.3), (0.0, 1.0), (1.0, 0.3), (1.0, 1.0)}
     tuned = [trial for trial in ran if trial.kind == "finetune"]
-    assert {(each.config.train.finetune_lmbda, each.config.gamma) for each in tuned[:8]} == grid
-    assert all(0 <= each.config.train.finetune_lmbda <= 1 for each in tuned)
+    assert {(each.config.train.lmbda_share, each.config.gamma) for each in tuned[:8]} == grid
+    assert all(0 <= each.config.train.lmbda_share <= 1 for each in tuned)
     assert len(tuned) == 12
     records = [record(trial, proposed=trial.key in search.proposed) for trial in ran]
     assert not Search(sweep, records).waiting
     assert Search(sweep, records).proposals_left == 0
 
 
-def test_a_floor_of_the_grid_is_the_training_s_own_by_its_key() -> None:
-    assert make(floors=(0.0,)).finetune(0.003, 1.0, 0.0).key == make().finetune(0.003, 1.0).key
+def test_a_share_of_the_grid_is_the_training_s_own_by_its_key() -> None:
+    assert make(lmbda_shares=(0.0,)).finetune(0.003, 1.0, 0.0).key == make().finetune(0.003, 1.0).key
 
 
 def test_a_warm_start_pre_trains_one_lambda_first_and_the_others_from_it() -> None:
@@ -140,7 +140,7 @@ def test_a_warm_start_pre_trains_one_lambda_first_and_the_others_from_it() -> No
 
 
 def test_a_stopped_trial_is_no_failure_stays_stopped_while_there_are_rules_and_goes_on_without() -> None:
-    sweep = make(limits=Limits(bpp_high=0.3), every=2)
+    sweep = make(limits=Limits(bpp_high=0.3), keep_every=2)
     search = Search(sweep)
     while (trial := ask(search)).kind != "finetune":
         search.tell(trial.key, measured(trial))
@@ -155,7 +155,7 @@ def test_a_stopped_trial_is_no_failure_stays_stopped_while_there_are_rules_and_g
     }
     stopped = record(trial, finished=False, stopped=True, reason="its rate is too high")
     assert trial.key not in Search(sweep, [stopped]).waiting
-    assert trial.key in Search(make(every=2), [stopped]).waiting
+    assert trial.key in Search(make(keep_every=2), [stopped]).waiting
 
 
 def test_a_search_whose_budget_is_spent_at_the_start_still_measures_what_costs_nothing() -> None:

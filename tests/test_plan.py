@@ -63,9 +63,9 @@ def test_costs_are_told_once_each_kind_has_been_seen() -> None:
 
 def test_what_ends_the_search_is_told() -> None:
     limits = Limits(gpu_hours=9.0, target="accuracy>=0.95")
-    sweep = make(limits=limits, every=2)
+    sweep = make(limits=limits, keep_every=2)
     done = [record(sweep.pretrain(0.003)), record(sweep.finetune(0.003, 1.0))]
     text = "\n".join(plan(Search(sweep, done)))
     assert "Then fine-tunings proposed by Optuna, gamma from 0.3 to 1, looking for accuracy>=0.95" in text
     assert "Nothing that trains starts once 9 GPU-hours are spent; 1 GPU-hours so far" in text
-    assert "1 finished fine-tunings ran without `every` and kept no codecs at those steps" in text
+    assert "1 finished fine-tunings ran without `keep_every` and kept no codecs at those steps" in text

@@ -18,9 +18,13 @@ GAMMAS = (0.1, 10.0)
 
 def measured(point: Point) -> dict[str, float]:
     """A smooth surface: more bits for a larger lambda, better reading and lower PSNR for a larger gamma."""
-    bpp = 0.05 + 20 * point.lmbda + 0.01 * math.log(point.gamma) + 0.01 * point.floor
+    bpp = 0.05 + 20 * point.lmbda + 0.01 * math.log(point.gamma) + 0.01 * point.lmbda_share
     accuracy = 1 - math.exp(-(3 + math.log(1 + point.gamma)) * 4 * bpp)
-    return {"bpp": bpp, "accuracy": accuracy, "psnr_db": 30 + 10 * bpp - (1 - point.floor) * math.log(1 + point.gamma)}
+    return {
+        "bpp": bpp,
+        "accuracy": accuracy,
+        "psnr_db": 30 + 10 * bpp - (1 - point.lmbda_share) * math.log(1 + point.gamma),
+    }
 
 
 def chance(count: int, seed: int = 0) -> list[Point]:
@@ -36,7 +40,7 @@ def asked(proposals: Proposals) -> Point:
 
 def test_every_proposal_is_new_and_within_the_space() -> None:
     proposals = Proposals(LMBDAS, GAMMAS, (0.0, 0.5))
-    grid = {Point(lmbda, gamma, floor) for lmbda in LMBDAS for gamma in GAMMAS for floor in (0.0, 0.5)}
+    grid = {Point(lmbda, gamma, share) for lmbda in LMBDAS for gamma in GAMMAS for share in (0.0, 0.5)}
     for point in grid:
         proposals.tell(point, measured(point))
     found: list[Point] = []
@@ -45,14 +49,14 @@ def test_every_proposal_is_new_and_within_the_space() -> None:
         proposals.tell(found[-1], measured(found[-1]))
     assert len(set(found)) == 20
     assert not grid & set(found)
-    assert all(point.lmbda in LMBDAS and 0.1 <= point.gamma <= 10 and 0 <= point.floor <= 0.5 for point in found)
+    assert all(point.lmbda in LMBDAS and 0.1 <= point.gamma <= 10 and 0 <= point.lmbda_share <= 0.5 for point in found)
     assert all(point.gamma == float(f"{point.gamma:.3g}") for point in found)
 
 
-def test_one_floor_is_no_axis_and_several_are_a_range() -> None:
-    assert {asked(Proposals(LMBDAS, GAMMAS, (0.2,), seed)).floor for seed in range(5)} == {0.2}
-    floors = {asked(Proposals(LMBDAS, GAMMAS, (0.0, 1.0), seed)).floor for seed in range(5)}
-    assert floors - {0.0, 1.0}
+def test_one_share_is_no_axis_and_several_are_a_range() -> None:
+    assert {asked(Proposals(LMBDAS, GAMMAS, (0.2,), seed)).lmbda_share for seed in range(5)} == {0.2}
+    shares = {asked(Proposals(LMBDAS, GAMMAS, (0.0, 1.0), seed)).lmbda_share for seed in range(5)}
+    assert shares - {0.0, 1.0}
 
 
 def test_without_a_pretrained_lambda_there_is_nothing_to_propose_until_one_comes() -> None:
@@ -186,7 +190,7 @@ def test_a_proposal_is_rounded_but_never_out_of_the_range() -> None:
     low, high = 0.12345, 0.12349
     point = asked(Proposals((0.003,), (low, high), (0.333, 0.334)))
     assert low <= point.gamma <= high
-    assert 0.333 <= point.floor <= 0.334
+    assert 0.333 <= point.lmbda_share <= 0.334
 
 
 def test_what_is_under_way_ends_however_the_study_changed_meanwhile() -> None:

@@ -15,7 +15,9 @@ from sweep.store.tracking import SETTINGS, Tracker
 def test_a_sweep_is_shown_live_while_it_is_driven_and_as_left_afterwards(
     tracker: Tracker, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sweep = presets.from_tables({"name": tracker.sweep, "space": {"floors": [0.0, 1.0], "every": 2}}, "", "tiny")
+    sweep = presets.from_tables(
+        {"name": tracker.sweep, "space": {"lmbda_shares": [0.0, 1.0], "keep_every": 2}}, "", "tiny"
+    )
     tracker.write_note(SETTINGS, asdict(sweep))
     trial = sweep.pretrain(0.003)
     run = tracker.start(trial)
@@ -33,7 +35,7 @@ def test_a_sweep_is_shown_live_while_it_is_driven_and_as_left_afterwards(
     left = capsys.readouterr().out
     assert "no driver is at work" in left
     assert "cut off; goes on from its last checkpoint" in left
-    assert "floor" not in left.split("\n")[0]
+    assert "lmbda_share" not in left.split("\n")[0]
 
 
 def test_without_a_name_the_sweep_driven_last_is_shown(tracker: Tracker, capsys: pytest.CaptureFixture[str]) -> None:

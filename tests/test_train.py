@@ -93,7 +93,7 @@ def test_a_state_file_is_good_in_another_directory_and_is_told_whenever_it_is_wr
 
     elsewhere.mkdir()
     with pytest.raises(StoppedError):
-        fit(config(), tmp_path / "here", stop_at(5, "pretrain"), saved=upload)
+        fit(config(), tmp_path / "here", stop_at(5, "pretrain"), on_checkpoint=upload)
     assert told == [tmp_path / "here" / STATE_FILE] * 2
     steps: list[int] = []
     resumed = fit(config(), elsewhere, lambda progress: steps.append(progress.step))
@@ -105,11 +105,11 @@ def test_codecs_kept_on_the_way_are_those_of_that_step_and_change_nothing(pretra
     long = config(gamma=1.0, finetune_steps=8)
     undisturbed = fit(long, tmp_path / "undisturbed", ignore, pretrained)
     assert kept(undisturbed.parent) == {}
-    watched = fit(long, tmp_path / "watched", ignore, pretrained, every=3)
+    watched = fit(long, tmp_path / "watched", ignore, pretrained, keep_every=3)
     assert same(weights(watched), weights(undisturbed))
     with pytest.raises(StoppedError):
-        fit(long, tmp_path / "stopped", stop_at(6, "finetune"), pretrained, every=3)
-    resumed = fit(long, tmp_path / "stopped", ignore, pretrained, every=3)
+        fit(long, tmp_path / "stopped", stop_at(6, "finetune"), pretrained, keep_every=3)
+    resumed = fit(long, tmp_path / "stopped", ignore, pretrained, keep_every=3)
     assert same(weights(resumed), weights(undisturbed))
 
     for run in (watched.parent, resumed.parent):
@@ -128,7 +128,7 @@ def test_a_kept_codec_is_the_present_one_before_the_average_begins_and_the_avera
         state = torch.load(path, weights_only=True)
         states[state["step"]] = state
 
-    fit(config(gamma=1.0, finetune_steps=8, checkpoint_every=1), tmp_path, ignore, pretrained, every=3, saved=keep)
+    fit(config(gamma=1.0, finetune_steps=8, checkpoint_every=1), tmp_path, ignore, pretrained, keep_every=3, saved=keep)
     early, late = (weights(kept(tmp_path)[step]) for step in (3, 6))
     name = next(name for name in early if name.endswith("weight"))
     assert torch.equal(early[name], states[3]["codec"][name])
@@ -137,7 +137,7 @@ def test_a_kept_codec_is_the_present_one_before_the_average_begins_and_the_avera
 
 
 def test_stage_1_keeps_nothing_on_the_way(tmp_path: Path) -> None:
-    fit(config(pretrain_steps=2), tmp_path, ignore, every=1)
+    fit(config(pretrain_steps=2), tmp_path, ignore, keep_every=1)
     assert kept(tmp_path) == {}
 
 

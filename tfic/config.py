@@ -14,6 +14,16 @@ CODEC_FILE = "codec.safetensors"
 """Name of a trained codec's file in the directory of its training."""
 
 
+def renamed(default: T, first: str) -> T:
+    """A field of settings that had another name at first: files and stores that have the first name are still read."""
+    return field(default=default, metadata={"first": first})
+
+
+def first_names(kind: type) -> dict[str, str]:
+    """The first names of the renamed settings of a kind, by their present names. Keys and stored runs keep them."""
+    return {each.name: each.metadata["first"] for each in fields(kind) if "first" in each.metadata}
+
+
 TRAINING_VERSION = 1
 """Raised whenever a change alters what the same settings train; it is part of every trial's key."""
 MEASURING_VERSION = 1
@@ -71,7 +81,7 @@ class TrainConfig:
     """Width of text, in pixels at the reader's height, that is read in a step of stage 2; padding counts."""
     learning_rate: float = 1e-4
     """Peak learning rate of Adam in stage 1; it falls to a tenth along a cosine."""
-    finetune_lmbda: float = 0.0
+    lmbda_share: float = renamed(0.0, first="finetune_lmbda")
     """Share of lambda that stage 2 keeps, 0 to 1; 0 is TFIC's own loss, in which distortion counts for nothing."""
     finetune_learning_rate: float = 1e-4
     """Peak learning rate of Adam in stage 2."""
@@ -90,7 +100,7 @@ class TrainConfig:
         counts = ("batch", "finetune_batch", "crop_height_px", "crop_width_px", "read_width_px")
         for name in ("pretrain_steps", "finetune_steps", *counts, "checkpoint_every", "log_every"):
             check_at_least(name, getattr(self, name), 1)
-        for name in ("seed", "threads", "finetune_lmbda"):
+        for name in ("seed", "threads", "lmbda_share"):
             check_at_least(name, getattr(self, name), 0)
         for name in ("learning_rate", "finetune_learning_rate", "clip_norm"):
             check_positive(name, getattr(self, name))
@@ -101,7 +111,7 @@ STAGE_1 = frozenset((
     "learning_rate", "clip_norm", "seed",
 ))  # fmt: skip
 """Training settings that decide a pre-trained codec, and through it everything fine-tuned from it."""
-STAGE_2 = frozenset(("finetune_steps", "finetune_batch", "read_width_px", "finetune_lmbda", "finetune_learning_rate"))
+STAGE_2 = frozenset(("finetune_steps", "finetune_batch", "read_width_px", "lmbda_share", "finetune_learning_rate"))
 """Training settings that decide a fine-tuned codec only."""
 NO_MATTER = frozenset(("checkpoint_every", "log_every", "threads"))
 """Training settings that decide no result."""
@@ -179,17 +189,21 @@ def from_mapping(base: T, values: Mapping[str, Any], where: str) -> T:
     assert not isinstance(base, type)
     types = get_type_hints(type(base))
     known = [each.name for each in fields(base)]
+    present = {first: name for name, first in first_names(type(base)).items()}
     changed: dict[str, Any] = {}
-    for key, value in values.items():
+    for given, value in values.items():
+        key = present.get(given, given)
         if key not in known:
             raise unknown_key(key, known, where)
+        if key != given and key in values:
+            raise ValueError(f"{where}: {given} is the first name of {key}; give one of them")
         current = getattr(base, key)
         if is_dataclass(current):
             if not isinstance(value, Mapping):
                 raise ValueError(f"{where}: {key} is {value!r}; it must be a table, [{key}]")
             changed[key] = from_mapping(current, value, f"{where} [{key}]")
         else:
-            changed[key] = _typed(value, types[key], f"{where}: {key}")
+            changed[key] = _typed(value, types[key], f"{where}: {given}")
     return replace(base, **changed)
 
 

@@ -29,7 +29,7 @@ def demo() -> Config:
         data=DataConfig(train_count=600, test_count=32),
         train=TrainConfig(
             pretrain_steps=700, finetune_steps=400, klt_start=True, batch=2, finetune_batch=4, read_width_px=3000,
-            learning_rate=1e-3, finetune_learning_rate=3e-4, finetune_lmbda=1.0, checkpoint_every=25, log_every=10,
+            learning_rate=1e-3, finetune_learning_rate=3e-4, lmbda_share=1.0, checkpoint_every=25, log_every=10,
             threads=1,
         ),
         eval=EvalConfig(detect_side_px=256, pictures=6),

@@ -72,7 +72,7 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
         # without a line g_s learns nothing, on one worker; several must agree on which parameters learn
         ocr = reading_loss(reader, result.x_hat, lines, part) if lines or part.step > 1 else bpp.new_zeros(())
         distortion = losses.distortion(x, result.x_hat)
-        loss = train.finetune_lmbda * config.lmbda * distortion + bpp + config.gamma * ocr
+        loss = train.lmbda_share * config.lmbda * distortion + bpp + config.gamma * ocr
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2, "ocr": ocr}
 
     before = _warm_steps(config) + train.pretrain_steps

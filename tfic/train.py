@@ -52,13 +52,13 @@ Report = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
-class _Outlets:
+class _Callbacks:
     """What a training tells and leaves behind on its way."""
 
     run: Path
     report: Report
-    every: int
-    saved: Callable[[Path], None] | None
+    keep_every: int
+    on_checkpoint: Callable[[Path], None] | None
 
 
 def fit(
@@ -67,8 +67,8 @@ def fit(
     report: Report,
     start: Path | None = None,
     *,
-    every: int = 0,
-    saved: Callable[[Path], None] | None = None,
+    keep_every: int = 0,
+    on_checkpoint: Callable[[Path], None] | None = None,
 ) -> Path:
     """Train a codec in the directory `run` and return the path of its checkpoint.
 
@@ -77,8 +77,8 @@ def fit(
     interrupted.
 
     Where there is a process group (`tfic.distributed`) every rank calls this and trains on its part of each batch; the
-    settings' batch is that of all. Rank 0 alone reads and writes files and calls `report` and `saved`. Numbers of
-    workers differ in quantisation noise only.
+    settings' batch is that of all. Rank 0 alone reads and writes files and calls `report` and `on_checkpoint`. Numbers
+    of workers differ in quantisation noise only.
 
     Args:
         config: what to train; with gamma 0 stage 1 alone, else stage 2 from `start`.
@@ -86,9 +86,9 @@ def fit(
         report: called every `log_every` steps and at the end; what it raises ends the training.
         start: checkpoint to start from: of stage 1 where gamma > 0; where gamma is 0 and warm_lmbda is not, of the
             pre-training with that lambda. When it is None, that is trained first, in `run/pretrain` or `run/warm`.
-        every: with gamma > 0, also keep the codec each time that so many steps of stage 2 are done (see `kept`); 0
+        keep_every: with gamma > 0, also keep the codec each time that so many steps of stage 2 are done (see `kept`); 0
             for never.
-        saved: called with the path of the state after each time that it was written.
+        on_checkpoint: called with the path of the state after each time that it was written.
 
     Raises:
         ValueError: when `run` or `start` belongs to another training, or workers cannot share a batch.
@@ -102,9 +102,11 @@ def fit(
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
     if start is None and config.gamma:
-        start = fit(replace(config, gamma=0.0), run / "pretrain", report, saved=saved)
+        start = fit(replace(config, gamma=0.0), run / "pretrain", report, on_checkpoint=on_checkpoint)
     elif start is None and config.warm_lmbda:
-        start = fit(replace(config, lmbda=config.warm_lmbda, warm_lmbda=0.0), run / "warm", report, saved=saved)
+        start = fit(
+            replace(config, lmbda=config.warm_lmbda, warm_lmbda=0.0), run / "warm", report, on_checkpoint=on_checkpoint
+        )
 
     with distributed.together():
         pages = train_pages(config.data)
@@ -119,7 +121,7 @@ def fit(
         rng = stages.chance(config, "pretrain", 0)
         sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
         start_from_klt(codec.eval(), sample.on("cpu"), config.lmbda)
-    _run_stage(stage, codec, state, config, _Outlets(run, report, every if config.gamma else 0, saved))
+    _run_stage(stage, codec, state, config, _Callbacks(run, report, keep_every if config.gamma else 0, on_checkpoint))
     distributed.from_first(lambda: _finish(codec, config, finished))
     return finished
 
@@ -191,7 +193,7 @@ def _learning_rate(peak: float, step: int, steps: int) -> float:
     return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))))
 
 
-def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, outlets: _Outlets) -> None:
+def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, callbacks: _Callbacks) -> None:
     """Train `codec` from a state (or b"") to the end of the stage.
 
     An averaged stage ends with the mean of the weights over its second half: with few lines a step the gradients of
@@ -202,7 +204,7 @@ def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, ou
     optimiser = torch.optim.Adam(parameters, lr=stage.learning_rate)
     average = AveragedModel(codec)
     parts: Parts = {"codec": codec, "optimiser": optimiser, "average": average}
-    first = training_state.take_up(parts, stage.name, state) if state else 0
+    first = training_state.restore(parts, stage.name, state) if state else 0
     shared = distributed.wrap(codec)
     sums: dict[str, float] = {}
     since, started = 0, time.monotonic()
@@ -238,24 +240,27 @@ def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, ou
             progress = Progress(stage.name, done, stage.steps, stage.steps_before + done, **means, seconds_left=left)
             with distributed.together():
                 if distributed.rank() == 0:
-                    outlets.report(progress)
+                    callbacks.report(progress)
             sums, since = {}, 0
         if done == stage.steps:
             break
         with distributed.together():
             if distributed.rank() == 0:
-                _leave(parts, done, stage, average.module if averaging else codec, config, outlets)
+                _leave(parts, done, stage, average.module if averaging else codec, config, callbacks)
     if stage.averaged:
         codec.load_state_dict(average.module.state_dict())
 
 
-def _leave(parts: Parts, done: int, stage: Stage, codec: torch.nn.Module, config: Config, outlets: _Outlets) -> None:
+def _leave(
+    parts: Parts, done: int, stage: Stage, codec: torch.nn.Module, config: Config, callbacks: _Callbacks
+) -> None:
     """Write what is due after so many steps."""
-    if outlets.every and done % outlets.every == 0:  # before the state, from which a resumed training goes on
+    every = callbacks.keep_every
+    if every and done % every == 0:  # before the state, from which a resumed training goes on
         average = parts["average"]
         assert isinstance(average, AveragedModel)
-        training_state.keep(codec, average.module, config, outlets.run, done)
+        training_state.keep(codec, average.module, config, callbacks.run, done)
     if done % config.train.checkpoint_every == 0:
-        state = training_state.write(parts, stage.name, done, config, outlets.run)
-        if outlets.saved:
-            outlets.saved(state)
+        state = training_state.write(parts, stage.name, done, config, callbacks.run)
+        if callbacks.on_checkpoint:
+            callbacks.on_checkpoint(state)

@@ -37,7 +37,7 @@ def write(parts: Parts, stage: str, step: int, config: Config, run: Path) -> Pat
 
 
 def read(path: Path) -> tuple[bytes, Config]:
-    """A state as `take_up` takes it, and the settings of its training.
+    """A state as `restore` takes it, and the settings of its training.
 
     Raises:
         ValueError: when it is damaged.
@@ -59,7 +59,7 @@ def step_of(path: Path) -> int:
     return int(_loaded(read(path)[0])["step"])
 
 
-def take_up(parts: Parts, stage: str, data: bytes) -> int:
+def restore(parts: Parts, stage: str, data: bytes) -> int:
     """Put the parts into a state; returns the steps that were done."""
     state = _loaded(data)
     assert state["stage"] == stage

@@ -86,7 +86,11 @@ def run(
         # else processes start one after the other, seconds each
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(max(placement.concurrent or slots, 1))
         adapter = Adapter(search, tracker, Progress(search, capacity, write), capacity, check)
-        conditions = {"every": search.sweep.space.every, "upload": bool(placement.address), "limits": search.limits}
+        conditions = {
+            "keep_every": search.sweep.space.keep_every,
+            "upload": bool(placement.address),
+            "limits": search.limits,
+        }
         with tempfile.TemporaryDirectory(prefix="tfic-sweep-") as scratch, insistent_ctrl_c(), Watch():
             tune.Tuner(
                 tune.with_resources(

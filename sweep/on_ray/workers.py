@@ -44,8 +44,8 @@ def fit_on_workers(
     run: Path,
     report: "Report",
     start: Path | None,
-    every: int,
-    saved: Callable[[Path], None] | None,
+    keep_every: int,
+    on_checkpoint: Callable[[Path], None] | None,
     *,
     workers: int,
     gpus_per_worker: float,
@@ -53,11 +53,11 @@ def fit_on_workers(
 ) -> Path:
     """`tfic.train.fit` on so many workers; to be called in a trial that holds no CPU or GPU for itself.
 
-    `report` and `saved` are called here, in the trial's process, and every file is in `run` afterwards.
+    `report` and `on_checkpoint` are called here, in the trial's process, and every file is in `run` afterwards.
 
     Raises:
         RuntimeError: when a worker dies, or there is no room for the workers; the same call goes on from the state.
-        ValueError: as `tfic.train.fit`, and so for the others; whatever `report` and `saved` raise is raised as it is.
+        ValueError: as `tfic.train.fit`, and so for the others. What `report` and `on_checkpoint` raise passes through.
         FloatingPointError: when a term of the loss is not finite.
     """
     from ray.train.torch import TorchConfig  # imports torch: not before a trial needs it
@@ -78,8 +78,8 @@ def fit_on_workers(
         match kind:
             case "progress":
                 report(value)
-            case "saved" if saved is not None:
-                saved(run / value)
+            case "checkpoint" if on_checkpoint is not None:
+                on_checkpoint(run / value)
             case "file":
                 write(run / value[0], value[1])
             case "files":
@@ -95,7 +95,7 @@ def fit_on_workers(
     with tempfile.TemporaryDirectory(prefix="tfic-workers-") as scratch:
         trainer = _Trainer(
             guard,
-            partial(_work, config, run, start, every, desk, ray.get_runtime_context().get_node_id()),
+            partial(_work, config, run, start, keep_every, desk, ray.get_runtime_context().get_node_id()),
             backend_config=TorchConfig(),
             scaling_config=ScalingConfig(
                 num_workers=workers,
@@ -207,7 +207,7 @@ class _Trainer(DataParallelTrainer):
         ]
 
 
-def _work(config: "Config", run: Path, start: Path | None, every: int, desk: Any, home: str) -> None:
+def _work(config: "Config", run: Path, start: Path | None, keep_every: int, desk: Any, home: str) -> None:
     """What each worker does; `home` is the trial's node."""
     from tfic.train import fit
 
@@ -226,11 +226,11 @@ def _work(config: "Config", run: Path, start: Path | None, every: int, desk: Any
         def report(progress: "Progress") -> None:
             line.ask("progress", progress)
 
-        def saved(state: Path) -> None:
+        def on_checkpoint(state: Path) -> None:
             if copies is not None:
                 copies.send()
-            line.ask("saved", str(state.relative_to(run)))
+            line.ask("checkpoint", str(state.relative_to(run)))
 
-        fit(config, run, report, start, every=every, saved=saved)
+        fit(config, run, report, start, keep_every=keep_every, on_checkpoint=on_checkpoint)
         if copies is not None:
             copies.send()

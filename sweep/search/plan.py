@@ -83,7 +83,7 @@ def _beyond(search: Search) -> list[str]:
         lines.append(f"Nothing that trains starts once {limits.gpu_hours:g} GPU-hours are spent; {_spent(search)}")
     if search.not_kept:
         lines.append(
-            f"{len(search.not_kept)} finished fine-tunings ran without `every` and kept no codecs at those steps"
+            f"{len(search.not_kept)} finished fine-tunings ran without `keep_every` and kept no codecs at those steps"
         )
     return lines
 

@@ -26,6 +26,9 @@ DRAWS = 20
 MOST = 75
 """Results that a new study begins with; all of a thousand cost ten times as much a proposal (figures in LOG.md)."""
 
+SHARE = "floor"
+"""Optuna's name for the share of lambda. It draws in the order of the names, so another name gives other points."""
+
 
 @dataclass(frozen=True, order=True)
 class Point:
@@ -35,7 +38,7 @@ class Point:
     """Weight of distortion in stage 1."""
     gamma: float
     """Weight of reading in stage 2."""
-    floor: float = 0.0
+    lmbda_share: float = 0.0
     """Share of lambda that stage 2 keeps, 0 to 1."""
 
 
@@ -52,8 +55,8 @@ class Proposals:
     Args:
         lmbdas: The lambdas that are pre-trained; more may come by `pretrained`.
         gamma_range: Smallest and largest gamma to propose, both positive.
-        floors: Shares of lambda that stage 2 may keep; with two or more, all between the least and the largest are
-            proposed, as for gamma: stage 2 is not shared, so a share between two costs no more than theirs.
+        lmbda_shares: Shares of lambda that stage 2 may keep; with two or more, all between the least and the largest
+            are proposed, as for gamma: stage 2 is not shared, so a share between two costs no more than theirs.
         seed: Seed; the same knowledge and seed propose the same point.
         target: What a codec must hold, if one is sought instead of a front.
         sampler: Makes Optuna's sampler from a seed.
@@ -64,14 +67,14 @@ class Proposals:
         self,
         lmbdas: Iterable[float],
         gamma_range: tuple[float, float],
-        floors: Sequence[float] = (0.0,),
+        lmbda_shares: Sequence[float] = (0.0,),
         seed: int = 0,
         target: Target | None = None,
         sampler: Callable[[int], BaseSampler] = tpe,
         most: int = MOST,
     ) -> None:
         assert 0 < gamma_range[0] <= gamma_range[1]
-        assert floors
+        assert lmbda_shares
         self.results: dict[Point, Metrics] = {}
         """Metrics of the finished points."""
         self.open: set[Point] = set()
@@ -79,7 +82,7 @@ class Proposals:
         self.failed: set[Point] = set()
         """Points that failed; they are not proposed again."""
         self._lmbdas = sorted(set(lmbdas))
-        self._gammas, self._floors = gamma_range, (min(floors), max(floors))
+        self._gammas, self._lmbda_shares = gamma_range, (min(lmbda_shares), max(lmbda_shares))
         self._seed, self._target, self._sampler, self._most = seed, target, sampler, most
         self._study: optuna.Study | None = None
         self._numbers: dict[Point, int] = {}
@@ -166,8 +169,8 @@ class Proposals:
 
     def _within(self, point: Point) -> bool:
         low, high = self._gammas
-        least, largest = self._floors
-        return point.lmbda in self._lmbdas and low <= point.gamma <= high and least <= point.floor <= largest
+        least, largest = self._lmbda_shares
+        return point.lmbda in self._lmbdas and low <= point.gamma <= high and least <= point.lmbda_share <= largest
 
     def _values(self, metrics: Metrics) -> list[float]:
         """What the sampler is to improve, or nothing unless all that it needs is there and finite."""
@@ -182,16 +185,17 @@ class Proposals:
         return {
             "lmbda": IntDistribution(0, len(self._lmbdas) - 1),
             "gamma": FloatDistribution(*self._gammas, log=True),
-            "floor": FloatDistribution(*self._floors),
+            SHARE: FloatDistribution(*self._lmbda_shares),
         }
 
     def _point(self, params: Mapping[str, Any]) -> Point:
         """What the sampler asked for in numbers that are easy to read, still within the space."""
         gamma = float(np.clip(float(f"{params['gamma']:.3g}"), *self._gammas))
-        return Point(self._lmbdas[params["lmbda"]], gamma, float(np.clip(round(params["floor"], 2), *self._floors)))
+        share = float(np.clip(round(params[SHARE], 2), *self._lmbda_shares))
+        return Point(self._lmbdas[params["lmbda"]], gamma, share)
 
     def _params(self, point: Point) -> dict[str, float]:
-        return {"lmbda": self._lmbdas.index(point.lmbda), "gamma": point.gamma, "floor": point.floor}
+        return {"lmbda": self._lmbdas.index(point.lmbda), "gamma": point.gamma, SHARE: point.lmbda_share}
 
     def _finished(self, point: Point) -> FrozenTrial:
         metrics = self.results[point]

@@ -77,7 +77,7 @@ class Search:
     def _recall(self, record: Record) -> None:
         """Take back a proposal of an earlier run, if its settings are still those of this sweep."""
         if record.kind == "finetune" and record.proposed and record.lmbda in self.sweep.space.lmbdas:
-            trial = self.sweep.finetune(record.lmbda, record.gamma, record.floor)
+            trial = self.sweep.finetune(record.lmbda, record.gamma, record.lmbda_share)
             if trial.key == record.key and trial.key not in self.trials:
                 self._adopt(trial)
 
@@ -206,7 +206,7 @@ class Search:
         if point is None:
             self._exhausted = True
             return None
-        trial = self.sweep.finetune(point.lmbda, point.gamma, point.floor)
+        trial = self.sweep.finetune(point.lmbda, point.gamma, point.lmbda_share)
         self._adopt(trial)
         self.waiting |= {each.key: each for each in self.sweep.candidates(trial)}
         return trial
@@ -217,7 +217,7 @@ class Search:
     def _build(self, pretrained: list[float]) -> Proposals:
         """Proposals that know every fine-tuning."""
         space, seed = self.sweep.space, self.sweep.train.seed
-        proposals = Proposals(pretrained, space.gamma_range, self.sweep.floors, seed, self.target)
+        proposals = Proposals(pretrained, space.gamma_range, self.sweep.lmbda_shares, seed, self.target)
         for key, trial in self.trials.items():
             if key in self.results:
                 self._teach(proposals, key)
@@ -232,7 +232,7 @@ class Search:
 
 
 def _point(trial: Trial) -> Point:
-    return Point(trial.config.lmbda, trial.config.gamma, trial.config.train.finetune_lmbda)
+    return Point(trial.config.lmbda, trial.config.gamma, trial.config.train.lmbda_share)
 
 
 def front(results: Mapping[str, Mapping[str, float]]) -> list[str]:

@@ -9,8 +9,8 @@ sweep.toml, every key optional:
     lmbdas = [0.001, 0.003]
     gammas = [0.3, 1.0]
     trials = 2
-    floors = [0.0, 1.0]
-    every = 100
+    lmbda_shares = [0.0, 1.0]
+    keep_every = 100
     [space.classical]
     jpeg = [1, 5, 20]
     [data]

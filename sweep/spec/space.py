@@ -29,6 +29,8 @@ from tfic.config import (
     TrainConfig,
     check_at_least,
     check_positive,
+    first_names,
+    renamed,
 )
 from tfic.synth import DRAWING_VERSION
 
@@ -62,9 +64,9 @@ class Space:
     """Weights of reading; each fine-tunes every pre-trained codec."""
     trials: int = 0
     """Fine-tunings proposed by Optuna beyond the grid; with a budget of GPU-hours, the most of them."""
-    floors: tuple[float, ...] = ()
-    """Shares of lambda that stage 2 keeps, 0 to 1, each with every gamma; empty takes `train.finetune_lmbda` alone."""
-    every: int = 0
+    lmbda_shares: tuple[float, ...] = renamed((), first="floors")
+    """Shares of lambda that stage 2 keeps, 0 to 1, each with every gamma; empty takes `train.lmbda_share` alone."""
+    keep_every: int = renamed(0, first="every")
     """Steps of stage 2 between codecs that are kept and measured as points of their own; 0 for none."""
     warm_start: float = 0.0
     """Lambda from whose pre-training the others start; 0 pre-trains each from its own start."""
@@ -76,16 +78,18 @@ class Space:
             for value in values:
                 check_positive(name.removesuffix("s"), value)
             object.__setattr__(self, name, tuple(dict.fromkeys(float(value) for value in values)))
-        for floor in self.floors:
-            if not 0 <= floor <= 1:
-                raise ValueError(f"floor is {floor!r}; it must be a share of lambda, 0 (the slides' stage 2) to 1")
-        object.__setattr__(self, "floors", tuple(dict.fromkeys(float(floor) for floor in self.floors)))
+        for share in self.lmbda_shares:
+            if not 0 <= share <= 1:
+                raise ValueError(
+                    f"lmbda_share is {share!r}; it must be a share of lambda, 0 (the slides' stage 2) to 1"
+                )
+        object.__setattr__(self, "lmbda_shares", tuple(dict.fromkeys(float(share) for share in self.lmbda_shares)))
         if not self.lmbdas:
             raise ValueError("lmbdas is empty; give at least one, such as 0.0067")
         if self.warm_start and self.warm_start not in self.lmbdas:
             raise ValueError(f"warm_start is {self.warm_start!r}; it must be one of the lmbdas, or 0 for none")
         check_at_least("trials", self.trials, 0)
-        check_at_least("every", self.every, 0)
+        check_at_least("keep_every", self.keep_every, 0)
         if self.trials and not self.gammas:
             raise ValueError(f"trials is {self.trials} but gammas is empty; give at least one gamma to search around")
 
@@ -156,12 +160,12 @@ class Sweep:
         config = replace(self._config(self.codec), lmbda=lmbda, warm_lmbda=warm)
         return _trial(f"pretrain-l{lmbda:g}", "pretrain", decides, config, parent=parent)
 
-    def finetune(self, lmbda: float, gamma: float, floor: float | None = None) -> Trial:
+    def finetune(self, lmbda: float, gamma: float, lmbda_share: float | None = None) -> Trial:
         """Stage 2 for that gamma, from stage 1 of that lambda, keeping that share of lambda (None: the training's)."""
         parent = self.pretrain(lmbda)
         config = replace(parent.config, gamma=gamma)
-        if floor is not None:
-            config = replace(config, train=replace(config.train, finetune_lmbda=floor))
+        if lmbda_share is not None:
+            config = replace(config, train=replace(config.train, lmbda_share=lmbda_share))
         decides = {"parent": parent.key, "gamma": gamma, **_settings(config.train, STAGE_2)}
         return _trial(f"finetune-l{lmbda:g}-g{gamma:g}", "finetune", decides, config, parent=parent.key)
 
@@ -182,20 +186,23 @@ class Sweep:
     @property
     def kept_steps(self) -> range:
         """Steps of stage 2 at which each fine-tuning keeps its codec."""
-        every = self.space.every
+        every = self.space.keep_every
         return range(every, self.train.finetune_steps, every) if every else range(0)
 
     @property
-    def floors(self) -> tuple[float, ...]:
+    def lmbda_shares(self) -> tuple[float, ...]:
         """Shares of lambda that the fine-tunings of the grid keep."""
-        return self.space.floors or (self.train.finetune_lmbda,)
+        return self.space.lmbda_shares or (self.train.lmbda_share,)
 
     def grid(self) -> list[Trial]:
         """Every trial that is known beforehand: the reference, stage 1, stage 2, the classical codecs."""
         space = self.space
         first = sorted(space.lmbdas, key=lambda lmbda: lmbda != space.warm_start)
         tunings = [
-            self.finetune(lmbda, gamma, floor) for floor in self.floors for gamma in space.gammas for lmbda in first
+            self.finetune(lmbda, gamma, share)
+            for share in self.lmbda_shares
+            for gamma in space.gammas
+            for lmbda in first
         ]
         kept = [candidate for trial in tunings for candidate in self.candidates(trial)]
         return [self.reference(), *(self.pretrain(lmbda) for lmbda in first), *tunings, *kept, *self.anchors()]
@@ -246,4 +253,5 @@ def _trial(prefix: str, kind: str, decides: Mapping[str, Any], config: Config, *
 
 
 def _settings(train: TrainConfig, names: Iterable[str]) -> dict[str, Any]:
-    return {f"train.{name}": getattr(train, name) for name in sorted(names)}
+    first = first_names(TrainConfig)  # a renamed setting keeps its first name in keys
+    return dict(sorted((f"train.{first.get(name, name)}", getattr(train, name)) for name in names))

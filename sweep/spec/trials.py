@@ -43,7 +43,7 @@ class Trial:
         """What it is, for people: `finetune lmbda 0.003 gamma 1`."""
         config = self.config
         weights = f"lmbda {config.lmbda:g} gamma {config.gamma:g}"
-        weights += f" floor {config.train.finetune_lmbda:g}" if config.train.finetune_lmbda else ""
+        weights += f" lmbda_share {config.train.lmbda_share:g}" if config.train.lmbda_share else ""
         match self.kind:
             case "finetune":
                 return f"finetune {weights}"

@@ -6,9 +6,13 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sweep.spec.trials import LEARNED, Trial
+from tfic.config import TrainConfig, first_names
 
 if TYPE_CHECKING:
     from mlflow.entities import Run  # a second of import, for who has a store
+
+LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
+"""Parameter of a run: the share of lambda that stage 2 kept, under the setting's first name."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Record:
     """Whether Optuna proposed it, beyond the grid."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Final metrics by name; empty unless finished."""
-    floor: float = 0.0
+    lmbda_share: float = 0.0
     """Share of lambda that its stage 2 kept."""
     running: bool = False
     """Whether the store calls it running: it is, or its driver died."""
@@ -67,7 +71,8 @@ def params(trial: Trial) -> dict[str, str]:
     if trial.kind == "candidate":
         found["step"] = str(trial.step)
     for table in ("data", "train", "eval") if learned else ("data", "eval"):
-        found |= {f"{table}.{name}": str(value) for name, value in config[table].items()}
+        first = first_names(type(getattr(trial.config, table)))
+        found |= {f"{table}.{first.get(name, name)}": str(value) for name, value in config[table].items()}
     return found
 
 
@@ -83,7 +88,7 @@ def record(run: "Run") -> Record:
         gamma=float(settings.get("gamma", 0)),
         proposed="proposed" in tagged,
         metrics=dict(run.data.metrics) if finished else {},
-        floor=float(settings.get("train.finetune_lmbda", 0)),
+        lmbda_share=float(settings.get(LMBDA_SHARE, 0)),
         running=run.info.status == "RUNNING",
         reason=tagged.get("failure", tagged.get("stopped", "")),
         stopped="stopped" in tagged,

@@ -27,8 +27,8 @@ class Fit(Protocol):
         report: train.Report,
         start: Path | None = None,
         *,
-        every: int = 0,
-        saved: Callable[[Path], None] | None = None,
+        keep_every: int = 0,
+        on_checkpoint: Callable[[Path], None] | None = None,
     ) -> Path: ...
 
 
@@ -36,7 +36,7 @@ class Fit(Protocol):
 class Conditions:
     """How a trial runs: nothing here decides its result."""
 
-    every: int = 0
+    keep_every: int = 0
     """Steps of stage 2 between codecs that are kept on the way; 0 for none."""
     gpus: float = 0.0
     """GPUs that it holds while it trains; without any, its hours count as those of one."""
@@ -87,7 +87,7 @@ def train_codec(
 
     uploaded: set[Path] = set()
 
-    def saved(state: Path) -> None:
+    def on_checkpoint(state: Path) -> None:
         new = set(training_state.kept(workdir).values()) - uploaded
         tracker.keep_state(run_id, training_state.step_of(state), [state, journal_file, *new])
         uploaded.update(new)
@@ -98,8 +98,8 @@ def train_codec(
             workdir,
             log,
             _parent_codec(trial, tracker, workdir),
-            every=conditions.every,
-            saved=saved if conditions.upload else None,
+            keep_every=conditions.keep_every,
+            on_checkpoint=on_checkpoint if conditions.upload else None,
         )
 
 

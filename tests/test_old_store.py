@@ -1,0 +1,119 @@
+"""A store of the version before `lmbda_share`, which said `finetune_lmbda` and `floors`, is still resumed and read.
+
+`data/store_before_lmbda_share.tar.xz` is what `python -m sweep.run --config sweep.toml` of commit 4df7456 left with the
+file below, made small: 49 of 50 weights of each transform are zero, the rest rounded to half precision, and the codec
+written again by that commit. Its database has @FOLDER@ where the working folder was.
+"""
+
+import sqlite3
+import tarfile
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from analysis import runs as tables
+from sweep import run, status
+from sweep.spec.presets import from_tables, read_toml
+from sweep.store.tracking import Tracker
+from tfic import checkpoint
+
+STORE = Path(__file__).parent / "data" / "store_before_lmbda_share.tar.xz"
+OLD_SWEEP = """
+recipe = "tiny"
+name = "before"
+[space]
+lmbdas = [0.003]
+gammas = [1.0]
+trials = 1
+floors = [0.0, 1.0]
+every = 3
+[space.classical]
+jpeg = [10]
+webp = []
+avif = []
+[data]
+train_count = 8
+test_count = 2
+[train]
+learning_rate = 1e-30
+finetune_learning_rate = 1e-30
+pretrain_steps = 8
+[eval]
+heldout = false
+pictures = 1
+"""
+SHARES = {
+    "finetune-l0.003-g1-0003250661": 0.0,
+    "finetune-l0.003-g1-54b6823322": 1.0,
+    "finetune-l0.003-g0.869-049a26b4cd": 0.03,
+}
+"""The share of lambda that each fine-tuning of the store kept, by key."""
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working folder of the old version: its store and its sweep.toml."""
+    folder = tmp_path_factory.mktemp("old")
+    with tarfile.open(STORE) as archive:
+        archive.extractall(folder, filter="data")
+    with sqlite3.connect(folder / "mlflow.db") as database:
+        for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
+            database.execute(f"UPDATE {table} SET {column} = replace({column}, '@FOLDER@', ?)", (str(folder),))
+    database.close()
+    (folder / "sweep.toml").write_text(OLD_SWEEP)
+    return folder
+
+
+def arguments(old: Path) -> list[str]:
+    return ["--config", str(old / "sweep.toml"), "--tracking-uri", f"sqlite:///{old / 'mlflow.db'}"]
+
+
+@pytest.mark.parametrize("flags", [[], ["--floors", "0,1", "--every", "3"], ["--lmbda-shares", "0", "1"]])
+def test_there_is_nothing_left_to_run(old: Path, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main([*arguments(old), *flags]) == 0
+    assert "All 9 trials are finished; nothing to run." in capsys.readouterr().out
+    assert run.main([*arguments(old), *flags, "--plan"]) == 0
+    assert "9 trials: 9 finished, 0 to run" in capsys.readouterr().out
+
+
+def test_its_settings_are_read_back_from_the_store(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status.main(arguments(old)[2:]) == 0
+    assert "9 trials: 9 finished, 0 to run" in capsys.readouterr().out
+
+
+def test_its_keys_and_shares_are_those_of_today_s_trials(old: Path) -> None:
+    records = {each.key: each for each in Tracker(arguments(old)[-1], "before").records()}
+    sweep = from_tables(read_toml(old / "sweep.toml"), "sweep.toml", "tiny")
+    for key, share in SHARES.items():
+        assert records[key].lmbda_share == share
+        assert sweep.finetune(0.003, records[key].gamma, share).key == key
+        assert sweep.finetune(0.003, records[key].gamma, share).decides == records[key].decides
+
+
+def test_the_report_s_rows_and_labels_are_read(old: Path) -> None:
+    sweep = tables.load(arguments(old)[-1], "before")
+    assert len(sweep.points) == 9
+    assert set(tables.rows(sweep)["trial_key"]) == set(sweep.points["trial_key"])
+    labels = sweep.points.set_index("trial_key")["label"]
+    assert {key: labels[key].partition("lmbda_share ")[2] for key in SHARES} == {
+        key: f"{share:g}" for key, share in SHARES.items()
+    }
+
+
+def test_its_codecs_load_and_their_settings_have_the_new_name(old: Path, tmp_path: Path) -> None:
+    tracker = Tracker(arguments(old)[-1], "before")
+    records = [each for each in tracker.records() if each.kind in ("finetune", "candidate") and each.lmbda_share == 1]
+    assert len(records) == 2
+    for record in records:
+        found = tracker.checkpoint(record.key, tmp_path / record.key)
+        assert checkpoint.load(found).fingerprint
+        assert checkpoint.config_of(found).train.lmbda_share == 1
+
+
+def test_new_runs_keep_the_parameter_s_name(tracker: Tracker) -> None:
+    trial = from_tables({"train": {"lmbda_share": 0.5}}, "sweep.toml", "tiny").finetune(0.003, 1.0)
+    run_id = tracker.start(trial)
+    params = MlflowClient(tracker.uri).get_run(run_id).data.params
+    assert (params["train.finetune_lmbda"], "train.lmbda_share" in params) == ("0.5", False)
+    assert [each.lmbda_share for each in tracker.records()] == [0.5]
