@@ -1,4 +1,5 @@
 # make demo    install, sweep the demo on two CPU cores, draw its report
+# make check   lint, types, import contracts and the fast tests: for the loop of work
 # make test    install, then every check that a change must pass
 # make bench   ratios of times: entropy coding, codecs stage by stage, transforms; the sweep engine (an hour)
 # make stress  what takes longer than a change should wait: 100,000 mutated files, a cluster of namespaces (root)
@@ -9,7 +10,10 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench stress help
+## two processes share the test files, those with slow tests first
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: demo static check test bench stress help
 .DEFAULT_GOAL := help
 
 help:
@@ -25,12 +29,17 @@ demo: $(VENV)/installed
 	$(BIN)/python -m sweep.run --recipe demo
 	$(BIN)/python -m analysis.report
 
-test: $(VENV)/installed
+static: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+
+check: static
+	$(PYTEST) -m "not slow and not stress"
+
+test: static
+	$(PYTEST)
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/entropy_coding.py

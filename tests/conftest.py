@@ -1,5 +1,6 @@
 """Fixtures that several tests share, and the rule that none of them depends on luck."""
 
+import os
 import shutil
 import signal
 import socket
@@ -15,13 +16,51 @@ if TYPE_CHECKING:
     from sweep.store.tracking import Tracker
 
 
+LIMIT_S = 20.0
+"""Most CPU time in seconds of a test that is not marked `slow`, with the shared fixtures that it is the first to use.
+
+Generous, since the same work takes more CPU time on a busy machine than on a quiet one.
+"""
+BEGAN = pytest.StashKey[float]()
+"""CPU time used before a test's first fixture."""
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of its children that have ended: a busy machine changes it less than a clock's."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
 def pytest_configure() -> None:
     """Properties are tried on the same examples each time and without a clock; look further by asking for it:
     `pytest --hypothesis-profile=default`.
     """
+    if "PYTEST_XDIST_WORKER" in os.environ:  # of several processes that run tests each computes on one thread
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     settings.load_profile("ci")
     # a shell that starts the tests in the background makes them, and the commands they start, deaf to Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that processes that share the files end at about the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note what was used before the test."""
+    item.stash[BEGAN] = cpu_seconds()
+
+
+@pytest.fixture(autouse=True)
+def _only_slow_tests_take_long(request: pytest.FixtureRequest) -> Iterator[None]:
+    """`make check` leaves out what is marked `slow`; what is not marked must not become slow unnoticed."""
+    yield
+    spent = cpu_seconds() - request.node.stash[BEGAN]
+    if spent > LIMIT_S and not any(map(request.node.get_closest_marker, ("slow", "stress"))):
+        pytest.fail(f"took {spent:.0f} s of CPU time, more than {LIMIT_S:.0f}; make it faster or mark it `slow`")
 
 
 @pytest.fixture(autouse=True)

@@ -42,6 +42,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_files_are_alike_with_one_process_and_with_two(tmp_path: Path, model: Path) -> None:
     pairs = drawn(tmp_path / "x", 4)
     files = []
@@ -88,6 +89,7 @@ def die(codec: ImageCodec, pair: Pair) -> bulk.Outcome:
     os._exit(9)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_told_for_every_file_it_took_with_it(tmp_path: Path, model: Path) -> None:
     outcomes = bulk.convert_all(die, drawn(tmp_path / "x", 2), model, 2)
     assert [each.failure.partition(": ")[2] for each in outcomes] == [
@@ -114,6 +116,7 @@ def test_want_of_memory_is_a_failure_and_a_bug_is_raised(tmp_path: Path, model: 
         bulk.convert_all(broken, pairs, model, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_command_leaves_no_process_and_no_half_file(tmp_path: Path, model: Path, how: signal.Signals) -> None:
     (first,) = drawn(tmp_path / "x", 1)

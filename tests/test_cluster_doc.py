@@ -1,12 +1,11 @@
 """docs/cluster.md names files that exist and commands that Ray, AWS and this program take, by their own word."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import botocore.session
 from botocore import xform_name
+from made_help import help_of
 
 ROOT = Path(__file__).parent.parent
 DOC = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
@@ -33,8 +32,7 @@ def test_every_command_of_this_program_in_the_document_has_flags_that_exist() ->
         if found:
             module = found[1]
             if module not in said:
-                command = [sys.executable, "-m", module, "--help"]
-                said[module] = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+                said[module] = help_of(module)
             assert set(re.findall(r"--[\w-]+", found[2])) <= set(re.findall(r"--[\w-]+", said[module])), line
     assert {"sweep.run", "sweep.status", "analysis.report"} <= set(said)
     assert any("ray job submit" in line and "sweep.run" in line for line in COMMANDS)

@@ -176,6 +176,7 @@ def test_read_without_tesseract_is_told(scans: Path, told: Told, monkeypatch: py
     told(["read", "scans/a.png", "--heldout"], "Tesseract, which is not installed")
 
 
+@pytest.mark.slow
 def test_an_encoder_is_exported_and_its_files_are_decoded(
     scans: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], told: Told
 ) -> None:

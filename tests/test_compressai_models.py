@@ -177,6 +177,7 @@ def test_what_is_no_image_model_is_refused_and_the_nearest_is_named(name: str) -
         build(name)
 
 
+@pytest.mark.slow
 def test_a_trained_model_codes_in_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # the other process has the widths of CompressAI
     config = tiny()

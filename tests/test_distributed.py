@@ -21,6 +21,7 @@ from tfic.train import Progress, fit
 from tfic.training_state import STATE_FILE
 
 WORLD = 2
+pytestmark = pytest.mark.slow
 
 
 class StoppedError(Exception):

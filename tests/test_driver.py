@@ -38,6 +38,7 @@ webp = []
 avif = []
 """ + SMALL.format(test_count=2, steps=60, every=2)
 STEPS = 60
+pytestmark = pytest.mark.slow
 
 
 def test_only_a_trial_that_trains_holds_a_gpu() -> None:

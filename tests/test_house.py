@@ -2,11 +2,10 @@
 
 import ast
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from made_help import help_of
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("tfic", "sweep", "analysis")
@@ -85,8 +84,7 @@ def test_every_flag_in_the_readme_is_in_the_help(module: str) -> None:
     for verb in verbs:
         lines = [each for each in commands if each.strip().startswith(verb)]
         wanted = {flag for each in lines for flag in re.findall(r"--[\w-]+", each)}
-        command = [sys.executable, "-m", module, *verb.split(), "--help"]
-        said = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+        said = help_of(module, *verb.split())
         assert wanted <= set(re.findall(r"--[\w-]+", said)), f"{module} {verb}"
 
 

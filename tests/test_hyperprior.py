@@ -120,6 +120,7 @@ def test_the_estimate_of_an_image_is_that_of_the_evaluation_forward_pass(codec: 
     assert codec.estimated_bits(PAGE) == pytest.approx(float(codec(tensor(PAGE)).bits()))
 
 
+@pytest.mark.slow
 def test_another_process_with_other_threads_decodes_the_same_pixels(codec: MeanScaleHyperprior, tmp_path: Path) -> None:
     model, data = tmp_path / "codec.safetensors", codec.encode(PAGE)
     checkpoint.save(codec, Config(codec="tic-tiny"), model)

@@ -77,6 +77,7 @@ def test_a_wrong_command_is_one_line_and_exit_code_2(
     refused(main, arguments, words, capsys)
 
 
+@pytest.mark.slow
 def test_training_and_measuring_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     assert main(["train", str(run), "--recipe", "tiny", "--lmbda", "0.01", "--gamma", "1"]) == 0

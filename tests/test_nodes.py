@@ -28,6 +28,7 @@ jpeg = []
 webp = []
 avif = []
 """ + SMALL.format(test_count=1, steps=60, every=4)
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)

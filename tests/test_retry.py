@@ -32,6 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.kill()
 
 
+@pytest.mark.slow
 def test_training_goes_on_while_the_server_is_away_and_metrics_and_artifacts_arrive_afterwards(
     server: Server, tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_training_goes_on_while_the_server_is_away_and_metrics_and_artifacts_arr
     assert len([line for line in told if "is away" in line]) == len([line for line in told if "is back" in line])
 
 
+@pytest.mark.slow
 def test_patience_ends_with_what_to_do_and_a_trial_that_starts_without_a_server_waits_for_it(server: Server) -> None:
     tracker = Tracker(server.uri, "gone", patience_s=1.0)
     server.kill()

@@ -38,6 +38,7 @@ jpeg = []
 webp = []
 avif = []
 """ + SMALL.format(test_count=1, steps=4, every=2)
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -5,37 +5,52 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from analysis import pareto, report
+from sweep import run as sweep_run
 from tfic import checkpoint
 from tfic.data import test_pages as pages_to_test_on
 from tfic.recipes import recipe
 
+pytestmark = pytest.mark.slow
 METRICS = (
     "bpp", "bpp_payload", "psnr_db", "accuracy", "accuracy_lines", "cer", "ms_ssim",
     "encode_ms", "decode_ms", "read_ms",
 )  # fmt: skip
 
 
-def run(folder: Path, *arguments: str) -> str:
-    ran = subprocess.run([sys.executable, "-m", *arguments], cwd=folder, capture_output=True, text=True, timeout=400)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder in which `python -m sweep.run --recipe tiny` has run."""
     folder = tmp_path_factory.mktemp("story")
-    out = run(folder, "sweep.run", "--recipe", "tiny")
-    assert "pretrain" in out
-    assert "finetune" in out
-    assert "mlflow ui" in out
+    command = [sys.executable, "-m", "sweep.run", "--recipe", "tiny"]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=400)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "pretrain" in ran.stdout
+    assert "finetune" in ran.stdout
+    assert "mlflow ui" in ran.stdout
     return folder
+
+
+@pytest.fixture
+def folder(swept: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That folder, as the one that commands run in."""
+    monkeypatch.chdir(swept)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return swept
+
+
+def run(main: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What a command prints, run in this process."""
+    capsys.readouterr()
+    assert main([*arguments]) == 0
+    return capsys.readouterr().out
 
 
 def finished(folder: Path) -> list[Run]:
@@ -76,20 +91,20 @@ def test_a_run_s_bpp_is_that_of_the_files_its_checkpoint_writes_today(folder: Pa
         assert each.data.metrics["bpp"] == pytest.approx(bpp)
 
 
-def test_the_same_command_again_finds_everything_done(folder: Path) -> None:
+def test_the_same_command_again_finds_everything_done(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {each.info.run_id for each in finished(folder)}
-    assert "nothing to run" in run(folder, "sweep.run", "--recipe", "tiny")
+    assert "nothing to run" in run(sweep_run.main, capsys, "--recipe", "tiny")
     assert {each.info.run_id for each in finished(folder)} == before
-    assert "0 to run" in run(folder, "sweep.run", "--recipe", "tiny", "--plan")
+    assert "0 to run" in run(sweep_run.main, capsys, "--recipe", "tiny", "--plan")
 
 
-def test_the_front_and_the_report_hold_every_point(folder: Path) -> None:
-    points = json.loads(run(folder, "analysis.pareto", "--json"))["points"]
+def test_the_front_and_the_report_hold_every_point(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    points = json.loads(run(pareto.main, capsys, "--json"))["points"]
     runs = finished(folder)
     assert len(points) == len(runs)
     assert {"kind", "codec", "lmbda", "gamma", "bpp", "accuracy", "on_front"} <= points[0].keys()
     assert any(point["on_front"] for point in points)
-    run(folder, "analysis.report")
+    run(report.main, capsys)
     html = (folder / "report.html").read_text(encoding="utf-8")
     for each in runs:
         assert each.data.tags["trial_key"] in html

@@ -26,7 +26,10 @@ from tfic import distributed
 from tfic.config import Config
 from tfic.train import CODEC_FILE, STATE_FILE, Progress, fit
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Ray leaves sockets open
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # Ray leaves sockets open
+]
 STEPS = 8
 QUIET = {
     "CUDA_VISIBLE_DEVICES": "",

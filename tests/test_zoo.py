@@ -1,7 +1,7 @@
 """The codecs that ship load offline, obey the laws of coding on pages, and are what their cards say."""
 
+import importlib
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -89,20 +89,22 @@ def test_more_lambda_costs_more_and_shows_more() -> None:
         assert values == sorted(values)
 
 
-def test_zoo_training_dry_runs_from_call_to_call_and_ships(tmp_path: Path, pages: list[Image.Image]) -> None:
-    script = [sys.executable, "scripts/train_zoo.py", str(tmp_path / "runs"), "--scale", "tiny"]
+@pytest.mark.slow
+def test_zoo_training_dry_runs_from_call_to_call_and_ships(
+    tmp_path: Path, pages: list[Image.Image], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    train_zoo = importlib.import_module("train_zoo")
 
-    def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run([*script, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    def call(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["train_zoo.py", str(tmp_path / "runs"), "--scale", "tiny", *arguments])
+        return int(train_zoo.main())
 
-    first = call("--minutes", "0")
-    assert first.returncode == 3, first.stderr
-    assert "the same command goes on" in first.stdout
+    assert call("--minutes", "0") == 3
+    assert "the same command goes on" in capsys.readouterr().out
     assert (tmp_path / "runs" / "lite-dry-run-0.004" / "state.pt").exists(), "the next call goes on from there"
-    rest = call("--minutes", "10")
-    assert rest.returncode == 0, rest.stderr
-    shipped = call("--ship", "--out", str(tmp_path / "zoo"))
-    assert shipped.returncode == 0, shipped.stderr
+    assert call("--minutes", "10") == 0
+    assert call("--ship", "--out", str(tmp_path / "zoo")) == 0
     names = sorted(path.name for path in (tmp_path / "zoo").iterdir())
     assert len(names) == 4
     assert all(f"{name.removesuffix('.md')}.safetensors" in names for name in names if name.endswith(".md"))
