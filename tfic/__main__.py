@@ -24,6 +24,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from tfic import extras
 from tfic.config import Config, DataConfig, from_mapping
 from tfic.models import FORMS
 from tfic.recipes import RECIPES, recipe
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # names and texts that the terminal has no letters for
     try:
         return args.run(args) or 0
+    except ModuleNotFoundError as error:
+        return extras.refuse(error)
     except (ValueError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tfic import mlflow_models
 from tfic.config import CODEC_FILE, unknown_key
+from tfic.extras import explained
 
 if TYPE_CHECKING:
     from tfic.codec.image_codec import ImageCodec
@@ -33,8 +34,10 @@ def load(model: str | Path, tracking_uri: str = "") -> "ImageCodec":
 
     Raises:
         ValueError: when there is no such model, or its file is damaged.
+        ModuleNotFoundError: without the extra `codec`.
     """
-    from tfic import checkpoint
+    with explained():
+        from tfic import checkpoint
 
     return checkpoint.load(find(model, tracking_uri))
 

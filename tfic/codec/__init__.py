@@ -7,6 +7,7 @@ programs without it (`tfic.onnx_encoder`).
 from typing import TYPE_CHECKING
 
 from tfic.config import unknown_key
+from tfic.extras import explained
 
 if TYPE_CHECKING:
     from tfic.codec.image_codec import ImageCodec
@@ -34,10 +35,12 @@ def build(name: str) -> "ImageCodec":
 
     Raises:
         ValueError: when no codec has that name; the nearest is named.
+        ModuleNotFoundError: without the extra `codec`.
     """
-    from tfic.codec.compressai_models import WIDTHS, CompressAIModel
-    from tfic.codec.lite import lite
-    from tfic.codec.tic import tic
+    with explained():
+        from tfic.codec.compressai_models import WIDTHS, CompressAIModel
+        from tfic.codec.lite import lite
+        from tfic.codec.tic import tic
 
     if name not in names():
         raise unknown_key(name, names(), "codec")
