@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("tfic", "sweep", "analysis")
 MODEL = "zoo/lite-cpu-0.003"
 LEFT_OUT = ignore_patterns("__pycache__", "*.pyc")
+pytestmark = pytest.mark.slow  # builds, makes two environments, loads torch in several processes
 
 
 def run(*command: str | Path, cwd: Path, code: int = 0) -> "subprocess.CompletedProcess[str]":
