@@ -174,10 +174,12 @@ def test_a_full_disk_is_named_and_the_trial_goes_on_where_there_is_room(
     sweep = small()
     trial = replace(sweep, train=replace(sweep.train, checkpoint_every=1)).pretrain(0.007)
     run_id = tracker.start(trial)
+    file = small_disk / trial.key / "state.pt"
     with pytest.raises(OSError, match="No space left on device"):
         run_trial(trial, tracker, run_id, small_disk / trial.key, lambda event: None)
     (failed,) = [each for each in tracker.records() if each.key == trial.key]
-    assert failed.reason == "OSError: [Errno 28] No space left on device"
+    assert failed.reason.startswith(f"FileWriteError: {file} cannot be written (No space left on device)")
+    assert not list(file.parent.glob("*.partial"))
     run_trial(trial, tracker, run_id, tmp_path / trial.key, lambda event: None)
     steps = [step for step, _ in tracker.history(run_id, "train_loss")]
     assert steps == [1, 2]

@@ -24,7 +24,8 @@ from tqdm import tqdm
 from tfic import checkpoint
 from tfic.codec.bitstream import BitstreamError
 from tfic.codec.image_codec import ImageCodec
-from tfic.file_plan import Pair, partial, write_whole
+from tfic.file_plan import Pair
+from tfic.files import partial, write_whole
 from tfic.images import open_image
 
 FORMATS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM"}

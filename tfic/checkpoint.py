@@ -13,6 +13,7 @@ from torch import Tensor
 from tfic.codec import build
 from tfic.codec.image_codec import ImageCodec, fingerprint_of
 from tfic.config import Config, from_mapping
+from tfic.files import write_whole
 
 
 def save(codec: ImageCodec, config: Config, path: Path) -> None:
@@ -22,9 +23,7 @@ def save(codec: ImageCodec, config: Config, path: Path) -> None:
     """
     tensors = {name: _compact(tensor.detach().cpu()) for name, tensor in codec.state_dict().items()}
     metadata = {"config": json.dumps(asdict(config)), "fingerprint": fingerprint_of(codec).hex()}
-    partial = path.with_name(path.name + ".partial")
-    safetensors.torch.save_file(tensors, partial, metadata)
-    partial.replace(path)
+    write_whole(path, safetensors.torch.save(tensors, metadata))
 
 
 def halve(codec: ImageCodec) -> None:

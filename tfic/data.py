@@ -16,6 +16,7 @@ from PIL import Image
 
 from tfic import images
 from tfic.config import DataConfig
+from tfic.files import write_whole
 from tfic.lines import Line, Page, Quad, quad_of
 from tfic.synth import backgrounds, typefaces
 from tfic.synth.drawn import SetSpec, drawn_set
@@ -78,9 +79,7 @@ def write_folder(pages: Iterable[Page], out: Path) -> int:
         lines = [{"text": line.text, "quad": line.quad} for line in page.lines]
         record: dict[str, Any] = {"file_name": name, "text": page.text}
         records[name] = json.dumps(record if page.stated_text is not None else {**record, "lines": lines})
-    unfinished = out / f"{METADATA}.new"
-    unfinished.write_text("".join(record + "\n" for record in records.values()), encoding="utf-8")
-    unfinished.rename(out / METADATA)
+    write_whole(out / METADATA, "".join(record + "\n" for record in records.values()).encode())
     return len(records)
 
 

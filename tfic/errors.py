@@ -2,6 +2,7 @@
 
     TficError
     ├── BitstreamError (ValueError)         tfic.codec.bitstream   a .tfic file that cannot be decoded
+    ├── FileWriteError (OSError)            tfic.files             a file cannot be written
     ├── WorkerFailedError (RuntimeError)    tfic.distributed       another worker of the same training failed
     ├── StoreUnreachableError (ValueError)  sweep.store.uri        no answer at the address of a tracking store
     ├── StoreAwayError (ConnectionError)    sweep.store.retry      a tracking store was away for too long

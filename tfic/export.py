@@ -19,7 +19,7 @@ from tfic.codec.exact import on_grid
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.lite import Up
-from tfic.file_plan import write_whole
+from tfic.files import write_whole
 
 OUTPUTS = ("z_symbols", "y_symbols", "indexes")
 """What the graph gives: int32 symbols of z and y, and the uint8 indexes of y's scales."""
@@ -33,6 +33,7 @@ def export(codec: ImageCodec, height: int, width: int, path: Path) -> None:
 
     Raises:
         ValueError: when the hyper synthesis has layers that ONNX Runtime cannot compute in float64.
+        FileWriteError: when the file cannot be written.
     """
     if not isinstance(codec, MeanScaleHyperprior) or not all(isinstance(m, _ALLOWED) for m in codec.h_s.modules()):
         raise ValueError(

@@ -79,28 +79,6 @@ def make_folder(out: Path) -> None:
         raise ValueError(f"folder {out} cannot be made ({error.strerror or error}); name another OUT") from error
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears whole or not at all, and the folders above it.
-
-    Raises:
-        ValueError: when it cannot be written; says why.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial(path).write_bytes(data)
-            partial(path).replace(path)
-        finally:
-            partial(path).unlink(missing_ok=True)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be written ({error.strerror or error}); name another OUT") from error
-
-
-def partial(path: Path) -> Path:
-    """What a file is called until it is whole."""
-    return path.with_name(path.name + ".partial")
-
-
 def _single_target(source: Path, out: str, writes: tuple[str, ...]) -> Path:
     target = Path(out)
     if target.is_dir() or out.endswith(os.sep):

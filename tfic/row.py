@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal, get_type_hints
 
+from tfic.files import write_whole
+
 Direction = Literal["minimize", "maximize"]
 
 
@@ -120,12 +122,11 @@ def means(rows: Sequence[Row]) -> dict[str, float]:
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
     """Rows as CSV with a header line; the file appears whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [each.name for each in fields(Row)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-    partial.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [each.name for each in fields(Row)])
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    write_whole(path, text.getvalue().encode())
 
 
 def read_rows(path: Path) -> list[Row]:

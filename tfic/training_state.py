@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from tfic import checkpoint
 from tfic.codec.image_codec import ImageCodec
 from tfic.config import Config
+from tfic.files import write_whole
 
 STATE_FILE = "state.pt"
 """Weights, optimiser and step of an unfinished training."""
@@ -28,11 +29,9 @@ def write(parts: Parts, stage: str, step: int, config: Config, run: Path) -> Pat
     state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
     state |= {"step": step, "stage": stage, "config": json.dumps(asdict(config))}
     path = run / STATE_FILE
-    partial = path.with_name(f"{STATE_FILE}.partial")
     data = io.BytesIO()  # torch's own writer does not say that a disk is full
     torch.save(state, data)
-    partial.write_bytes(data.getbuffer())
-    partial.replace(path)
+    write_whole(path, data.getbuffer())
     return path
 
 

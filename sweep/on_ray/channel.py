@@ -11,6 +11,8 @@ from typing import Any
 
 import ray
 
+from tfic.files import write_whole
+
 
 class Desk:
     """Where workers ask and the trial answers."""
@@ -84,7 +86,7 @@ class Copies:
     def __init__(self, line: Line, folder: Path) -> None:
         self._line, self.folder = line, folder
         for name, data in line.ask("files").items():
-            write(folder / name, data)
+            write_whole(folder / name, data)
         self._sent = self._stamps()
 
     def send(self) -> None:
@@ -96,11 +98,3 @@ class Copies:
 
     def _stamps(self) -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in self.folder.rglob("*") if path.is_file()}
-
-
-def write(path: Path, data: bytes) -> None:
-    """The file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)

@@ -25,7 +25,8 @@ from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig  # t
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 
-from sweep.on_ray.channel import Copies, Desk, Line, write
+from sweep.on_ray.channel import Copies, Desk, Line
+from tfic.files import write_whole
 
 if TYPE_CHECKING:
     from tfic.config import Config
@@ -81,7 +82,7 @@ def fit_on_workers(
             case "checkpoint" if on_checkpoint is not None:
                 on_checkpoint(run / value)
             case "file":
-                write(run / value[0], value[1])
+                write_whole(run / value[0], value[1])
             case "files":
                 states = [path for path in run.rglob("*") if path.name in (STATE_FILE, CODEC_FILE)]
                 return {str(path.relative_to(run)): path.read_bytes() for path in states}
@@ -221,7 +222,7 @@ def _work(config: "Config", run: Path, start: Path | None, keep_every: int, desk
             run = copies.folder
             if start is not None:
                 start = Path(scratch) / start.name
-                write(start, line.ask("start"))
+                write_whole(start, line.ask("start"))
 
         def report(progress: "Progress") -> None:
             line.ask("progress", progress)

@@ -1,0 +1,45 @@
+"""Writing of files that appear whole or not at all: written under a temporary name, then renamed."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from tfic.errors import TficError
+
+_NAME_BYTES = 255
+"""Longest name of a file on the file systems of Linux, macOS and Windows."""
+
+
+class FileWriteError(TficError, OSError):
+    """A file cannot be written: a full disk, a folder without permission, a name that is taken or too long."""
+
+
+def write_whole(path: Path, data: bytes | memoryview) -> None:
+    """Write a file, and the folders above it; a file that was there before is replaced.
+
+    Whatever goes wrong, `path` is as it was, and nothing of the new file is left behind. After SIGKILL the temporary
+    file stays (`partial`); the next call for the same `path` replaces it.
+
+    Raises:
+        FileWriteError: when it cannot be written; names `path` and the reason.
+    """
+    temporary = partial(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileWriteError(
+            f"{path} cannot be written ({error.strerror or error}); make room there or name another place"
+        ) from error
+
+
+def partial(path: Path) -> Path:
+    """The temporary name of a file while it is written: `path` with `.partial`, or a hash where that is too long."""
+    name = f"{path.name}.partial"
+    if len(os.fsencode(name)) > _NAME_BYTES:
+        name = f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()}.partial"
+    return path.with_name(name)
