@@ -1,17 +1,22 @@
-"""How far one rate curve lies above another: the average gain at equal rate, and the rate saved at equal quality.
+"""The distance between two rate curves: the average gain at equal rate, and the rate saved at equal quality.
 
 Bjontegaard's two differences (VCEG-M33, 2001) with two departures, both because reading accuracy is no PSNR: it need
 not rise with the rate, so each curve is first replaced by its envelope (the best value within the rate), and a cubic
 fit can swing between points, so the envelope is joined by straight lines over log2 of the rate. And curves that
-share too little of their range are refused with the reason: a number there would be an extrapolation in disguise.
+share too little of their range are refused with the reason, for a number there would be extrapolated.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 LEAST_SHARE = 0.5
 """Curves compare when they share at least this part of the shorter one's range."""
+Curve = tuple[np.ndarray, np.ndarray]
+"""The x and the y of a curve's knots, by rising x."""
+ValueAt = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""The y of a curve, given as its x and y, at some x."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +33,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class NotComparable:
-    """Two curves that cannot be compared honestly."""
+    """Two curves that share too little to be compared."""
 
     why: str
     """The reason, as a sentence."""
 
 
 def envelope(bpp: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The best quality to be had at or below each rate: (log2 rates, strictly rising; qualities, never falling).
+    """The best quality at or below each rate: (log2 rates, strictly rising; qualities, never falling).
 
     Raises:
         ValueError: for a rate that is not positive, a quality that is not finite, or arrays of different lengths.
@@ -56,57 +61,54 @@ def average_gain(
     bpp_a: np.ndarray, quality_a: np.ndarray, bpp_b: np.ndarray, quality_b: np.ndarray
 ) -> Difference | NotComparable:
     """Mean of B's quality minus A's over the log-rates that both curves cover; above 0, B is better."""
-    (rate_a, best_a), (rate_b, best_b) = envelope(bpp_a, quality_a), envelope(bpp_b, quality_b)
-    common = _common(rate_a[[0, -1]], rate_b[[0, -1]], "rates")
-    if isinstance(common, NotComparable):
-        return common
-    low, high = common
-    knots = _between(low, high, rate_a, rate_b)
-    gain = np.interp(knots, rate_b, best_b) - np.interp(knots, rate_a, best_a)
-    average = np.average((gain[:-1] + gain[1:]) / 2, weights=np.diff(knots))
-    return Difference(float(average), float(2**low), float(2**high))
+    found = _average(envelope(bpp_a, quality_a), envelope(bpp_b, quality_b), np.interp, "rates")
+    if isinstance(found, NotComparable):
+        return found
+    return Difference(found.value, 2**found.low, 2**found.high)
 
 
 def rate_saving(
     bpp_a: np.ndarray, quality_a: np.ndarray, bpp_b: np.ndarray, quality_b: np.ndarray
 ) -> Difference | NotComparable:
     """Part of A's rate that B saves at equal quality, 1 - 2^(mean log2 ratio): 0.3 is 30 % fewer bits, below 0 more."""
-    (rate_a, best_a), (rate_b, best_b) = envelope(bpp_a, quality_a), envelope(bpp_b, quality_b)
-    common = _common(best_a[[0, -1]], best_b[[0, -1]], "qualities")
+    a, b = envelope(bpp_a, quality_a)[::-1], envelope(bpp_b, quality_b)[::-1]
+    found = _average(a, b, _rate_for, "qualities")
+    if isinstance(found, NotComparable):
+        return found
+    return Difference(1 - 2**found.value, found.low, found.high)
+
+
+def _average(a: Curve, b: Curve, value_at: ValueAt, axis: str) -> Difference | NotComparable:
+    """Mean of curve b minus curve a over the range of x that both cover; `axis` names x.
+
+    Both are straight lines between neighbouring knots, so their value at the middle of a piece is their mean there.
+    """
+    common = _common(a[0][[0, -1]], b[0][[0, -1]], axis)
     if isinstance(common, NotComparable):
         return common
     low, high = common
-    knots = _between(low, high, best_a, best_b)
+    knots = np.unique(np.clip(np.concatenate([a[0], b[0]]), low, high))
     middles = (knots[:-1] + knots[1:]) / 2
-    octaves = _rate_for(middles, rate_b, best_b) - _rate_for(middles, rate_a, best_a)
-    return Difference(float(1 - 2 ** np.average(octaves, weights=np.diff(knots))), float(low), float(high))
+    difference = value_at(middles, *b) - value_at(middles, *a)
+    return Difference(float(np.average(difference, weights=np.diff(knots))), low, high)
 
 
-def _rate_for(quality: np.ndarray, rates: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """Least log2 rate at which the envelope reaches each quality; a plateau costs its left end.
-
-    Between knots of the quality the answer is a straight line, so its value at a middle is its mean.
-    """
+def _rate_for(quality: np.ndarray, best: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """Least log2 rate at which the envelope reaches each quality; a plateau costs its left end."""
     right = np.clip(np.searchsorted(best, quality), 1, len(best) - 1)
     rise = best[right] - best[right - 1]
     return rates[right - 1] + (quality - best[right - 1]) / rise * (rates[right] - rates[right - 1])
 
 
-def _between(low: float, high: float, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The knots of both curves from `low` to `high`, with the ends."""
-    knots = np.concatenate([a, b])
-    return np.unique(np.concatenate([[low, high], knots[(knots > low) & (knots < high)]]))
-
-
-def _common(a: np.ndarray, b: np.ndarray, what: str) -> tuple[float, float] | NotComparable:
+def _common(a: np.ndarray, b: np.ndarray, axis: str) -> tuple[float, float] | NotComparable:
     """The range that both (low, high) share, or why it is too little."""
     if a[0] == a[1] or b[0] == b[1]:
-        return NotComparable(f"one of the curves has only a single point in its {what}; each needs two that differ")
+        return NotComparable(f"one of the curves has only a single point in its {axis}; each needs two that differ")
     low, high = max(a[0], b[0]), min(a[1], b[1])
     share = (high - low) / min(a[1] - a[0], b[1] - b[0])
     if share < LEAST_SHARE:
         return NotComparable(
-            f"the curves share {max(share, 0.0):.0%} of the shorter one's range of {what}; "
-            f"below {LEAST_SHARE:.0%} an average would be a guess"
+            f"the curves share {max(share, 0.0):.0%} of the shorter one's range of {axis}; "
+            f"below {LEAST_SHARE:.0%} no average is given"
         )
     return float(low), float(high)

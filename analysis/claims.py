@@ -1,8 +1,8 @@
 """The six claims of the TFIC slides, each put to the rows of a sweep.
 
-Every comparison pairs images; a claim is decided by an interval of 95 % and never by a mean. Where a claim asks
-whether ANY of n codecs does it, each gets the interval of 1 - 0.05 / n (Bonferroni), so that a long sweep does not
-find a winner by luck. What an interval leaves open is "not testable here", with the reason.
+Every comparison pairs images; a claim is decided by an interval of 95 % and never by a mean. A claim that ANY of n
+codecs can confirm takes intervals of 1 - 0.05 / n (Bonferroni), so that a long sweep does not find a winner by luck.
+A claim that an interval leaves open is "not testable here", with the reason.
 
 Source: "TFIC: End-to-End Text-Focused Image Compression for Coding for Machines", EUSIPCO 2025. The slides give no
 thresholds; those below are ours.
@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from analysis import stats
-from analysis.evidence import LOW_RATE, Evidence
-from analysis.matched import Partner, at_partner, by_image
+from analysis.matched import RateMatched, by_image, matched_values
 from analysis.stats import show
+from analysis.sweep_data import LOW_RATE, SweepData
 
 Status = Literal["confirmed", "refuted", "not testable here"]
 
@@ -30,18 +30,18 @@ ABOUT_HALF = 0.75
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim and what the sweep says about it."""
+    """A claim and its decision in a sweep."""
 
     number: int
     """Its number, 1 to 6."""
     text: str
     """The claim."""
     rule: str
-    """What decides it here."""
+    """The rule that decides it here."""
     status: Status
     """The decision."""
     reason: str
-    """The numbers behind the decision, or what is missing, as sentences."""
+    """The numbers behind the decision, or the missing results, as sentences."""
 
 
 TEXTS: dict[int, tuple[str, str]] = {
@@ -76,12 +76,12 @@ TEXTS: dict[int, tuple[str, str]] = {
 
 def judge(points: pd.DataFrame, rows: pd.DataFrame) -> list[Claim]:
     """All six claims, in order."""
-    evidence = Evidence(points, rows)
-    return [Claim(number, *TEXTS[number], *decide(evidence)) for number, decide in _DECISIONS.items()]
+    data = SweepData(points, rows)
+    return [Claim(number, *TEXTS[number], *decide(data)) for number, decide in _DECISIONS.items()]
 
 
-def _drop(evidence: Evidence) -> tuple[Status, str]:
-    baselines = evidence.kind("pretrain")
+def _drop(data: SweepData) -> tuple[Status, str]:
+    baselines = data.kind("pretrain")
     if len(baselines) < 2:
         return "not testable here", f"It needs baselines at two rates; this sweep finished {len(baselines)}."
     # The largest family of one codec: rates of different codecs make no curve.
@@ -89,45 +89,46 @@ def _drop(evidence: Evidence) -> tuple[Status, str]:
     if len(baselines) < 2:
         return "not testable here", "It needs two baselines of the same codec."
     lowest, highest = baselines.iloc[0], baselines.iloc[-1]
-    accuracy = by_image(evidence.rows, "accuracy")
+    accuracy = by_image(data.rows, "accuracy")
     drop = stats.mean(accuracy[highest["trial_key"]].to_numpy() - accuracy[lowest["trial_key"]].to_numpy())
     numbers = (
         f"From {highest['bpp']:.3g} to {lowest['bpp']:.3g} bpp the baseline falls from {highest['accuracy']:.3f} to "
         f"{lowest['accuracy']:.3f}: by {show(drop)}."
     )
-    return _compare(drop, SHARP_DROP, numbers)
+    return _decide(drop, SHARP_DROP, numbers)
 
 
-def _keeps(evidence: Evidence) -> tuple[Status, str]:
-    pairs = evidence.low()
+def _keeps(data: SweepData) -> tuple[Status, str]:
+    pairs = data.low_rate_pairs()
     if not pairs:
-        return "not testable here", _no_low_rate(evidence)
-    accuracy = by_image(evidence.rows, "accuracy")
-    confidence = 1 - 0.05 / len(pairs)
+        return "not testable here", _no_low_rate(data)
+    accuracy = by_image(data.rows, "accuracy")
+    confidence = stats.confidence_of_best(len(pairs))
     gains = [
-        stats.mean(accuracy[row["trial_key"]].to_numpy() - at_partner(accuracy, who), confidence) for row, who in pairs
+        stats.mean(accuracy[row["trial_key"]].to_numpy() - matched_values(accuracy, baseline), confidence)
+        for row, baseline in pairs
     ]
     best = int(np.argmax([gain.low for gain in gains]))
-    row, who = pairs[best]
+    row, baseline = pairs[best]
     better = sum(gain.low > 0 for gain in gains)
     numbers = (
         f"{better} of {len(pairs)} TFIC codecs at low rate read more than the baseline with equal or more bits. "
         f"{row['label']} at {row['bpp']:.3g} bpp: {show(gains[best], sign=True)} against the baseline at "
-        f"{who.bpp:.3g} bpp."
+        f"{baseline.bpp:.3g} bpp."
     )
     if better:
         return "confirmed", numbers
     return _all_below(gains, numbers)
 
 
-def _surpasses(evidence: Evidence) -> tuple[Status, str]:
-    pairs = evidence.low()
+def _surpasses(data: SweepData) -> tuple[Status, str]:
+    pairs = data.low_rate_pairs()
     if not pairs:
-        return "not testable here", _no_low_rate(evidence)
-    confidence = 1 - 0.05 / len(pairs)
-    gains = _over_uncompressed(evidence, pairs, "accuracy", confidence)
+        return "not testable here", _no_low_rate(data)
+    confidence = stats.confidence_of_best(len(pairs))
+    gains = _over_uncompressed(data, pairs, "accuracy", confidence)
     assert gains is not None, "low rates are only known with an uncompressed reference"
-    seen = _over_uncompressed(evidence, pairs, "accuracy_heldout", confidence)
+    seen = _over_uncompressed(data, pairs, "accuracy_heldout", confidence)
     best = int(np.argmax([gain.value for gain in gains]))
     row = pairs[best][0]
     numbers = f"Best is {row['label']} at {row['bpp']:.3g} bpp: {show(gains[best], sign=True)} against uncompressed."
@@ -146,25 +147,25 @@ def _surpasses(evidence: Evidence) -> tuple[Status, str]:
     return "not testable here", f"{numbers} The held-out reader's interval holds 0; more test images would tell."
 
 
-def _psnr(evidence: Evidence) -> tuple[Status, str]:
+def _psnr(data: SweepData) -> tuple[Status, str]:
     # Where TFIC has fewer bits than any baseline, a baseline's lead would be the bits' and not the method's.
-    pairs = [(row, who) for row, who in evidence.pairs() if who.bits != "more"]
+    pairs = [(row, baseline) for row, baseline in data.pairs() if baseline.bits != "more"]
     if not pairs:
         return "not testable here", "No TFIC codec lies within or above the baseline's rates."
-    lead = _mean_lead(by_image(evidence.rows, "psnr_db"), pairs)
+    lead = _mean_lead(by_image(data.rows, "psnr_db"), pairs)
     if lead is None:
         return "not testable here", "PSNR was not recorded."
-    return _compare(
+    return _decide(
         lead, 0.0, f"Over {len(pairs)} TFIC codecs the baseline leads by {show(lead, unit=' dB', sign=True)}."
     )
 
 
-def _pictures(evidence: Evidence) -> tuple[Status, str]:
-    pairs = [(row, who) for row, who in evidence.pairs() if who.bits == "equal"]
+def _pictures(data: SweepData) -> tuple[Status, str]:
+    pairs = [(row, baseline) for row, baseline in data.pairs() if baseline.bits == "equal"]
     if not pairs:
         return "not testable here", "No TFIC codec lies within the baseline's rates."
-    text = _mean_lead(by_image(evidence.rows, "psnr_text_db"), pairs)
-    rest = _mean_lead(by_image(evidence.rows, "psnr_background_db"), pairs)
+    text = _mean_lead(by_image(data.rows, "psnr_text_db"), pairs)
+    rest = _mean_lead(by_image(data.rows, "psnr_background_db"), pairs)
     if text is None or rest is None:
         return "not testable here", "PSNR inside and outside of text lines was not recorded."
     numbers = (
@@ -180,68 +181,68 @@ def _pictures(evidence: Evidence) -> tuple[Status, str]:
     return "not testable here", f"{numbers} An interval holds 0; more test images would tell."
 
 
-def _cost(evidence: Evidence) -> tuple[Status, str]:
-    tuned = evidence.kind("finetune")["trial_key"].tolist()
-    read = evidence.reference("read_ms")
+def _cost(data: SweepData) -> tuple[Status, str]:
+    tuned = data.kind("finetune")["trial_key"].tolist()
+    read = data.reference("read_ms")
     if not tuned or read is None:
         return "not testable here", "It needs a TFIC codec and the uncompressed reference."
-    encode = by_image(evidence.rows, "encode_ms")[tuned].mean(axis=1).to_numpy()
+    encode = by_image(data.rows, "encode_ms")[tuned].mean(axis=1).to_numpy()
     ratio = stats.ratio(encode, read)
     numbers = (
         f"Encoding takes {np.nanmean(encode):.3g} ms and reading a page {np.nanmean(read):.3g} ms on this machine: "
         f"a ratio of {show(ratio)}."
     )
-    status, _ = _compare(ratio, ABOUT_HALF, "")
-    if status == "not testable here":
-        return status, f"{numbers} The interval holds {ABOUT_HALF:g}."
-    return ("refuted" if status == "confirmed" else "confirmed"), numbers
+    return _decide(ratio, ABOUT_HALF, numbers, wanted="below")
 
 
-_DECISIONS: dict[int, Callable[[Evidence], tuple[Status, str]]] = {
+_DECISIONS: dict[int, Callable[[SweepData], tuple[Status, str]]] = {
     1: _drop, 2: _keeps, 3: _surpasses, 4: _psnr, 5: _pictures, 6: _cost,
 }  # fmt: skip
 
 
-def _compare(interval: stats.Interval, bar: float, numbers: str) -> tuple[Status, str]:
-    """Above the bar, below it, or open."""
-    if interval.low > bar:
-        return "confirmed", numbers
-    if interval.high < bar:
-        return "refuted", numbers
+def _decide(
+    interval: stats.Interval, bar: float, numbers: str, wanted: Literal["above", "below"] = "above"
+) -> tuple[Status, str]:
+    """Confirmed where the whole interval is on the wanted side of the bar, refuted where it is on the other."""
+    above, below = interval.low > bar, interval.high < bar
+    if above or below:
+        return "confirmed" if above == (wanted == "above") else "refuted", numbers
     return "not testable here", f"{numbers} The interval holds {bar:g}; {interval.images} images do not decide it."
 
 
 def _all_below(gains: list[stats.Interval], numbers: str) -> tuple[Status, str]:
-    """No gain is above 0: refuted if all are below, else open."""
+    """Without a gain above 0: refuted if all are below, else open."""
     if all(gain.high <= 0 for gain in gains):
         return "refuted", numbers
     return "not testable here", f"{numbers} The interval holds 0; {gains[0].images} images do not decide it."
 
 
-def _mean_lead(table: pd.DataFrame, pairs: list[tuple[pd.Series, Partner]]) -> stats.Interval | None:
+def _mean_lead(table: pd.DataFrame, pairs: list[tuple[pd.Series, RateMatched]]) -> stats.Interval | None:
     """Baseline minus TFIC by image, averaged over the pairs; None where nothing was recorded."""
-    leads = np.mean([at_partner(table, who) - table[row["trial_key"]].to_numpy() for row, who in pairs], axis=0)
+    leads = np.mean(
+        [matched_values(table, baseline) - table[row["trial_key"]].to_numpy() for row, baseline in pairs], axis=0
+    )
     return stats.mean(leads) if np.isfinite(leads).any() else None
 
 
 def _over_uncompressed(
-    evidence: Evidence, pairs: list[tuple[pd.Series, Partner]], metric: str, confidence: float
+    data: SweepData, pairs: list[tuple[pd.Series, RateMatched]], metric: str, confidence: float
 ) -> list[stats.Interval] | None:
     """TFIC minus uncompressed for each pair; None where the metric was not recorded."""
-    table, reference = by_image(evidence.rows, metric), evidence.reference(metric)
+    table, reference = by_image(data.rows, metric), data.reference(metric)
     if reference is None or not np.isfinite(reference).any():
         return None
     return [stats.mean(table[row["trial_key"]].to_numpy() - reference, confidence) for row, _ in pairs]
 
 
-def _no_low_rate(evidence: Evidence) -> str:
-    """Why there is no pair at low rate."""
+def _no_low_rate(data: SweepData) -> str:
+    """The reason why there is no pair at low rate."""
     for kind, name in (
         ("uncompressed", "the uncompressed reference"),
         ("pretrain", "a baseline"),
         ("finetune", "a TFIC codec"),
     ):
-        if evidence.kind(kind).empty:
+        if data.kind(kind).empty:
             return f"This sweep has not finished {name}."
     return (
         f"No TFIC codec has a baseline with equal or more bits that reads under {LOW_RATE:.0%} of uncompressed; "

@@ -1,4 +1,4 @@
-"""What the figures show, as plain values: a curve per family, the fronts, round ticks, and what a point tells."""
+"""The values that the figures show: a curve per family, the fronts, round ticks, and the text of a point."""
 
 import math
 from dataclasses import dataclass
@@ -6,17 +6,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis import stats
-from analysis.findings import lossy
+from analysis.front import OBJECTIVES, front_of
 from analysis.matched import by_image
-from analysis.pareto import OBJECTIVES, front_of
+from analysis.palette import COLOURS
+from analysis.sweep_data import lossy
 from tfic.row import MEASURES
 
-COLOURS = {"TFIC": "#d55e00", "baseline": "#0072b2", "JPEG": "#7a7a7a", "WebP": "#009e73", "AVIF": "#b0578d",
-           "JPEG XL": "#3f9fd0", "HEIC": "#c48a00", "uncompressed": "#222222"}  # fmt: skip
-"""Colour of a family, in the order in which families are shown (Okabe and Ito's palette, a little darker)."""
-SYMBOLS = {"TFIC": "circle", "baseline": "square", "JPEG": "circle-open", "WebP": "diamond", "AVIF": "diamond-open",
-           "JPEG XL": "square-open", "HEIC": "cross"}  # fmt: skip
-"""Mark of a family; only marks that plotly also knows in three dimensions."""
 HOVER = ("bpp", "accuracy", "accuracy_heldout", "psnr_db", "encode_ms", "decode_ms")
 """The measures that a point shows when it is pointed at."""
 
@@ -36,7 +31,7 @@ class Curve:
     high: list[float]
     """Upper end."""
     hover: list[str]
-    """What a point says when it is pointed at."""
+    """Text of each point when it is pointed at."""
 
 
 def hover(point: pd.Series) -> str:
@@ -52,10 +47,10 @@ def curves(points: pd.DataFrame, rows: pd.DataFrame, metric: str) -> list[Curve]
     found = []
     for family, own in by_family(lossy(points).dropna(subset=[metric])):
         own = own.sort_values("bpp")
-        sure = [stats.mean(table[key].to_numpy()) for key in own["trial_key"]]
+        intervals = [stats.mean(table[key].to_numpy()) for key in own["trial_key"]]
         found.append(
-            Curve(family, own["bpp"].tolist(), own[metric].tolist(), [each.low for each in sure],
-                  [each.high for each in sure], [hover(point) for _, point in own.iterrows()])
+            Curve(family, own["bpp"].tolist(), own[metric].tolist(), [each.low for each in intervals],
+                  [each.high for each in intervals], [hover(point) for _, point in own.iterrows()])
         )  # fmt: skip
     return found
 

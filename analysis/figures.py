@@ -1,4 +1,4 @@
-"""The figures of the report: what is drawn is computed first, as plain values, and tested there; plotly only draws it.
+"""The figures of the report, drawn by Plotly from values that `analysis.curves` computes.
 
 Colour means one thing everywhere: the family of a codec (Okabe and Ito's palette, safe for colour-blind readers), or,
 where a third objective is shown, its value, and then the symbol tells the family.
@@ -13,14 +13,14 @@ import plotly.graph_objects as go
 import plotly.offline
 
 from analysis.bd import envelope
-from analysis.curves import COLOURS, SYMBOLS, by_family, curves, front, hover, ticks
-from analysis.findings import lossy
+from analysis.curves import by_family, curves, front, hover, ticks
+from analysis.front import OBJECTIVES, front_of
 from analysis.matched import by_image
-from analysis.pareto import OBJECTIVES, front_of
+from analysis.palette import COLOURS, GRID, INK, QUIET, SYMBOLS
+from analysis.sweep_data import lossy
 from tfic.row import MEASURES
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
-INK, GRID = "#26282b", "#e7e5e0"
 
 
 def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp: float | None = None) -> go.Figure:
@@ -31,7 +31,7 @@ def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp:
     for curve in drawn:
         colour, tuned = COLOURS.get(curve.family, INK), curve.family == "TFIC"
         if tuned:
-            # The points of two dials are a cloud, not a curve: the line is the best reading within each rate.
+            # Points of many lambdas and gammas make no curve: the line is the best value within each rate.
             rates, best = envelope(np.array(curve.x), np.array(curve.y))
             figure.add_scatter(x=2**rates, y=best, mode="lines", opacity=0.45, showlegend=False,
                                line={"color": colour, "width": 3, "shape": "hv"}, hoverinfo="skip")  # fmt: skip
@@ -52,15 +52,15 @@ def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp:
                               text=f"read from uncompressed images: {value:.2f}", font={"size": 12})  # fmt: skip
         if text_bpp is not None:
             figure.add_scatter(
-                x=[text_bpp], y=[value], mode="markers", name="text read on the device and sent", hovertemplate=(
-                    f"<b>read on the device, send the text</b><br>bpp {text_bpp:.4f}<br>accuracy {value:.3f}"
-                    "<extra></extra>"),
+                x=[text_bpp], y=[value], mode="markers", name="upper bound: OCR on the device", hovertemplate=(
+                    "<b>upper bound: OCR on the device, which sends the text</b><br>"
+                    f"bpp {text_bpp:.4f}<br>accuracy {value:.3f}<extra></extra>"),
                 marker={"symbol": "star", "size": 14, "color": INK},
             )  # fmt: skip
     if text_bpp is not None:
         figure.add_vline(x=text_bpp, line={"color": INK, "width": 1, "dash": "dot"})
         figure.add_annotation(x=math.log10(text_bpp), y=0.06, xanchor="left", xshift=6, showarrow=False, align="left",
-                              text=f"the text itself:<br>{text_bpp:.2g} bpp", font={"size": 12})  # fmt: skip
+                              text=f"the text alone:<br>{text_bpp:.2g} bpp", font={"size": 12})  # fmt: skip
     shown = [*(rate for curve in drawn for rate in curve.x), *([text_bpp] if text_bpp else [])]
     _log_axis(figure, shown)
     figure.update_yaxes(title=MEASURES[metric].axis, range=[-0.02, 1.04] if metric == "accuracy" else None)
@@ -137,7 +137,7 @@ def space_figure(points: pd.DataFrame) -> go.Figure:
 
 
 def readers_figure(points: pd.DataFrame) -> go.Figure:
-    """The held-out reader against the training reader: what only the latter can read lies far below the diagonal."""
+    """The held-out reader against the training reader; codecs that only the latter reads lie far below the diagonal."""
     figure = go.Figure()
     seen = points.dropna(subset=["accuracy_heldout"])
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": "#b9b5ad", "width": 1, "dash": "dash"},
@@ -177,7 +177,9 @@ def pages_figure(rows: pd.DataFrame, tuned: pd.Series, baseline: pd.Series) -> g
             marker={"color": COLOURS[family], "symbol": SYMBOLS[family], "size": 8 if len(table) < 80 else 4},
         )  # fmt: skip
     figure.update_yaxes(title="reading accuracy", range=[-0.02, 1.04])
-    return _styled(figure, 420).update_xaxes(title="test pages, from loss to gain", showticklabels=False, ticks="")
+    return _styled(figure, 420).update_xaxes(
+        title="test pages, from loss to gain", showticklabels=False, ticks="", showgrid=False
+    )
 
 
 def html(figure: go.Figure, name: str) -> str:
@@ -222,8 +224,8 @@ def _colour_axis(values: pd.Series, name: str) -> dict[str, object]:
 
 def _styled(figure: go.Figure, height_px: int) -> go.Figure:
     """The look that all figures share."""
-    figure.update_xaxes(gridcolor=GRID, zeroline=False, linecolor="#9b978f", ticks="outside", tickcolor="#9b978f")
-    figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor="#9b978f", ticks="outside", tickcolor="#9b978f")
+    figure.update_xaxes(gridcolor=GRID, zeroline=False, linecolor=QUIET, ticks="outside", tickcolor=QUIET)
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor=QUIET, ticks="outside", tickcolor=QUIET)
     return figure.update_layout(
         height=height_px, showlegend=True, font={"family": FONT, "size": 13, "color": INK},
         paper_bgcolor="white", plot_bgcolor="white",

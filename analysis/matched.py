@@ -1,8 +1,8 @@
-"""Codecs at equal rate, image by image: what the baseline does with the bits that a fine-tuned codec took.
+"""The baseline at the rate of another codec, image by image.
 
 Two trained codecs never land on the same rate. Between two baselines the baseline is interpolated for each image over
-the log of their mean rates. Outside their range nothing is extrapolated: the nearest end stands in, and `Partner.more`
-says whether it has more bits (so that a win against it is safe) or fewer.
+the log of their mean rates. Outside their range nothing is extrapolated: the nearest end stands in, and
+`RateMatched.bits` says whether it has more bits (so that a win against it is safe) or fewer.
 """
 
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ import pandas as pd
 
 
 @dataclass(frozen=True)
-class Partner:
-    """A mixture of one or two measured codecs that stands at a given rate."""
+class RateMatched:
+    """One measured codec, or a mixture of two, at the rate of another codec."""
 
     weights: dict[str, float]
     """Trial keys and their shares, which sum to 1."""
     bpp: float
-    """Mean rate at which it stands."""
+    """Its mean rate."""
     bits: Literal["equal", "more", "fewer"]
     """Its rate against the asked one."""
 
 
-def partner(points: pd.DataFrame, bpp: float) -> Partner:
-    """What `points` (rows with trial_key and bpp, one family) offer at rate `bpp`.
+def match_rate(points: pd.DataFrame, bpp: float) -> RateMatched:
+    """The mixture of `points` (rows with trial_key and bpp, one family) at rate `bpp`.
 
     Raises:
         ValueError: when there are no points.
@@ -35,14 +35,14 @@ def partner(points: pd.DataFrame, bpp: float) -> Partner:
     curve = points.drop_duplicates("bpp").sort_values("bpp")
     keys, rates = curve["trial_key"].tolist(), curve["bpp"].to_numpy(dtype=float)
     if bpp < rates[0]:
-        return Partner({keys[0]: 1.0}, rates[0], "more")
+        return RateMatched({keys[0]: 1.0}, rates[0], "more")
     if bpp > rates[-1]:
-        return Partner({keys[-1]: 1.0}, rates[-1], "fewer")
+        return RateMatched({keys[-1]: 1.0}, rates[-1], "fewer")
     right = int(np.searchsorted(rates, bpp))
     if rates[right] == bpp:
-        return Partner({keys[right]: 1.0}, bpp, "equal")
+        return RateMatched({keys[right]: 1.0}, bpp, "equal")
     share = float(np.log(bpp / rates[right - 1]) / np.log(rates[right] / rates[right - 1]))
-    return Partner({keys[right - 1]: 1 - share, keys[right]: share}, bpp, "equal")
+    return RateMatched({keys[right - 1]: 1 - share, keys[right]: share}, bpp, "equal")
 
 
 def by_image(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -51,9 +51,10 @@ def by_image(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     return table.replace([np.inf, -np.inf], np.nan)
 
 
-def at_partner(table: pd.DataFrame, who: Partner) -> np.ndarray:
-    """The partner's value for each image of a `by_image` table."""
-    return sum((weight * table[key].to_numpy() for key, weight in who.weights.items()), start=np.zeros(len(table)))
+def matched_values(table: pd.DataFrame, matched: RateMatched) -> np.ndarray:
+    """The matched codec's value for each image of a `by_image` table."""
+    parts = (weight * table[key].to_numpy() for key, weight in matched.weights.items())
+    return sum(parts, start=np.zeros(len(table)))
 
 
 def nearest(points: pd.DataFrame, bpp: float) -> pd.Series | None:

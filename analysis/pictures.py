@@ -1,8 +1,7 @@
-"""The same page through several codecs at about the same rate, with what the reader made of each."""
+"""The same page through several codecs at about the same rate, with the text that was read from each."""
 
 import base64
 import difflib
-import html
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,24 @@ import pandas as pd
 from PIL import Image
 
 from analysis import runs
-from analysis.evidence import Evidence
 from analysis.matched import nearest
-from analysis.verdict import Pick
+from analysis.sweep_data import SweepData
+from analysis.verdict import BestPair
 
 LARGEST_PX = 320
 """Sides of a page that is shown whole; of a larger one the busiest window of this size is cut out."""
+CARET = "\u2038"
+"""Stands in a text for characters that were not read."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a text that was read."""
+
+    text: str
+    """The characters."""
+    wrong: bool
+    """They are not in the true text, or stand for characters that are."""
 
 
 @dataclass(frozen=True)
@@ -31,26 +42,40 @@ class Shown:
     row: pd.Series
     """Its row of measurements."""
 
+    @property
+    def source(self) -> str:
+        """The picture as the address of an image."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
 
-def side_by_side(sweep: runs.Sweep, evidence: Evidence, chosen: Pick) -> list[tuple[str, list[Shown]]]:
+    @property
+    def numbers(self) -> str:
+        """Rate, PSNR where it is finite, and accuracy."""
+        psnr = f", {self.row['psnr_db']:.1f} dB" if np.isfinite(self.row["psnr_db"]) else ""
+        return f"{self.row['bpp']:.3f} bpp{psnr}, reads {self.row['accuracy']:.2f}"
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The text that was read, right and wrong."""
+        return marked(self.row["text"], self.row["truth"])
+
+
+def side_by_side(sweep: runs.Sweep, data: SweepData, best: BestPair) -> list[tuple[str, list[Shown]]]:
     """Up to three pages (title, pictures): where TFIC gains most on the baseline, the middle one, where it gains least.
 
-    The codecs are the original, the classical codec and the baseline nearest in rate to the chosen TFIC codec, and
+    The codecs are the original, the classical codec and the baseline nearest in rate to the best TFIC codec, and
     that codec itself. Only pages whose pictures all of them have kept take part.
     """
-    near = nearest(evidence.baselines_for(chosen.tuned), chosen.tuned["bpp"])
-    assert near is not None, "a pick has a baseline"
-    classical = nearest(evidence.kind("classical"), chosen.tuned["bpp"])
-    original = nearest(evidence.kind("uncompressed"), chosen.tuned["bpp"])
-    points = [point for point in (original, classical, near, chosen.tuned) if point is not None]
+    near = nearest(data.baselines_for(best.tuned), best.tuned["bpp"])
+    assert near is not None, "a pair has a baseline"
+    classical = nearest(data.kind("classical"), best.tuned["bpp"])
+    original = nearest(data.kind("uncompressed"), best.tuned["bpp"])
+    points = [point for point in (original, classical, near, best.tuned) if point is not None]
     files = {point["trial_key"]: runs.pictures(sweep, point["trial_key"]) for point in points}
     kept = sorted(set.intersection(*(set(found) for found in files.values())))
-    stems = evidence.rows["image"].map(lambda name: Path(name).stem)
-    rows = evidence.rows.assign(stem=stems).set_index(["trial_key", "stem"])
+    stems = data.rows["image"].map(lambda name: Path(name).stem)
+    rows = data.rows.assign(stem=stems).set_index(["trial_key", "stem"])
     accuracy = rows["accuracy"].astype(float).unstack("trial_key").loc[kept]
-    order = (
-        (accuracy[near["trial_key"]] - accuracy[chosen.tuned["trial_key"]]).sort_values(kind="stable").index.tolist()
-    )
+    order = (accuracy[near["trial_key"]] - accuracy[best.tuned["trial_key"]]).sort_values(kind="stable").index.tolist()
     places = {"In between": len(order) // 2, "Where it gains least": len(order) - 1, "Where TFIC gains most": 0}
     # With fewer than three pages one page has several places; the last title in the dict is the one that stays.
     titles = {place: title for title, place in places.items() if order}
@@ -86,26 +111,13 @@ def crop(png: bytes, window: tuple[int, int, int, int]) -> bytes:
     return out.getvalue()
 
 
-def marked(read: str, truth: str) -> str:
-    """The text as read, as HTML: wrong characters marked, and a caret for characters that are missing."""
+def marked(read: str, truth: str) -> list[Piece]:
+    """The text as read, in pieces that are right or wrong; a caret stands for characters that are missing."""
     pieces = []
     for kind, start, end, _, _ in difflib.SequenceMatcher(None, read, truth, autojunk=False).get_opcodes():
-        text = html.escape(read[start:end])
-        pieces.append(
-            text if kind == "equal" else f"<mark>{text}</mark>" if text.strip() else f"{text}<mark>&#8248;</mark>"
-        )
-    return "".join(pieces)
-
-
-def figure(shown: Shown) -> str:
-    """A picture with its caption, as HTML."""
-    row = shown.row
-    psnr = f", {row['psnr_db']:.1f} dB" if np.isfinite(row["psnr_db"]) else ""
-    read = marked(row["text"], row["truth"]) if row["text"] else "<em>nothing</em>"
-    title = html.escape(shown.title)
-    source = f"data:image/png;base64,{base64.b64encode(shown.png).decode()}"
-    return (
-        f'<figure><img src="{source}" alt="{title}"><figcaption><strong>{title}</strong>'
-        f'<span class="numbers">{row["bpp"]:.3f} bpp{psnr}, reads {row["accuracy"]:.2f}</span>'
-        f"<pre>{read}</pre></figcaption></figure>"
-    )
+        text = read[start:end]
+        if kind != "equal" and not text.strip():
+            pieces += [Piece(text, False), Piece(CARET, True)]
+        else:
+            pieces.append(Piece(text, kind != "equal"))
+    return pieces

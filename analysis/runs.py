@@ -1,4 +1,4 @@
-"""What a sweep left in MLflow, as tables: one row per finished run, one row per run and test image, and the pictures.
+"""A sweep's results from MLflow: one row per finished run, one row per run and test image, and the pictures.
 
 Only FINISHED runs are points. Reading changes nothing in the store, and creates none where there is none.
 """
@@ -29,7 +29,7 @@ METRICS = (*MEASURES, "seconds")
 LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
 """Parameter of a run: the share of lambda that stage 2 kept, under the setting's first name."""
 FAMILIES = {"pretrain": "baseline", "finetune": "TFIC", "uncompressed": "uncompressed"}
-"""What a kind of run is called in figures; a classical codec goes by its own name."""
+"""Name of a kind of run in figures; a classical codec goes by its own name."""
 CLASSICAL = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "heic": "HEIC"}
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 """Where a server of that kind listens unless its URI says otherwise."""
@@ -42,16 +42,16 @@ class Sweep:
     name: str
     """Name of the sweep."""
     chosen: str
-    """Why this sweep and not another of the store."""
+    """The reason for this sweep and not another of the store."""
     uri: str
     """Tracking URI."""
     points: pd.DataFrame
     """One row per finished run, by rising bpp.
 
-    Columns: trial_key, kind, family, codec, label, variant (what sets apart codecs of one lambda and gamma), lmbda,
-    gamma, quality, the METRICS, run_id, parent; nan for none.
+    Columns: trial_key, kind, family, codec, label, variant (sets apart codecs of one lambda and gamma), lmbda,
+    gamma, quality, all METRICS, run_id, parent; nan for none.
     """
-    made: pd.DataFrame
+    metadata: pd.DataFrame
     """Tags and parameters of the same runs, indexed by trial_key, with the times `started` and `ended`."""
     unfinished: int
     """Runs of the sweep that failed or still run, and so are no points."""
@@ -63,7 +63,7 @@ def default_uri() -> str:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options that say which sweep of which store."""
+    """Add the options for the sweep and its store."""
     parser.add_argument("--name", help="the sweep; by default the only one of the store, else the most recent")
     parser.add_argument(
         "--tracking-uri",
@@ -94,14 +94,14 @@ def load(uri: str, name: str | None = None) -> Sweep:
         unfinished = len(_runs(client, experiment, "attributes.status != 'FINISHED'"))
     except MlflowException as error:
         raise ValueError(f"the tracking store at {uri} cannot be read: {str(error).splitlines()[0]}") from error
-    # A trial key has one run; were there two, the later one is what a user who ran it again means.
+    # A trial key has one run; of two, the later one is that of a user who ran it again.
     latest = {run.data.tags["trial_key"]: run for run in sorted(runs, key=lambda run: run.info.end_time or 0)}
     finetuned = [run for run in latest.values() if run.data.tags["kind"] == "finetune"]
     shares = len({run.data.params.get(LMBDA_SHARE) for run in finetuned}) > 1
     points = pd.DataFrame([_point(run, latest, shares) for run in latest.values()])
     points = points.sort_values(["bpp", "trial_key"], ignore_index=True)
-    made = pd.DataFrame([_made(run) for run in latest.values()]).set_index("trial_key")
-    return Sweep(name, chosen, uri, points, made, unfinished)
+    metadata = pd.DataFrame([_metadata(run) for run in latest.values()]).set_index("trial_key")
+    return Sweep(name, chosen, uri, points, metadata, unfinished)
 
 
 def rows(sweep: Sweep) -> pd.DataFrame:
@@ -171,7 +171,7 @@ def _runs(client: MlflowClient, experiment: Experiment, status: str) -> list[Run
 
 
 def _choose(finished: dict[str, tuple[Experiment, list[Run]]], name: str | None, uri: str) -> tuple[str, str]:
-    """The name of the sweep to show, and why it."""
+    """The name of the sweep to show, and the reason for it."""
     if name is not None:
         if name not in finished:
             near = difflib.get_close_matches(name, list(finished), n=1, cutoff=0.0)[0]
@@ -214,7 +214,7 @@ def _point(run: Run, runs: Mapping[str, Run], shares: bool) -> dict[str, object]
 
 
 def _setting(kind: str, numbers: dict[str, float]) -> str:
-    """What sets a point apart from the others of its family, in words."""
+    """The settings that set a point apart from the others of its family, in words."""
     if kind == "finetune":
         return f" λ {numbers['lmbda']:g} γ {numbers['gamma']:g}"
     if kind == "pretrain":
@@ -222,7 +222,7 @@ def _setting(kind: str, numbers: dict[str, float]) -> str:
     return f" q {numbers['quality']:g}" if kind == "classical" else ""
 
 
-def _made(run: Run) -> dict[str, object]:
+def _metadata(run: Run) -> dict[str, object]:
     times = {
         "started": pd.to_datetime(run.info.start_time, unit="ms"),
         "ended": pd.to_datetime(run.info.end_time, unit="ms"),
@@ -254,8 +254,8 @@ def read_rows(path: Path) -> pd.DataFrame:
     return table.assign(**numbers)
 
 
-def distinct(made: pd.DataFrame, column: str) -> Sequence[str]:
+def distinct(metadata: pd.DataFrame, column: str) -> Sequence[str]:
     """The different values of a tag or parameter among the runs, in order."""
-    if column not in made:
+    if column not in metadata:
         return []
-    return sorted({str(value) for value in made[column].dropna()})
+    return sorted({str(value) for value in metadata[column].dropna()})

@@ -1,8 +1,8 @@
-"""How sure a mean over test images is: bootstrap intervals, paired by image where two codecs are compared.
+"""Bootstrap intervals of means over test images, paired by image where two codecs are compared.
 
 Test images differ far more from each other than codecs do on the same image, so a difference is always taken image
-by image first. Intervals are percentiles of the means of resampled images (Efron 1979); they know how much the images
-differ, and nothing of a second training with another seed.
+by image first. Intervals are percentiles of the means of resampled images (Efron 1979); they cover the difference
+between images, and not that between trainings with other seeds.
 """
 
 from dataclasses import dataclass
@@ -35,9 +35,17 @@ def show(interval: Interval, unit: str = "", sign: bool = False) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def confidence_of_best(count: int) -> float:
+    """Confidence of each of `count` intervals from which the best is taken, 1 - 0.05 / count (Bonferroni).
+
+    Without it a long sweep would find its best codec by luck.
+    """
+    return 1 - 0.05 / max(count, 1)
+
+
 @lru_cache(maxsize=8)
 def _weights(images: int, seed: int) -> np.ndarray:
-    """How often each image is drawn in each resample, divided by the count: (RESAMPLES, images), rows sum to 1."""
+    """Share of each image in each resample: (RESAMPLES, images), rows sum to 1."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(images, np.full(images, 1 / images), size=RESAMPLES) / images
 
@@ -47,7 +55,7 @@ def mean(values: np.ndarray, confidence: float = 0.95, seed: int = 0) -> Interva
 
     Args:
         values: one value per image; for a comparison the paired difference, image by image.
-        confidence: probability of the interval, in (0, 1). For the best of n comparisons ask for 1 - 0.05 / n.
+        confidence: probability of the interval, in (0, 1); for the best of several codecs `confidence_of_best`.
         seed: same seed, same interval.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The answer at the top of the report: which TFIC codec to take, and how it stands against what else there is."""
+"""The answer at the top of the report: the TFIC codec to take, compared with baselines, classical codecs and OCR."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from analysis import stats
-from analysis.evidence import Evidence
-from analysis.matched import at_partner, by_image, nearest
+from analysis.matched import by_image, matched_values, nearest
 from analysis.runs import LMBDA_SHARE, distinct
 from analysis.stats import show
+from analysis.sweep_data import SweepData, lossy
 
 EQUAL_RATE = 1.25
 """Rates within this factor are called near."""
@@ -18,7 +18,7 @@ NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True)
-class Pick:
+class BestPair:
     """A TFIC codec beside the measured baseline that compares with it."""
 
     tuned: pd.Series
@@ -31,135 +31,145 @@ class Pick:
     """The baseline has no fewer bits."""
 
 
-def pick(evidence: Evidence) -> Pick | None:
-    """The TFIC codec with the surest gain (by the interval's lower end) over a measured baseline of no fewer bits.
+def best_pair(data: SweepData) -> BestPair | None:
+    """The TFIC codec with the greatest lower end of its gain over a measured baseline of no fewer bits.
 
     Codecs that lack such a baseline come after all that have one; None without any pair. The interval is widened for
-    the choice among n codecs (Bonferroni), or a long sweep would find its winner by luck.
+    the choice among all TFIC codecs.
     """
-    accuracy = by_image(evidence.rows, "accuracy")
-    confidence = 1 - 0.05 / max(len(evidence.kind("finetune")), 1)
+    accuracy = by_image(data.rows, "accuracy")
+    confidence = stats.confidence_of_best(len(data.kind("finetune")))
     pairs = []
-    for _, tuned in evidence.kind("finetune").iterrows():
-        baselines = evidence.baselines_for(tuned)
+    for _, tuned in data.kind("finetune").iterrows():
+        baselines = data.baselines_for(tuned)
         if baselines.empty:
             continue
         enough = baselines[baselines["bpp"] >= tuned["bpp"]]
         baseline = baselines.iloc[-1] if enough.empty else enough.iloc[0]
         gain = stats.mean((accuracy[tuned["trial_key"]] - accuracy[baseline["trial_key"]]).to_numpy(), confidence)
-        pairs.append(Pick(tuned, baseline, gain, not enough.empty))
+        pairs.append(BestPair(tuned, baseline, gain, not enough.empty))
     return max(pairs, key=lambda each: (each.fair, each.gain.low), default=None)
 
 
-def text_bound(rows: pd.DataFrame) -> float:
-    """Bits per pixel of sending the pages' true texts as UTF-8 instead of any picture, mean over the images."""
+def text_bpp(rows: pd.DataFrame) -> float:
+    """Bits per pixel of the pages' true texts as UTF-8 instead of any picture, mean over the images."""
     pages = rows.drop_duplicates("image")
     size_bytes = pages["truth"].map(lambda text: len(text.encode()))
     return float((8 * size_bytes / (pages["width_px"] * pages["height_px"])).mean())
 
 
-def sentences(evidence: Evidence) -> list[str]:
+def sentences(data: SweepData) -> list[str]:
     """The verdict, most important first."""
-    chosen = pick(evidence)
+    best = best_pair(data)
     bound = (
-        f"Reading on the device and sending the text would take {text_bound(evidence.rows):.2g} bpp and lose nothing "
-        "more than the reader does: compression for reading pays where the device cannot afford to read."
+        f"Upper bound: OCR on the device, which sends the text instead of an image, would take "
+        f"{text_bpp(data.rows):.2g} bpp and lose no more than the reader's own errors. Compression for reading pays "
+        "where the device cannot run OCR."
     )
-    if chosen is None:
+    if best is None:
         none = "This sweep has no finished pair of a baseline and a TFIC codec yet, so there is nothing to decide."
         return [none, bound]
-    parts = (_headline, _heldout, _equal_rate, _reference, _cheapest, _classical, _price)
-    return [*(sentence for part in parts for sentence in part(evidence, chosen)), bound]
+    parts = (_headline, _heldout, _equal_rate, _reference, _cheapest, _classical, _psnr)
+    return [*(sentence for part in parts for sentence in part(data, best)), bound]
 
 
-def departure(made: pd.DataFrame) -> str:
-    """How stage 2 of a sweep departs from the slides', as a sentence; "" where it does not."""
-    every = distinct(made, LMBDA_SHARE)
+def departure(metadata: pd.DataFrame) -> str:
+    """The difference between stage 2 of a sweep and that of the slides, as sentences; "" where there is none."""
+    every = distinct(metadata, LMBDA_SHARE)
     shares = [share for share in every if float(share)]
     if not shares:
         return ""
     where = "Stage 2 of this sweep" if len(shares) == len(every) else "Stage 2 of some trials"
     return (
         f"{where} kept {' or '.join(shares)} of lambda's distortion term; the slides' stage 2 has none. "
-        "What is called TFIC there is that relative of it."
+        "In this report TFIC includes that variant."
     )
 
 
-def _mean(evidence: Evidence, point: pd.Series) -> str:
-    return show(stats.mean(by_image(evidence.rows, "accuracy")[point["trial_key"]].to_numpy()))
+def _named(point: pd.Series) -> str:
+    """A TFIC point with its settings."""
+    return f"(λ {point['lmbda']:g}, γ {point['gamma']:g})"
 
 
-def _difference(evidence: Evidence, chosen: Pick, metric: str) -> stats.Interval | None:
-    """The chosen codec minus its baseline, by image; None where the metric was not recorded."""
-    table = by_image(evidence.rows, metric)
-    difference = (table[chosen.tuned["trial_key"]] - table[chosen.baseline["trial_key"]]).to_numpy()
+def _mean(data: SweepData, point: pd.Series) -> str:
+    return show(stats.mean(by_image(data.rows, "accuracy")[point["trial_key"]].to_numpy()))
+
+
+def _difference(data: SweepData, a: pd.Series, b: pd.Series, metric: str) -> stats.Interval | None:
+    """Codec a minus codec b, by image; None where the metric was not recorded."""
+    table = by_image(data.rows, metric)
+    difference = (table[a["trial_key"]] - table[b["trial_key"]]).to_numpy()
     return stats.mean(difference) if np.isfinite(difference).any() else None
 
 
-def _headline(evidence: Evidence, chosen: Pick) -> list[str]:
-    tuned, baseline = chosen.tuned, chosen.baseline
+def _headline(data: SweepData, best: BestPair) -> list[str]:
+    tuned, baseline = best.tuned, best.baseline
     against = (
-        f"At {tuned['bpp']:.3f} bpp TFIC (λ {tuned['lmbda']:g}, γ {tuned['gamma']:g}) reads {_mean(evidence, tuned)} "
-        f"of the text, against {_mean(evidence, baseline)} for the baseline at {baseline['bpp']:.3f} bpp"
+        f"At {tuned['bpp']:.3f} bpp TFIC {_named(tuned)} reads {_mean(data, tuned)} "
+        f"of the text, against {_mean(data, baseline)} for the baseline at {baseline['bpp']:.3f} bpp"
     )
-    gain = show(chosen.gain, sign=True)
-    if not chosen.fair:
+    gain = show(best.gain, sign=True)
+    if not best.fair:
         return [f"{against}. The baseline has fewer bits here, so the sweep does not decide between them."]
-    if chosen.gain.low > 0:
+    if best.gain.low > 0:
         return [f"{against}: {gain} with {1 - tuned['bpp'] / baseline['bpp']:.0%} fewer bits."]
-    return [f"{against}: {gain}. No TFIC codec of this sweep surely reads more than a baseline of no fewer bits."]
+    none = "No TFIC codec of this sweep reads significantly more than a baseline of no fewer bits."
+    return [f"{against}: {gain}. {none}"]
 
 
-def _heldout(evidence: Evidence, chosen: Pick) -> list[str]:
-    gain = _difference(evidence, chosen, "accuracy_heldout")
+def _heldout(data: SweepData, best: BestPair) -> list[str]:
+    gain = _difference(data, best.tuned, best.baseline, "accuracy_heldout")
     if gain is None:
         return ["No held-out reader took part, so nothing here shows that another reader sees the gain."]
     if gain.low > 0:
         sees = "sees a gain too"
     elif gain.high < 0:
-        lost = chosen.gain.high < 0
+        lost = best.gain.high < 0
         sees = "reads less there too" if lost else "reads less there, so the gain belongs to the training reader"
     else:
-        sees = "sees no sure difference"
+        sees = "sees no significant difference"
     return [f"The held-out reader, which no codec was trained against, {sees}: {show(gain, sign=True)}."]
 
 
-def _equal_rate(evidence: Evidence, chosen: Pick) -> list[str]:
-    """Where TFIC leads most at equal rate, which may be another codec than the chosen one."""
-    accuracy, heldout = by_image(evidence.rows, "accuracy"), by_image(evidence.rows, "accuracy_heldout")
-    pairs = [(row, who) for row, who in evidence.pairs() if who.bits == "equal"]
+def _equal_rate(data: SweepData, best: BestPair) -> list[str]:
+    """The greatest lead of TFIC at equal rate, which may be that of another codec than the best pair's."""
+    accuracy, heldout = by_image(data.rows, "accuracy"), by_image(data.rows, "accuracy_heldout")
+    pairs = [(row, baseline) for row, baseline in data.pairs() if baseline.bits == "equal"]
     if not pairs:
         return []
-    differences = [accuracy[row["trial_key"]].to_numpy() - at_partner(accuracy, who) for row, who in pairs]
-    gains = [stats.mean(difference, 1 - 0.05 / len(pairs)) for difference in differences]
-    best = int(np.argmax([gain.low for gain in gains]))
-    row, who = pairs[best]
-    other = heldout[row["trial_key"]].to_numpy() - at_partner(heldout, who)
+    confidence = stats.confidence_of_best(len(pairs))
+    gains = [
+        stats.mean(accuracy[row["trial_key"]].to_numpy() - matched_values(accuracy, baseline), confidence)
+        for row, baseline in pairs
+    ]
+    first = int(np.argmax([gain.low for gain in gains]))
+    row, baseline = pairs[first]
+    other = heldout[row["trial_key"]].to_numpy() - matched_values(heldout, baseline)
     seen = f"; the held-out reader {show(stats.mean(other), sign=True)}" if np.isfinite(other).any() else ""
     return [
         f"At equal rate, the baseline interpolated between its measured neighbours, TFIC leads most at "
-        f"{row['bpp']:.3f} bpp (λ {row['lmbda']:g}, γ {row['gamma']:g}): {row['accuracy']:.2f} against "
-        f"{np.nanmean(at_partner(accuracy, who)):.2f}, {show(gains[best], sign=True)}{seen}."
+        f"{row['bpp']:.3f} bpp {_named(row)}: {row['accuracy']:.2f} against "
+        f"{np.nanmean(matched_values(accuracy, baseline)):.2f}, {show(gains[first], sign=True)}{seen}."
     ]
 
 
-def _reference(evidence: Evidence, chosen: Pick) -> list[str]:
-    reference = evidence.kind("uncompressed")
+def _reference(data: SweepData, best: BestPair) -> list[str]:
+    reference = data.kind("uncompressed")
     if reference.empty:
         return []
-    share = chosen.tuned["accuracy"] / reference.iloc[0]["accuracy"]
+    share = best.tuned["accuracy"] / reference.iloc[0]["accuracy"]
     return [
-        f"Uncompressed, the same reader reads {_mean(evidence, reference.iloc[0])}; "
-        f"TFIC at {chosen.tuned['bpp']:.3f} bpp keeps {share:.0%} of that."
+        f"Uncompressed, the same reader reads {_mean(data, reference.iloc[0])}; "
+        f"TFIC at {best.tuned['bpp']:.3f} bpp keeps {share:.0%} of that."
     ]
 
 
-def _cheapest(evidence: Evidence, chosen: Pick) -> list[str]:
-    """Which codec to take for nearly all of the reading, and what the best of another kind asks for the same."""
-    reference = evidence.kind("uncompressed")
+def _cheapest(data: SweepData, best: BestPair) -> list[str]:
+    """The codec to take for nearly all of the reading, and the cheapest of another family for the same."""
+    reference = data.kind("uncompressed")
     if reference.empty:
         return []
-    codecs = evidence.points[evidence.points["kind"] != "uncompressed"]
+    codecs = lossy(data.points)
     enough = codecs[codecs["accuracy"] >= NEARLY_ALL * reference.iloc[0]["accuracy"]].sort_values("bpp")
     if enough.empty:
         return [f"No codec of this sweep keeps {NEARLY_ALL:.0%} of the reading; larger lambdas or qualities would."]
@@ -174,26 +184,24 @@ def _cheapest(evidence: Evidence, chosen: Pick) -> list[str]:
     ]
 
 
-def _classical(evidence: Evidence, chosen: Pick) -> list[str]:
-    near = nearest(evidence.kind("classical"), chosen.tuned["bpp"])
+def _classical(data: SweepData, best: BestPair) -> list[str]:
+    near = nearest(data.kind("classical"), best.tuned["bpp"])
     if near is None:
         return []
-    accuracy = by_image(evidence.rows, "accuracy")
-    gain = stats.mean((accuracy[chosen.tuned["trial_key"]] - accuracy[near["trial_key"]]).to_numpy())
+    gain = _difference(data, best.tuned, near, "accuracy")
+    assert gain is not None, "accuracy is always recorded"
     stands = (
         f"{near['label']} at {near['bpp']:.3f} bpp, reads {near['accuracy']:.2f}; "
         f"TFIC against it: {show(gain, sign=True)}"
     )
-    if near["bpp"] > EQUAL_RATE * chosen.tuned["bpp"]:
-        bits = f"{chosen.tuned['bpp'] / near['bpp']:.0%} of its bits"
+    if near["bpp"] > EQUAL_RATE * best.tuned["bpp"]:
+        bits = f"{best.tuned['bpp'] / near['bpp']:.0%} of its bits"
         return [f"No classical codec here goes that low: the nearest in rate, {stands}, with {bits}."]
     return [f"The classical codec nearest in rate, {stands}."]
 
 
-def _price(evidence: Evidence, chosen: Pick) -> list[str]:
-    change = _difference(evidence, chosen, "psnr_db")
+def _psnr(data: SweepData, best: BestPair) -> list[str]:
+    change = _difference(data, best.tuned, best.baseline, "psnr_db")
     if change is None:
         return []
-    return [
-        f"The price is the picture for people: against that baseline PSNR changes by {show(change, ' dB', sign=True)}."
-    ]
+    return [f"Against that baseline PSNR changes by {show(change, ' dB', sign=True)}."]

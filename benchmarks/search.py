@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from surface import METRICS, Surface
 from timing import table
 
-from analysis.pareto import OBJECTIVES, hypervolume
+from analysis.front import OBJECTIVES, hypervolume
 from sweep.search.proposals import Point, Proposals, tpe
 
 DIRECTIONS = tuple(OBJECTIVES.values())

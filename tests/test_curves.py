@@ -4,7 +4,7 @@ import made_store
 import pytest
 
 from analysis import curves
-from analysis.findings import lossy
+from analysis.sweep_data import lossy
 
 
 @pytest.fixture(scope="module")

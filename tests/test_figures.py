@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 from analysis import figures
-from analysis.evidence import Evidence
-from analysis.findings import lossy
-from analysis.pareto import OBJECTIVES, front_of
-from analysis.verdict import pick
+from analysis.front import OBJECTIVES, front_of
+from analysis.sweep_data import SweepData, lossy
+from analysis.verdict import best_pair
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def test_the_reference_is_a_line_and_the_text_itself_a_star(world):
     figure = figures.rate_figure(points, rows, "accuracy", text_bpp=0.004)
     reference = points[points["kind"] == "uncompressed"].iloc[0]["accuracy"]
     assert any(shape.y0 == shape.y1 == reference for shape in figure.layout.shapes)
-    star = next(trace for trace in drawn(figure) if trace.get("name", "").startswith("text read"))
+    star = next(trace for trace in drawn(figure) if trace.get("name", "").startswith("upper bound"))
     assert (list(star["x"]), list(star["y"])) == ([0.004], [reference])
     assert figure.layout.xaxis.range[0] < np.log10(0.004)
 
@@ -67,8 +66,8 @@ def test_the_3d_figure_enlarges_exactly_the_front(world):
 
 
 def test_pages_go_from_the_greatest_loss_to_the_greatest_gain(world):
-    chosen = pick(Evidence(*world))
-    before, after = drawn(figures.pages_figure(world[1], chosen.tuned, chosen.baseline))[-2:]
+    best = best_pair(SweepData(*world))
+    before, after = drawn(figures.pages_figure(world[1], best.tuned, best.baseline))[-2:]
     gains = np.array(after["y"]) - np.array(before["y"])
     assert (np.diff(gains) >= 0).all()
     assert len(gains) == made_store.IMAGES

@@ -1,62 +1,17 @@
-"""What is found besides, on worlds where the answer is known."""
+"""Findings, on worlds where the answer is known."""
 
 import made_store
 import numpy as np
-import pandas as pd
 import pytest
 
-from analysis.bd import Difference, NotComparable
-from analysis.evidence import Evidence
-from analysis.findings import averages, cheapest, discordant, findings, gamma_effect, volumes
-from analysis.verdict import pick
+from analysis.findings import discordant, findings
+from analysis.sweep_data import SweepData
+from analysis.verdict import best_pair
 
 
 @pytest.fixture(scope="module")
 def made():
     return made_store.world(made_store.points())
-
-
-def test_the_cheapest_codec_of_a_family_reaches_the_bar_and_none_cheaper_does(made):
-    points, _ = made
-    table = cheapest(points)
-    bar = 0.8 * points.set_index("trial_key").at["uncompressed", "accuracy"]
-    own = points[(points["family"] == "AVIF") & (points["accuracy"] >= bar)]
-    assert table.at[0.8, "AVIF"] == own.sort_values("bpp").iloc[0]["trial_key"]
-    assert table.at[0.95, "baseline"] == ""
-
-
-def test_gamma_is_counted_against_the_codec_it_started_from(made):
-    points, _ = made
-    effect = gamma_effect(points).loc["finetune-l0.003-g1"]
-    known = points.set_index("trial_key")
-    child, parent = known.loc["finetune-l0.003-g1"], known.loc["pretrain-l0.003"]
-    assert effect["rate"] == pytest.approx(child["bpp"] / parent["bpp"] - 1)
-    assert effect["accuracy"] == pytest.approx(child["accuracy"] - parent["accuracy"])
-
-
-def test_more_codecs_never_cover_less(made):
-    table, corner = volumes(made[0])
-    for space in ("plane", "space"):
-        assert table.at["baseline alone", space] < table.at["baseline and TFIC", space] <= table.at["all codecs", space]
-    assert 0 < table.at["all codecs", "plane"] <= 1
-    assert corner["accuracy"] == 0
-
-
-def test_a_single_learned_point_covers_its_rectangle():
-    points = pd.DataFrame(
-        {"kind": ["pretrain", "pretrain"], "bpp": [0.25, 1.0], "accuracy": [0.5, 0.1], "psnr_db": [21.0, 20.0]}
-    )
-    table, corner = volumes(points)
-    assert corner == {"bpp": 1.0, "accuracy": 0.0, "psnr_db": 19.0}
-    assert table.at["baseline alone", "plane"] == pytest.approx(0.75 * 0.5)
-    assert table.at["baseline alone", "space"] == pytest.approx(0.75 * 0.5 * 2)
-
-
-def test_families_are_averaged_or_refused_with_a_reason(made):
-    found = averages(made[0])
-    assert isinstance(found["TFIC"]["accuracy"], Difference)
-    assert found["TFIC"]["accuracy"].value > 0.1
-    assert isinstance(found["JPEG"]["accuracy"], NotComparable)
 
 
 def test_discordant_pairs_are_counted_without_ties():
@@ -65,13 +20,12 @@ def test_discordant_pairs_are_counted_without_ties():
 
 
 def test_every_finding_is_told_with_numbers(made):
-    evidence = Evidence(*made)
-    found = findings(evidence, pick(evidence))
+    data = SweepData(*made)
+    found = findings(data, best_pair(data))
     assert len(found) == 4
     assert all(any(letter.isdigit() for letter in each.text) for each in found)
 
 
 def test_a_sweep_of_one_point_has_no_findings_and_no_crash():
     points, rows = made_store.world(made_store.points()[:1])
-    evidence = Evidence(points, rows)
-    assert findings(evidence, None) == []
+    assert findings(SweepData(points, rows), None) == []

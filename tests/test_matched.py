@@ -4,37 +4,37 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.matched import at_partner, by_image, nearest, partner
+from analysis.matched import by_image, match_rate, matched_values, nearest
 
 POINTS = pd.DataFrame({"trial_key": ["b", "a", "c"], "bpp": [0.2, 0.1, 0.8], "accuracy": [0.5, 0.2, 0.8]})
 
 
 def test_between_two_baselines_the_shares_go_by_the_log_of_the_rate():
-    who = partner(POINTS, 0.4)
-    assert who.weights == pytest.approx({"b": 0.5, "c": 0.5})
-    assert (who.bpp, who.bits) == (0.4, "equal")
+    matched = match_rate(POINTS, 0.4)
+    assert matched.weights == pytest.approx({"b": 0.5, "c": 0.5})
+    assert (matched.bpp, matched.bits) == (0.4, "equal")
 
 
 def test_at_a_measured_rate_the_measured_codec_stands_alone():
-    assert partner(POINTS, 0.2).weights == {"b": 1.0}
-    assert partner(POINTS, 0.1).bits == "equal"
+    assert match_rate(POINTS, 0.2).weights == {"b": 1.0}
+    assert match_rate(POINTS, 0.1).bits == "equal"
 
 
 def test_outside_the_range_the_nearest_end_stands_in_and_says_so():
-    assert (partner(POINTS, 0.05).weights, partner(POINTS, 0.05).bits) == ({"a": 1.0}, "more")
-    assert (partner(POINTS, 2.0).weights, partner(POINTS, 2.0).bits) == ({"c": 1.0}, "fewer")
+    assert (match_rate(POINTS, 0.05).weights, match_rate(POINTS, 0.05).bits) == ({"a": 1.0}, "more")
+    assert (match_rate(POINTS, 2.0).weights, match_rate(POINTS, 2.0).bits) == ({"c": 1.0}, "fewer")
 
 
-def test_without_a_baseline_there_is_no_partner():
+def test_without_a_baseline_there_is_nothing_to_match():
     with pytest.raises(ValueError, match="needs a finished pre-training"):
-        partner(POINTS.head(0), 0.2)
+        match_rate(POINTS.head(0), 0.2)
 
 
 def test_each_image_is_mixed_on_its_own_and_an_error_free_picture_has_no_psnr():
     rows = pd.DataFrame(
         {"image": ["x", "y", "x", "y"], "trial_key": ["b", "b", "c", "c"], "psnr_db": [20.0, np.inf, 30.0, 40.0]}
     )
-    mixed = at_partner(by_image(rows, "psnr_db"), partner(POINTS, 0.4))
+    mixed = matched_values(by_image(rows, "psnr_db"), match_rate(POINTS, 0.4))
     assert mixed[0] == pytest.approx(25.0)
     assert np.isnan(mixed[1])
 

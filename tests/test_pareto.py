@@ -1,89 +1,32 @@
-"""The front and the volume under it, against brute force and closed forms."""
+"""The points of a sweep on the command line, as a table and as JSON."""
 
-import itertools
+import json
 
-import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import made_store
 
-from analysis.pareto import front_of, hypervolume, non_dominated, table
-
-GRID = st.integers(1, 3).flatmap(
-    lambda objectives: st.tuples(
-        st.lists(st.lists(st.integers(0, 3), min_size=objectives, max_size=objectives), min_size=1, max_size=9),
-        st.lists(st.sampled_from([-1, 1]), min_size=objectives, max_size=objectives),
-    )
-)
+from analysis import __main__ as commands
+from analysis import pareto
+from analysis.pareto import table
 
 
-def dominates(a, b, directions):
-    """Straight from the definition, one pair at a time."""
-    turned = [(x * d, y * d) for x, y, d in zip(a, b, directions, strict=True)]
-    return all(x >= y for x, y in turned) and any(x > y for x, y in turned)
+def test_pareto_as_json_gives_every_point_with_its_place_on_the_front(tracking_uri, capsys):
+    assert commands.main(["pareto", "--json", "--name", "demo", "--tracking-uri", tracking_uri]) == 0
+    points = {each["trial_key"]: each for each in json.loads(capsys.readouterr().out)["points"]}
+    assert set(points) == {each.key for each in made_store.points()}
+    reference = points["uncompressed"]
+    assert (reference["on_front"], reference["psnr_db"], reference["lmbda"]) == (False, None, None)
+    assert points["pretrain-l0.001"]["on_front"] is True
+    assert points["jpeg-q35"]["on_front"] is False
+    for point in points.values():
+        assert {"kind", "codec", "lmbda", "gamma", "bpp", "accuracy", "psnr_db", "on_front"} <= set(point)
 
 
-@given(GRID)
-def test_the_front_is_what_brute_force_finds_ties_included(case):
-    points, directions = case
-    wanted = [not any(dominates(other, point, directions) for other in points) for point in points]
-    assert non_dominated(np.array(points), directions).tolist() == wanted
-
-
-@given(GRID)
-def test_hypervolume_counts_the_unit_cells_that_some_point_dominates(case):
-    points, directions = case
-    reference = [0 if direction == 1 else 3 for direction in directions]
-    gains = [
-        [point[axis] if direction == 1 else 3 - point[axis] for axis, direction in enumerate(directions)]
-        for point in points
-    ]
-    cells = itertools.product(range(3), repeat=len(directions))
-    count = sum(any(all(g > c for g, c in zip(gain, cell, strict=True)) for gain in gains) for cell in cells)
-    assert hypervolume(np.array(points), directions, reference) == pytest.approx(count)
-
-
-@pytest.mark.parametrize("steps", [1, 2, 7, 50])
-def test_a_staircase_has_the_hypervolume_of_its_closed_form(steps):
-    # Points (i, i) with cost i and gain i for i = 1..n, from the corner (n + 1, 0): the sum of i is n(n + 1)/2.
-    points = np.array([(i, i) for i in range(1, steps + 1)], dtype=float)
-    assert hypervolume(points, [-1, 1], [steps + 1, 0]) == pytest.approx(steps * (steps + 1) / 2)
-
-
-def test_equal_points_on_the_front_all_stay_on_it():
-    points = np.array([[1, 5], [1, 5], [2, 5], [2, 6]])
-    assert non_dominated(points, [-1, 1]).tolist() == [True, True, False, True]
-
-
-def test_a_dominated_point_adds_no_volume_and_neither_does_one_beyond_the_reference():
-    front = np.array([[1.0, 0.5], [2.0, 0.9]])
-    more = np.vstack([front, [[1.5, 0.4], [9.0, 1.0]]])
-    volume = hypervolume(front, [-1, 1], [4, 0])
-    assert volume == pytest.approx(3 * 0.5 + 2 * 0.4)
-    assert hypervolume(more, [-1, 1], [4, 0]) == pytest.approx(volume)
-    assert hypervolume(np.array([[5.0, 0.5]]), [-1, 1], [4, 0]) == 0.0
-
-
-def test_no_points_make_an_empty_front():
-    assert non_dominated(np.zeros((0, 2)), [1, 1]).shape == (0,)
-
-
-def test_a_point_that_lacks_an_objective_is_never_on_a_front_and_pushes_none_off():
-    bpp, psnr_db = np.array([5.0, 1.0, 2.0]), np.array([np.nan, 20.0, 19.0])
-    assert front_of([bpp, psnr_db], [-1, 1]).tolist() == [False, True, False]
-
-
-@pytest.mark.parametrize(
-    ("values", "directions", "words"),
-    [
-        (np.array([[1.0, np.nan]]), [1, 1], "not finite"),
-        (np.array([[1.0, 2.0]]), [1], "wanted \\(points, objectives\\)"),
-        (np.array([[1.0, 2.0]]), [1, 0], "1 \\(more is better\\) or -1"),
-    ],
-)
-def test_what_cannot_be_ordered_is_refused(values, directions, words):
-    with pytest.raises(ValueError, match=words):
-        non_dominated(values, directions)
+def test_pareto_as_a_table_stars_the_front(tracking_uri, capsys):
+    assert pareto.main(["--tracking-uri", tracking_uri]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("sweep demo (the most recent of demo, older)")
+    assert len(lines) == 2 + len(made_store.points())
+    assert any(line.startswith("*  finetune") for line in lines)
 
 
 def test_the_table_goes_by_rate_and_stars_the_front():

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from analysis.pictures import LARGEST_PX, Shown, busiest, crop, figure, marked
+from analysis.pictures import LARGEST_PX, Piece, Shown, busiest, crop, marked
+from analysis.report import environment
 
 
 def png(pixels):
@@ -37,16 +38,25 @@ def test_a_crop_keeps_the_pixels():
 
 
 def test_what_was_read_right_is_plain_and_what_was_not_is_marked():
-    assert marked("same", "same") == "same"
-    assert marked("Tota1", "Total") == "Tota<mark>1</mark>"
-    assert marked("<b>", "<b>") == "&lt;b&gt;"
-    assert "<mark>" in marked("ab", "abc")
-    assert marked("abcx", "abc") == "abc<mark>x</mark>"
+    assert marked("same", "same") == [Piece("same", False)]
+    assert marked("Tota1", "Total") == [Piece("Tota", False), Piece("1", True)]
+    assert marked("ab", "abc") == [Piece("ab", False), Piece("", False), Piece("\u2038", True)]
+    assert marked("abcx", "abc") == [Piece("abc", False), Piece("x", True)]
+
+
+def figure(read, truth):
+    """A picture of the report with its caption, as HTML."""
+    row = pd.Series({"psnr_db": np.inf, "bpp": 0.5, "accuracy": 0.0, "text": read, "truth": truth})
+    return environment().get_template("macros.html.j2").module.picture(Shown("JPEG q 5", b"", row))
+
+
+def test_errors_are_marked_in_the_caption_and_html_in_a_text_is_text():
+    assert "<pre>&lt;b&gt;Tota<mark>1</mark></pre>" in figure("<b>Tota1", "<b>Total")
+    assert "<pre>two\nlines</pre>" in figure("two\nlines", "two\nlines")
 
 
 def test_a_page_of_which_nothing_was_read_says_so():
-    row = pd.Series({"psnr_db": np.inf, "bpp": 0.5, "accuracy": 0.0, "text": "", "truth": "word"})
-    text = figure(Shown("JPEG q 5", b"", row))
+    text = figure("", "word")
     assert "<em>nothing</em>" in text
     assert "inf" not in text
     assert "0.500 bpp, reads 0.00" in text

@@ -112,7 +112,7 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     }
     assert held == ours
     assert {f"{name}/py.typed" for name in PACKAGES} <= held
-    for part in ("tfic/zoo/lite-cpu-0.003.safetensors", "tfic/zoo/lite-cpu-0.003.md", "analysis/report.css"):
+    for part in ("tfic/zoo/lite-cpu-0.003.safetensors", "tfic/zoo/lite-cpu-0.003.md", "analysis/templates/report.css"):
         assert part in held
     assert any(name.startswith("tfic/synth/fonts/") and name.endswith(".ttf") for name in held)
 

@@ -18,7 +18,7 @@ EXTRAS = {
     ),
     "mlflow": ("mlflow", "sqlalchemy"),
     "sweep": ("optuna", "psutil", "ray", "requests"),
-    "report": ("moocore", "pandas", "plotly", "scipy"),
+    "report": ("jinja2", "markupsafe", "moocore", "pandas", "plotly", "scipy"),
 }  # fmt: skip
 """Packages, by the names under which they are imported, with the smallest extra that has them."""
 

@@ -1,19 +1,19 @@
-"""A sweep's points and rows, arranged for comparing: the baselines, the tuned codecs, and who stands against whom."""
+"""The points and rows of a sweep, and the pairs of codecs that the claims and the verdict compare."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from analysis.matched import Partner, at_partner, by_image, partner
+from analysis.matched import RateMatched, by_image, match_rate, matched_values
 
 LOW_RATE = 0.9
 """A rate is low where the baseline reads less than this part of what is read uncompressed."""
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """A sweep's points and rows, arranged for the claims."""
+class SweepData:
+    """The points and rows of a sweep."""
 
     points: pd.DataFrame
     """As in `runs.Sweep`."""
@@ -29,24 +29,29 @@ class Evidence:
         baselines = self.kind("pretrain")
         return baselines[baselines["codec"] == point["codec"]]
 
-    def pairs(self) -> list[tuple[pd.Series, Partner]]:
+    def pairs(self) -> list[tuple[pd.Series, RateMatched]]:
         """Each TFIC point with the baseline at its rate."""
         tuned = [row for _, row in self.kind("finetune").iterrows()]
-        return [(row, partner(own, row["bpp"])) for row in tuned if not (own := self.baselines_for(row)).empty]
+        return [(row, match_rate(own, row["bpp"])) for row in tuned if not (own := self.baselines_for(row)).empty]
 
-    def reference(self, metric: str) -> np.ndarray | None:
-        """The uncompressed reference's value for each image."""
-        keys = self.kind("uncompressed")["trial_key"].tolist()
-        return by_image(self.rows, metric)[keys[0]].to_numpy() if keys else None
-
-    def low(self) -> list[tuple[pd.Series, Partner]]:
+    def low_rate_pairs(self) -> list[tuple[pd.Series, RateMatched]]:
         """The pairs at low rate whose baseline has no fewer bits than TFIC."""
         accuracy, reference = by_image(self.rows, "accuracy"), self.reference("accuracy")
         if reference is None:
             return []
         bar = LOW_RATE * np.nanmean(reference)
         return [
-            (row, who)
-            for row, who in self.pairs()
-            if who.bits != "fewer" and np.nanmean(at_partner(accuracy, who)) < bar
+            (row, baseline)
+            for row, baseline in self.pairs()
+            if baseline.bits != "fewer" and np.nanmean(matched_values(accuracy, baseline)) < bar
         ]
+
+    def reference(self, metric: str) -> np.ndarray | None:
+        """The uncompressed reference's value for each image."""
+        keys = self.kind("uncompressed")["trial_key"].tolist()
+        return by_image(self.rows, metric)[keys[0]].to_numpy() if keys else None
+
+
+def lossy(points: pd.DataFrame) -> pd.DataFrame:
+    """The points that are codecs: all but the uncompressed reference."""
+    return points[points["kind"] != "uncompressed"]

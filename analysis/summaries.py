@@ -1,0 +1,108 @@
+"""Tables that sum up a sweep: the cheapest codecs, the effect of gamma, averages, hypervolumes and times."""
+
+import pandas as pd
+
+from analysis.bd import Difference, NotComparable, average_gain, rate_saving
+from analysis.front import OBJECTIVES, hypervolume
+from analysis.sweep_data import lossy
+
+LEVELS = (0.5, 0.7, 0.8, 0.9, 0.95)
+"""Parts of the uncompressed accuracy for which the cheapest codec is looked up."""
+
+
+def cheapest(points: pd.DataFrame) -> pd.DataFrame:
+    """Trial key of the cheapest codec of each family (columns) for each of LEVELS (rows); "" for none."""
+    reference = points[points["kind"] == "uncompressed"]
+    codecs = lossy(points)
+    families = list(dict.fromkeys(codecs["family"]))
+    if reference.empty:
+        return pd.DataFrame(columns=families)
+    bar = reference.iloc[0]["accuracy"]
+    table = {}
+    for family in families:
+        own = codecs[codecs["family"] == family].sort_values("bpp")
+        reached = [own[own["accuracy"] >= level * bar]["trial_key"].tolist() for level in LEVELS]
+        table[family] = [keys[0] if keys else "" for keys in reached]
+    return pd.DataFrame(table, index=list(LEVELS))
+
+
+def gamma_effect(points: pd.DataFrame) -> pd.DataFrame:
+    """Each TFIC point against the baseline that it was tuned from: rate as a part, accuracy and PSNR as differences."""
+    tuned = points[points["kind"] == "finetune"].set_index("trial_key")
+    parents = points.set_index("trial_key")
+    tuned = tuned[tuned["parent"].isin(parents.index)].sort_values(["gamma", "lmbda"])
+    origin = parents.loc[tuned["parent"]]
+    return pd.DataFrame(
+        {
+            "gamma": tuned["gamma"],
+            "variant": tuned["variant"],
+            "lmbda": tuned["lmbda"],
+            "rate": tuned["bpp"] / origin["bpp"].to_numpy() - 1,
+            "accuracy": tuned["accuracy"] - origin["accuracy"].to_numpy(),
+            "heldout": tuned["accuracy_heldout"] - origin["accuracy_heldout"].to_numpy(),
+            "psnr_db": tuned["psnr_db"] - origin["psnr_db"].to_numpy(),
+        }
+    )
+
+
+def volumes(points: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Hypervolumes of the baselines alone, with TFIC, of the classical codecs and of all; and the reference point.
+
+    `plane` (bpp, accuracy) is a part of the box from the reference to 0 bpp and accuracy 1; `space` also has PSNR
+    and is in bpp * dB. The reference is the highest rate of a learned codec, accuracy 0, and 1 dB under the lowest
+    PSNR.
+    """
+    codecs = lossy(points).dropna(subset=list(OBJECTIVES))
+    learned = codecs[codecs["kind"].isin(["pretrain", "finetune"])]
+    if learned.empty:
+        return pd.DataFrame(columns=["plane", "space"]), {}
+    corner = {"bpp": float(learned["bpp"].max()), "accuracy": 0.0, "psnr_db": float(codecs["psnr_db"].min() - 1)}
+    sets = {
+        "baseline alone": codecs[codecs["kind"] == "pretrain"],
+        "baseline and TFIC": learned,
+        "classical codecs": codecs[codecs["kind"] == "classical"],
+        "all codecs": codecs,
+    }
+    names = list(OBJECTIVES)
+    table = {
+        name: {
+            "plane": _volume(group, names[:2], corner) / corner["bpp"],
+            "space": _volume(group, names, corner),
+        }
+        for name, group in sets.items()
+    }
+    return pd.DataFrame(table).T, corner
+
+
+def _volume(points: pd.DataFrame, names: list[str], corner: dict[str, float]) -> float:
+    return hypervolume(points[names].to_numpy(), [OBJECTIVES[name] for name in names], [corner[name] for name in names])
+
+
+def averages(points: pd.DataFrame) -> dict[str, dict[str, Difference | NotComparable]]:
+    """Each family against the baseline: `accuracy` and `psnr_db` at equal rate, `rate` saved at equal accuracy."""
+    codecs = lossy(points).dropna(subset=list(OBJECTIVES))
+    baseline = codecs[codecs["kind"] == "pretrain"]
+    found: dict[str, dict[str, Difference | NotComparable]] = {}
+    if baseline.empty:
+        return found
+    for family, own in codecs[codecs["kind"] != "pretrain"].groupby("family", sort=False):
+        a, b = (group[list(OBJECTIVES)].to_numpy().T for group in (baseline, own))
+        found[str(family)] = {
+            "accuracy": average_gain(a[0], a[1], b[0], b[1]),
+            "psnr_db": average_gain(a[0], a[2], b[0], b[2]),
+            "rate": rate_saving(a[0], a[1], b[0], b[1]),
+        }
+    return found
+
+
+def times(points: pd.DataFrame) -> pd.DataFrame:
+    """Mean encoding, decoding and reading times in ms by family and codec, and encoding over reading uncompressed."""
+    reference = points[points["kind"] == "uncompressed"]
+    read_ms = float("nan") if reference.empty else float(reference.iloc[0]["read_ms"])
+    table = []
+    for (family, codec), own in lossy(points).groupby(["family", "codec"], sort=False):
+        title = f"{family} ({codec})" if own["kind"].isin(["pretrain", "finetune"]).any() else str(family)
+        means = own[["encode_ms", "decode_ms", "read_ms"]].mean().to_dict()
+        table.append({"family": family, "title": title, **means, "over_reading": means["encode_ms"] / read_ms})
+    table.append({"family": "uncompressed", "title": "uncompressed", "read_ms": read_ms})
+    return pd.DataFrame(table, columns=["family", "title", "encode_ms", "decode_ms", "read_ms", "over_reading"])
