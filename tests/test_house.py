@@ -5,13 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
-from made_help import help_of
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("tfic", "sweep", "analysis")
 SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 TESTS = sorted(Path(__file__).parent.glob("*.py"))
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def module_name(path: Path) -> str:
@@ -62,42 +60,16 @@ def test_every_public_function_and_class_has_a_docstring() -> None:
     assert not missing
 
 
-def test_the_readme_s_map_names_every_file() -> None:
-    for path in SOURCES:
-        if path.name != "__init__.py":
-            assert f"`{path.stem}`" in README or f"`{path.name}`" in README, f"{module_name(path)} is not in the map"
-
-
-COMMANDS = re.findall(r"python -m ([\w.]+)((?: [\w./=:-]+)*)", README)
-
-
-def test_the_readme_shows_commands() -> None:
-    assert {"sweep.run", "sweep.ingest", "analysis.report", "analysis.pareto", "tfic"} <= {
-        module for module, _ in COMMANDS
-    }
-
-
-@pytest.mark.parametrize("module", ["sweep.run", "sweep.ingest", "analysis.report", "analysis.pareto", "tfic"])
-def test_every_flag_in_the_readme_is_in_the_help(module: str) -> None:
-    commands = [arguments for name, arguments in COMMANDS if name == module]
-    verbs = {arguments.split()[0] for arguments in commands if arguments} if module == "tfic" else {""}
-    for verb in verbs:
-        lines = [each for each in commands if each.strip().startswith(verb)]
-        wanted = {flag for each in lines for flag in re.findall(r"--[\w-]+", each)}
-        said = help_of(module, *verb.split())
-        assert wanted <= set(re.findall(r"--[\w-]+", said)), f"{module} {verb}"
-
-
-def test_make_targets_of_the_readme_exist() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^make (\w+)", README, re.MULTILINE))
-    assert {"demo", "test"} <= targets
-    assert all(f"\n{target}:" in makefile for target in targets)
-    assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-
-
 def test_what_installs_names_no_host_and_nothing_names_anyone_s_home() -> None:
-    for name in ("constraints.txt", "pyproject.toml", "Makefile", "README.md", "CONTRIBUTING.md", "LOG.md"):
+    for name in (
+        "constraints.txt",
+        "pyproject.toml",
+        "Makefile",
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "LOG.md",
+    ):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert name.endswith(".md") or "://" not in text, name
         assert not re.search(r"/(?:home|root|Users)/", text), name

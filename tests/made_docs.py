@@ -1,0 +1,32 @@
+"""The documents, and what their tables and commands say."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = (ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def commands(document: str) -> list[tuple[str, str]]:
+    """Module and arguments of each `python -m MODULE ...` of this project in a document."""
+    return re.findall(r"python -m ((?:tfic|sweep|analysis)[\w.]*)((?: [\w./=:-]+)*)", document)
+
+
+def table(document: str, head: str) -> dict[str, list[str]]:
+    """The other cells of each row of a table by its first cell, in which names stand between backticks.
+
+    Args:
+        document: the text.
+        head: first cell of the table's head.
+    """
+    rows: dict[str, list[str]] = {}
+    for block in re.findall(rf"^\| {head} \|.*\n\| ---.*\n((?:\|.*\n)+)", document, re.MULTILINE):
+        for line in block.splitlines():
+            first, *others = (cell.strip() for cell in line.strip("|").split(" | "))
+            rows[first.strip("`")] = others
+    assert rows, f"no table with the head {head!r}"
+    return rows
