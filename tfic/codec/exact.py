@@ -39,11 +39,11 @@ def one_thread() -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def in_float64(module: nn.Module, x: Tensor) -> Tensor:
-    """`module(x)`, computed in float64 from the module's float32 weights."""
+def in_float64(module: nn.Module, *inputs: Tensor) -> Tensor:
+    """`module(*inputs)`, computed in float64 from the module's float32 weights."""
     tensors = dict(module.named_parameters()) | dict(module.named_buffers())
     doubles = {name: each.double() if each.is_floating_point() else each for name, each in tensors.items()}
-    return torch.func.functional_call(module, doubles, (x.double(),))
+    return torch.func.functional_call(module, doubles, tuple(each.double() for each in inputs))
 
 
 def canonical(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
