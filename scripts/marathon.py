@@ -70,10 +70,9 @@ def evaluate(codec, pages, reader):
     out = {}
     with torch.no_grad():
         for level in LEVELS:
-            codec.level = level
-            rows = []
+            coder, rows = codec.at(level / 2), []
             for page in pages:
-                data = codec.encode(page.image)
+                data = coder.encode(page.image)
                 x_hat = np.asarray(codec.decode(data))
                 read = reader.read_lines(x_hat, [line.quad for line in page.lines])
                 acc = [metrics.accuracy(line.text, text) for line, text in zip(page.lines, read)]
@@ -117,7 +116,7 @@ def main():
     state_path = run / "state.pt"
     if state_path.exists():
         state = torch.load(state_path, weights_only=True)
-        codec.load_state_dict(state["codec"], strict=False)
+        codec.load_state_dict(state["codec"])
         optimiser.load_state_dict(state["optimiser"])
         average.values, average.count = state["average"], state["count"]
         step, seconds = state["step"], state["seconds"]
@@ -147,8 +146,8 @@ def main():
         for group in optimiser.param_groups:
             group["lr"] = rate_of(run, step)
         optimiser.zero_grad(set_to_none=True)
-        result = codec(x, quality=torch.tensor(100 * shares, dtype=torch.float32))
-        bpp = sum(-each.log2().sum((1, 2, 3)) for each in result.likelihoods) / x[0, 0].numel()
+        result = codec.at_qualities(x, torch.tensor(100 * shares, dtype=torch.float32))
+        bpp = sum(-each.log2().flatten(1).sum(1) for each in result.likelihoods) / x[0, 0].numel()
         distortion = 255**2 * (result.x_hat - x).square().mean((1, 2, 3))
         losses = lmbdas * distortion + bpp
         loss = (losses * (REFERENCE / lmbdas).sqrt()).mean()

@@ -6,8 +6,9 @@
 | 1     | version of the format                                                         |
 | 8     | fingerprint of the model that wrote it                                        |
 | 2, 2  | height and width in pixels, 1 to 65535                                        |
-| 1     | options: bit 0 is set for a grey image, the others are 0                      |
+| 1     | options: bit 0 is set for a grey image, bit 1 where a quality follows         |
 | 2     | check of what decides how the stream is read (see `Coded`)                    |
+| 0, 1  | quality in steps of 1/2, where the model has several                          |
 | ...   | the coded latents                                                             |
 | 4     | CRC-32 of all bytes before                                                    |
 
@@ -33,7 +34,9 @@ OTHER_SCALES = (
 """What is said when the check of a file does not hold."""
 NOT_AT_ITS_END = "the file's stream does not end where its symbols do; it was not made by this codec"
 """What is said when something is left of a stream."""
-_GREY = 1
+LEVELS = 201
+"""Qualities that a file can state: 0, 0.5, ... 100."""
+_GREY, _QUALITY = 1, 2
 
 
 class BitstreamError(TficError, ValueError):
@@ -62,6 +65,8 @@ class Header:
     """Width of the image."""
     grey: bool
     """Whether the image is grey, and is to be decoded as such."""
+    level: int | None = None
+    """Quality in steps of 1/2 (`tfic.codec.quality`); None where the model has one quality only."""
 
 
 def pack(coded: Coded, header: Header) -> bytes:
@@ -71,9 +76,10 @@ def pack(coded: Coded, header: Header) -> bytes:
         ValueError: when the image is too large for the format.
     """
     check_size(header.height_px, header.width_px)
-    options = _GREY if header.grey else 0
+    options = (_GREY if header.grey else 0) | (0 if header.level is None else _QUALITY)
+    quality = b"" if header.level is None else bytes([header.level])
     size = header.height_px, header.width_px
-    body = _HEADER.pack(MAGIC, VERSION, header.fingerprint, *size, options, coded.check) + coded.stream
+    body = _HEADER.pack(MAGIC, VERSION, header.fingerprint, *size, options, coded.check) + quality + coded.stream
     return body + struct.pack("<I", zlib.crc32(body))
 
 
@@ -90,13 +96,20 @@ def unpack(data: bytes) -> tuple[Coded, Header]:
         raise BitstreamError(f"the file is of format version {version}; this program reads version {VERSION}")
     if zlib.crc32(data[:-4]) != struct.unpack("<I", data[-4:])[0]:
         raise BitstreamError("the file is damaged: its checksum does not match its bytes; get a fresh copy")
-    if options & ~_GREY:
-        raise BitstreamError(f"the file has options {options:#04x}, of which this program knows {_GREY:#04x} alone")
+    if options & ~(_GREY | _QUALITY):
+        known = f"{_GREY:#04x} and {_QUALITY:#04x}"
+        raise BitstreamError(f"the file has options {options:#04x}, of which this program knows {known} alone")
     try:
         check_size(height, width)
     except ValueError as error:
         raise BitstreamError(f"the file's header is wrong: {error}") from error
-    return Coded(data[_HEADER.size : -4], check), Header(fingerprint, height, width, bool(options & _GREY))
+    rest, level = data[_HEADER.size : -4], None
+    if options & _QUALITY:
+        if not rest or rest[0] >= LEVELS:
+            stated = f"states quality {rest[0] / 2:g}" if rest else "ends before its quality"
+            raise BitstreamError(f"the file {stated}; qualities are 0 to {(LEVELS - 1) / 2:g}, so no encoder wrote it")
+        rest, level = rest[1:], rest[0]
+    return Coded(rest, check), Header(fingerprint, height, width, bool(options & _GREY), level)
 
 
 def check_size(height: int, width: int) -> None:

@@ -7,17 +7,18 @@ Gaussians before it reads y.
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 from tfic.codec.ans import Tables
 from tfic.codec.bitstream import Coded
-from tfic.codec.latent_stream import LatentReader, write
+from tfic.codec.latent_stream import LatentReader, write, write_parts
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # compressai scripts its bounds at import, which torch calls deprecated
@@ -33,17 +34,36 @@ SCALES = tuple(_LOW * math.exp(i * _LOG_STEP) for i in range(_COUNT))
 class Gaussians:
     """What the decoder knows of y before it reads y; equal on every machine (see `tfic.codec.exact`)."""
 
-    scales: Float[Tensor, "1 M h w"]
+    scales: Float[Tensor, "1 ..."]
     """Standard deviations, float64."""
-    means: Float[Tensor, "1 M h w"]
+    means: Float[Tensor, "1 ..."]
     """Means, float32, on a grid."""
 
-    def indexes(self) -> UInt8[Tensor, "1 M h w"]:
+    def indexes(self) -> UInt8[Tensor, "1 ..."]:
         """Index of the smallest scale in `SCALES` that is not below the element's (the last for larger ones)."""
-        # tensors, not numbers: an exported graph (tfic.export) keeps numbers in float32 only
-        low, step = self.scales.new_tensor(_LOW), self.scales.new_tensor(_LOG_STEP)
-        steps = torch.maximum(self.scales, low).div_(low).log_().div_(step).ceil_()
-        return steps.clamp_(0, _COUNT - 1).to(torch.uint8)
+        return _indexes(self.scales)
+
+    def uncertain(self) -> Bool[Tensor, "1 ..."]:
+        """Elements with a scale above the smallest; the others are as good as certain to be their means."""
+        return self.scales > _LOW
+
+    def rounded(self, y: Float[Tensor, "1 ..."]) -> "Part":
+        """The symbols of y: rounded distances from the means, zero where it is as good as certain."""
+        return Part((y - self.means).round_().mul_(self.uncertain()).int(), self)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some elements of y, of which the uncertain ones are coded and the others are their means."""
+
+    symbols: Int[Tensor, "1 ..."]
+    """Rounded distances from the means."""
+    gaussians: Gaussians
+    """What they are coded with."""
+
+    def y_hat(self) -> Float[Tensor, "1 ..."]:
+        """What the decoder knows of these elements."""
+        return self.symbols + self.gaussians.means
 
     def table_indexes(self) -> np.ndarray:
         """The same, as the range coder takes them."""
@@ -66,9 +86,9 @@ class LatentCoder(nn.Module):
 
     def y_likelihoods(
         self,
-        y: Float[Tensor, "B M h w"],
-        scales: Float[Tensor, "B M h w"],
-        means: Float[Tensor, "B M h w"],
+        y: Float[Tensor, "B ..."],
+        scales: Float[Tensor, "B ..."],
+        means: Float[Tensor, "B ..."],
         straight_through: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """y_hat (with uniform noise in training, rounded to the means else) and the likelihoods of y.
@@ -100,11 +120,11 @@ class LatentCoder(nn.Module):
 
     def z_symbols(self, z: Float[Tensor, "1 N h w"]) -> Int[Tensor, "1 N h w"]:
         """Rounded distance of z from the channel's median."""
-        return (z - self._medians()).round().int()
+        return (z - self.medians()).round().int()
 
     def z_hat(self, symbols: Int[Tensor, "1 N h w"]) -> Float[Tensor, "1 N h w"]:
         """What the decoder knows of z."""
-        return symbols + self._medians()
+        return symbols + self.medians()
 
     def encode(self, z_symbols: Tensor, y_symbols: Tensor, gaussians: Gaussians) -> Coded:
         """Symbols of one image to bytes.
@@ -113,6 +133,35 @@ class LatentCoder(nn.Module):
             ValueError: when the tables have not been made, or a symbol is too large to be coded.
         """
         return write(_array(z_symbols), _array(y_symbols), gaussians.table_indexes(), *self._coding_tables())
+
+    def encode_parts(self, z_symbols: Tensor, parts: Sequence[Part]) -> Coded:
+        """As `encode`, with those elements of y that are coded in parts, which are read in their order.
+
+        Raises:
+            ValueError: when the tables have not been made, or a symbol is too large to be coded.
+        """
+        coded = []
+        for part in parts:
+            mask = part.gaussians.uncertain()
+            coded.append((_array(part.symbols[mask]), _array(_indexes(part.gaussians.scales[mask]))))
+        return write_parts(_array(z_symbols), coded, *self._coding_tables())
+
+    def read_part(self, reader: LatentReader, gaussians: Gaussians, last: bool) -> Part:
+        """The next part of y.
+
+        Raises:
+            BitstreamError: at the `last` part, when the encoder had other scales or the stream does not end there.
+        """
+        mask = gaussians.uncertain()
+        symbols = torch.zeros_like(gaussians.means, dtype=torch.int32)
+        read = reader.read_part(_array(_indexes(gaussians.scales[mask])), self._coding_tables()[1], last)
+        symbols[mask] = torch.from_numpy(read).to(symbols.device)
+        return Part(symbols, gaussians)
+
+    def part_likelihoods(self, part: Part) -> Float[Tensor, "1 ..."]:
+        """Likelihoods of a part's elements, 1 for those that are not coded."""
+        _, likelihoods = self.y_likelihoods(part.y_hat(), part.gaussians.scales.float(), part.gaussians.means)
+        return torch.where(part.gaussians.uncertain(), likelihoods, torch.ones_like(likelihoods))
 
     def read_z(self, reader: LatentReader, shape: tuple[int, int, int, int]) -> Int[Tensor, "1 N h w"]:
         """z's symbols, of `shape`; to be read first."""
@@ -135,7 +184,8 @@ class LatentCoder(nn.Module):
         self._tables = None
         super()._load_from_state_dict(state_dict, prefix, *args)
 
-    def _medians(self) -> Tensor:
+    def medians(self) -> Float[Tensor, "1 N 1 1"]:
+        """The value of z, for each channel, from which symbols count."""
         return self.z_density.quantiles[:, 0, 1].view(1, -1, 1, 1)
 
     def _coding_tables(self) -> tuple[Tables, Tables]:
@@ -143,6 +193,13 @@ class LatentCoder(nn.Module):
             listed = self.listed()
             self._tables = (Tables(*listed["z"]), Tables(*listed["y"]))
         return self._tables
+
+
+def _indexes(scales: Float[Tensor, "..."]) -> UInt8[Tensor, "..."]:
+    # tensors, not numbers: an exported graph (tfic.export) keeps numbers in float32 only
+    low, step = scales.new_tensor(_LOW), scales.new_tensor(_LOG_STEP)
+    steps = torch.maximum(scales, low).div_(low).log_().div_(step).ceil_()
+    return steps.clamp_(0, _COUNT - 1).to(torch.uint8)
 
 
 def make_room(model: EntropyModel, state_dict: dict[str, Tensor], prefix: str) -> None:

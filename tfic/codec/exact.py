@@ -17,6 +17,7 @@ the problem; their remedy, integer arithmetic, asks for networks made for it.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -39,11 +40,13 @@ def one_thread() -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def in_float64(module: nn.Module, *inputs: Tensor) -> Tensor:
-    """`module(*inputs)`, computed in float64 from the module's float32 weights."""
+def in_float64(module: nn.Module, *inputs: Any) -> Tensor:
+    """`module(*inputs)`, computed in float64 from the module's float32 weights; tensors among the inputs are floats."""
     tensors = dict(module.named_parameters()) | dict(module.named_buffers())
     doubles = {name: each.double() if each.is_floating_point() else each for name, each in tensors.items()}
-    return torch.func.functional_call(module, doubles, tuple(each.double() for each in inputs))
+    arguments = tuple(each.double() if isinstance(each, Tensor) else each for each in inputs)
+    out: Tensor = torch.func.functional_call(module, doubles, arguments)
+    return out
 
 
 def canonical(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:

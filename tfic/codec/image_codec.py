@@ -102,22 +102,43 @@ class ImageCodec(nn.Module, ABC):
         self._fingerprint = b""
         super()._load_from_state_dict(*args)
 
-    def encode(self, image: Image.Image | np.ndarray | Float[Tensor, "3 H W"]) -> bytes:
+    @property
+    def level(self) -> int | None:
+        """Quality that it codes with, in steps of 1/2; None for a codec that has one quality only."""
+        return None
+
+    def at(self, quality: float) -> "ImageCodec":
+        """The codec that codes with this quality and shares these weights.
+
+        Raises:
+            ValueError: when this codec has one quality only, or none like that.
+        """
+        raise ValueError(
+            f"quality {quality:g} was asked of a codec that has one quality only, that of its lambda; leave quality out, "
+            "or take a lite-vbr"
+        )
+
+    def encode(
+        self, image: Image.Image | np.ndarray | Float[Tensor, "3 H W"], quality: float | None = None
+    ) -> bytes:
         """An image as the bytes of a `.tfic` file (docs/format.md).
 
         Args:
             image: a Pillow image (of any mode: `tfic.images.plain`), an (H, W, 3) uint8 array, or a tensor in [0, 1].
+            quality: 0 (fewest bits) to 100, for codecs that have more than one; by default the codec's own.
 
         Raises:
-            ValueError: when the image is none of these, has more than `bitstream.MAX_PIXELS` pixels, or the codec is in
-                training, not in float32, or has not been updated.
+            ValueError: when the image is none of these, has more than `bitstream.MAX_PIXELS` pixels, the codec is in
+                training, not in float32, or has not been updated, or has no such quality.
         """
+        if quality is not None:
+            return self.at(quality).encode(image)
         self._check_ready()
         x, grey = _batch_of_one(image)
         height, width = x.shape[-2:]
         bitstream.check_size(height, width)
         coded = self.compress(x.to(self._device()))
-        return bitstream.pack(coded, Header(self.fingerprint, height, width, grey))
+        return bitstream.pack(coded, Header(self.fingerprint, height, width, grey, self.level))
 
     def decode(self, data: bytes) -> Image.Image:
         """The image of a `.tfic` file, of mode L if a grey image was encoded, RGB else.
@@ -144,7 +165,7 @@ class ImageCodec(nn.Module, ABC):
 
     def overhead_bytes(self, image: Image.Image) -> int:
         """Bytes of a file that are not coded latents."""
-        return bitstream.OVERHEAD_BYTES
+        return bitstream.OVERHEAD_BYTES + (self.level is not None)
 
     def _decode(self, data: bytes) -> tuple[Float[Tensor, "1 3 H W"], bool]:
         self._check_ready()
@@ -154,7 +175,11 @@ class ImageCodec(nn.Module, ABC):
                 f"the file was written by model {header.fingerprint.hex()}, this is model {self.fingerprint.hex()}; "
                 "decode it with the checkpoint that encoded it"
             )
-        return self.decompress(coded, header.height_px, header.width_px).clamp(0, 1), header.grey
+        if (header.level is None) != (self.level is None):
+            stated = "no quality" if header.level is None else f"quality {header.level / 2:g}"
+            raise BitstreamError(f"the file states {stated}, which its model never does; no encoder wrote it")
+        codec = self if header.level is None else self.at(header.level / 2)
+        return codec.decompress(coded, header.height_px, header.width_px).clamp(0, 1), header.grey
 
     def _check_ready(self) -> None:
         if self.training:

@@ -23,10 +23,31 @@ def write(
     Raises:
         ValueError: when a symbol is too large to be coded.
     """
+    return write_parts(z_symbols, [(y_symbols.ravel(), indexes.ravel())], z_tables, y_tables)
+
+
+def write_parts(
+    z_symbols: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]], z_tables: Tables, y_tables: Tables
+) -> Coded:
+    """Code the latents of one image, y in parts, which are read in their order; the rest as for `write`.
+
+    Args:
+        z_symbols: (1, N, h, w) int32; each channel has a table.
+        parts: flat symbols and flat indexes of each part.
+        z_tables: N tables.
+        y_tables: the tables that indexes count.
+
+    Raises:
+        ValueError: when a symbol is too large to be coded.
+    """
     stack = Stack()
-    stack.push(y_symbols.ravel(), indexes.ravel(), y_tables)
+    for symbols, indexes in reversed(parts):
+        stack.push(symbols, indexes, y_tables)
     stack.push(z_symbols.ravel(), _channels(z_symbols.shape), z_tables)
-    return Coded(stack.tobytes(), _check(indexes))
+    check = 0
+    for _, indexes in parts:
+        check = zlib.crc32(indexes.tobytes(), check)
+    return Coded(stack.tobytes(), check & 0xFFFF)
 
 
 class LatentReader:
@@ -38,7 +59,7 @@ class LatentReader:
         Raises:
             BitstreamError: when it is none.
         """
-        self._check = coded.check
+        self._check, self._crc = coded.check, 0
         try:
             self._stack = Stack(coded.stream)
         except ValueError as error:
@@ -61,9 +82,28 @@ class LatentReader:
         if not self.fits(indexes):
             raise BitstreamError(OTHER_SCALES)
         symbols = self._stack.pop(indexes.ravel(), tables)
+        self._check_end()
+        return symbols.reshape(indexes.shape)
+
+    def read_part(self, indexes: np.ndarray, tables: Tables, last: bool) -> np.ndarray:
+        """The symbols of y's next part, flat as their indexes.
+
+        Later parts depend on what is read of earlier ones, so the check can be made at the `last` one only.
+
+        Raises:
+            BitstreamError: at the last part, as for `read_y`.
+        """
+        self._crc = zlib.crc32(indexes.tobytes(), self._crc)
+        if last and self._crc & 0xFFFF != self._check:
+            raise BitstreamError(OTHER_SCALES)
+        symbols = self._stack.pop(indexes, tables)
+        if last:
+            self._check_end()
+        return symbols
+
+    def _check_end(self) -> None:
         if not self._stack.is_empty():
             raise BitstreamError(NOT_AT_ITS_END)
-        return symbols.reshape(indexes.shape)
 
 
 def _channels(shape: tuple[int, ...]) -> np.ndarray:

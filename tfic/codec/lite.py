@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tfic.codec.hyperprior import MeanScaleHyperprior
+from tfic.codec.training_kernels import enlarge, patches
 
 C, M, N = 96, 128, 32
 """Channels at 1/8 of the image, of y at 1/16 and of z at 1/64."""
@@ -42,6 +43,9 @@ class Down(nn.Module):
         pad_y, pad_x = -x.shape[2] % side, -x.shape[3] % side
         if pad_y or pad_x:
             x = F.pad(x, (0, pad_x, 0, pad_y), mode="replicate")
+        if self.training:
+            assert self.conv.bias is not None
+            return patches(x.permute(0, 2, 3, 1), self.conv.weight, self.conv.bias).permute(0, 3, 1, 2)
         return self.conv(x)
 
 
@@ -54,6 +58,9 @@ class Up(nn.Module):
         self.side = side
 
     def forward(self, x: Float[Tensor, "B c_in h w"]) -> Float[Tensor, "B c_out H W"]:
+        if self.training and not (x.shape[2] % 2 or x.shape[3] % 2):
+            assert self.conv.bias is not None
+            return enlarge(x.permute(0, 2, 3, 1), self.conv.weight, self.conv.bias, self.side).permute(0, 3, 1, 2)
         return F.pixel_shuffle(self.conv(x), self.side)
 
 

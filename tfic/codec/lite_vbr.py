@@ -25,7 +25,7 @@ def lite_vbr() -> VariableRate:
             g_s=Conditioned([Gain(M, 2.0, 0.5), *blocks(M, DECODER_BLOCKS), Up(M, C, 2), *blocks(C, DECODER_BLOCKS), Up(C, 3, 8)]),
             h_a=Conditioned([Magnitudes(), Down(2 * M, HYPER, 2), *blocks(HYPER, 1), to_z, Gain(N)]),
             h_s=Conditioned([Gain(N), Up(N, HYPER, 2), Shift(HYPER), nn.ReLU(), Up(HYPER, HYPER, 2), Shift(HYPER), nn.ReLU()]),
-            head=nn.Conv2d(HYPER, 2 * M, 1),
+            head=nn.Linear(HYPER, 2 * M),
             context=Context(M, HYPER),
         ),
         z_channels=N,
@@ -46,7 +46,8 @@ def start_from_lite(codec: VariableRate, trained: nn.Module) -> None:
         for part in flat:
             for theirs in part:
                 if isinstance(theirs, nn.Conv2d) and name == "h_s":
-                    codec.head.load_state_dict(theirs.state_dict())
+                    codec.head.weight.copy_(theirs.weight.flatten(1))
+                    codec.head.bias.copy_(theirs.bias)
                     continue
                 while isinstance(mine[i], ConditionedBlock) and not isinstance(theirs, Block):
                     i += 1

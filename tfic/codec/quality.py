@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tfic.codec.bitstream import LEVELS
+
 LMBDA_LOWEST, LMBDA_HIGHEST = 0.0008, 0.0128
 """lambda of quality 0 and of quality 100."""
 KNOTS = 5
 """Values of lambda at which gains are learnt, a factor of 2 apart; between them they are interpolated."""
-LEVELS = 201
-"""Qualities that a file can state: 0, 0.5, ... 100."""
 
 
 def level_of(quality: float) -> int:

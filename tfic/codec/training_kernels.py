@@ -47,8 +47,9 @@ def enlarge(
     to_tiles, to_kernel, to_pixels = (each.to(x) for each in _winograd())
     V = (to_tiles @ tiles.view(16, -1)).view(16, -1, x.shape[3])
     U = (to_kernel @ weight.flatten(2).permute(2, 0, 1).reshape(9, -1)).view(16, *weight.shape[:2])
-    Y = (to_pixels @ torch.bmm(V, U.transpose(1, 2)).view(16, -1)).view(2, 2, B, H // 2, W // 2, side, side, -1)
-    Y = Y + bias.view(side, side, -1)
+    products = torch.bmm(V, U.transpose(1, 2))
+    products[5] += bias  # the one product that counts once in each of the 2 x 2 pixels
+    Y = (to_pixels @ products.view(16, -1)).view(2, 2, B, H // 2, W // 2, side, side, -1)
     return Y.permute(2, 3, 0, 5, 4, 1, 6, 7).reshape(B, H * side, W * side, -1)
 
 

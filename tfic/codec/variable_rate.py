@@ -1,168 +1,198 @@
-"""A codec with a quality knob: a hyperprior and a checkerboard context, any size of image, and real bytes.
+"""A codec with a quality knob: a hyperprior with gains and a checkerboard context, any size of image, and real bytes.
 
-                 ┌─────┐ y    ┌───┐ y_hat   ┌─────┐
-    x ───────────┤ g_a ├──┬───┤ Q ├────┬────┤ g_s ├──── x_hat
-                 └─────┘  │   └─┬─┘    │    └─────┘
-                          ▼     │      │ anchors
-                       ┌─────┐  │ ┌────▼────┐             anchors  every other position of y, as on a checkerboard
-                       │ h_a │  │ │ context │             context  what y_hat of anchors tells of the other positions
-                       └──┬──┘  │ └────┬────┘             all else as in `tfic.codec.hyperprior`
-                          ▼ z   │      │
-                        ┌───┐   └──────┤ scales, means
-                        │ Q │          │
-                        └─┬─┘   ┌─────┐│
-                          └─────┤ h_s ├┘
-                         z_hat  └─────┘
+                 ┌─────┐ y    ┌───┐ y_hat  ┌─────┐
+    x ───────────┤ g_a ├──┬───┤ Q ├────┬───┤ g_s ├──── x_hat
+                 └─────┘  │   └─┬─┘    │   └─────┘
+                          ▼     │      ▼ anchors
+                       ┌─────┐  │ ┌─────────┐           anchors  every other position of y, as on a checkerboard
+                       │ h_a │  │ │ context │           context  what y_hat of anchors tells of the other positions
+                       └──┬──┘  │ └────┬────┘           head     scales and means, from the features of h_s alone
+                          ▼ z   │      │ for the rest   all else as in `tfic.codec.hyperprior`
+                        ┌───┐   └──────┤
+                        │ Q │          │ scales, means
+                        └─┬─┘  ┌─────┐ │ ┌──────┐
+                          └────┤ h_s ├─┴─┤ head │
+                          z_hat└─────┘   └──────┘
 
-Every transform takes the quality (`tfic.codec.conditioned`), so one set of weights serves every lambda. An element whose
-scale is the narrowest is not coded: its mean is as good as certain, and most of the entropy coder's time is saved.
+Every transform takes the quality (`tfic.codec.conditioned`), so that one set of weights serves every lambda. An element
+whose scale is the narrowest is not coded but taken for its mean: that is as good as certain, and saves most of the
+entropy coder's time.
 
-Source: Cui et al. (arXiv 2003.02012) for the gains, He et al. (arXiv 2103.15306) for the checkerboard; to leave out what
-is certain is JPEG AI's skip mode.
+Sources: Cui et al. (arXiv 2003.02012) for gains, He et al. (arXiv 2103.15306) for the checkerboard; not to code what is
+certain is the skip mode of JPEG AI. Minnen and Singh (arXiv 2007.08739, section 3.3) for training: rates are those of
+noisy latents, and whatever the decoder computes it computes from rounded ones.
 """
 
+import copy
 from dataclasses import dataclass
+from typing import Self
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tfic.codec.bitstream import Coded
-from tfic.codec.checkerboard import anchors
+from tfic.codec.checkerboard import Board, board
 from tfic.codec.conditioned import Conditioned
-from tfic.codec.entropy import Gaussians, LatentCoder
+from tfic.codec.entropy import Gaussians, LatentCoder, Part
 from tfic.codec.exact import canonical, in_float64, on_grid, one_thread
 from tfic.codec.image_codec import ImageCodec, Reconstruction
 from tfic.codec.latent_stream import LatentReader
-from tfic.codec.quality import LEVELS, knot_weights
+from tfic.codec.quality import knot_weights, level_of, quality_of
 
 
 @dataclass(frozen=True)
 class Transforms:
+    """The networks of a variable-rate codec."""
+
     g_a: Conditioned
+    """(B, 3, H, W) to y, (B, M, ceil(H / y_stride), ceil(W / y_stride))."""
     g_s: Conditioned
+    """y_hat to an image whose sides are y_stride times y's; what exceeds H x W is cut off."""
     h_a: Conditioned
+    """y to z, (B, N, ceil(h / 4), ceil(w / 4)) for y of h x w."""
     h_s: Conditioned
+    """z_hat to features with sides 4 times z's; what exceeds y is cut off."""
     head: nn.Module
+    """Features of positions, (B, P, F), to scales and means of y there, (B, P, 2M)."""
     context: nn.Module
+    """y_hat of anchors, features and the board to addends for the head's output at the other positions."""
+
+
+@dataclass(frozen=True)
+class _Latents:
+    """Rounded latents of one image and what y is coded with, the positions of y in the order of coding."""
+
+    z_symbols: Int[Tensor, "1 N h w"]
+    parts: tuple[Part, Part]
+    """Anchors and the others."""
+    place: Board
+
+
+@dataclass(frozen=True)
+class _Hyper:
+    """What z alone tells, in float64."""
+
+    features: Float[Tensor, "1 P F"]
+    parameters: Float[Tensor, "1 P 2M"]
+    """Scales and means."""
+    place: Board
 
 
 class VariableRate(ImageCodec):
-    """A codec of four conditioned transforms, a context and the densities of two latents."""
+    """A codec of conditioned transforms, a context and the densities of two latents."""
 
     def __init__(self, transforms: Transforms, z_channels: int, y_stride: int) -> None:
+        """Join transforms; for `z_channels` and `y_stride` see `MeanScaleHyperprior`."""
         super().__init__()
-        for name in ("g_a", "g_s", "h_a", "h_s", "head", "context"):
-            setattr(self, name, getattr(transforms, name))
+        self.g_a, self.g_s, self.h_a, self.h_s = transforms.g_a, transforms.g_s, transforms.h_a, transforms.h_s
+        self.head, self.context = transforms.head, transforms.context
         self.latents = LatentCoder(z_channels)
         self.z_channels, self.y_stride = z_channels, y_stride
-        self.level = 100
+        self.own_level: Tensor
+        self.register_buffer("own_level", torch.tensor(level_of(50)))
+        self._level: int | None = None
 
-    def forward(self, x, straight_through=False, quality=None):  # type: ignore
-        if not self.training:
-            return super().forward(x)
-        if quality is None:
-            quality = x.new_full((len(x),), self.level / 2)
-        return self._noisy(x, quality)
+    @property
+    def level(self) -> int:
+        """Quality that it codes with, in steps of 1/2."""
+        return int(self.own_level) if self._level is None else self._level
 
-    def _with_noise(self, x: Tensor, straight_through: bool) -> Reconstruction:
-        return self._noisy(x, x.new_full((len(x),), self.level / 2))
+    def at(self, quality: float) -> Self:
+        """The codec that codes with this quality and shares these weights; ValueError when there is none like that."""
+        other = copy.copy(self)
+        other._level = level_of(quality)
+        return other
 
-    def _noisy(self, x: Float[Tensor, "B 3 H W"], quality: Float[Tensor, " B"]) -> Reconstruction:
+    def settle(self, lmbda: float) -> None:
+        """Make the quality that stands for `lmbda` this codec's own: in training, and wherever none is asked for."""
+        self.own_level.fill_(level_of(quality_of(lmbda)))
+
+    def at_qualities(self, x: Float[Tensor, "B 3 H W"], quality: Float[Tensor, " B"]) -> Reconstruction:
+        """The forward pass of training, with a quality for each image."""
         knots = knot_weights(quality)
         y = self.g_a(x, knots)
         z = self.h_a(y, knots)
         _, z_likelihoods = self.latents.z_likelihoods(z)
-        medians = self.latents._medians()
-        z_hat = z + ((z - medians).round() + medians - z).detach()
-        h, w = y.shape[-2:]
-        features = self.h_s(z_hat, knots)[:, :, :h, :w]
-        scales, means = self.head(features).chunk(2, 1)
-        first = anchors(y)
-        known = (y + ((y - means).round() + means - y).detach()) * first
-        more_scales, more_means = (self.context(torch.cat([known, features], 1)) * ~first).chunk(2, 1)
-        y_hat, y_likelihoods = self.latents.y_likelihoods(y, scales + more_scales, means + more_means, True)
+        place = board(*y.shape[-2:], y.device)
+        features = place.to_sequence(self.h_s(_rounded(z, self.latents.medians()), knots)[:, :, : y.shape[2], : y.shape[3]])
+        y, parameters, A = place.to_sequence(y), self.head(features), place.anchors
+        known = _rounded(y[:, :A], parameters[:, :A].chunk(2, 2)[1])
+        others = parameters[:, A:] + self.context(known, features, place)
+        scales, means = torch.cat([parameters[:, :A], others], 1).chunk(2, 2)
+        y_hat, y_likelihoods = self.latents.y_likelihoods(y, scales, means, straight_through=True)
         H, W = x.shape[-2:]
-        return Reconstruction(self.g_s(y_hat, knots)[:, :, :H, :W], (y_likelihoods, z_likelihoods))
+        return Reconstruction(self.g_s(place.to_map(y_hat), knots)[:, :, :H, :W], (y_likelihoods, z_likelihoods))
 
-    def _knots(self, dtype: torch.dtype) -> Tensor:
-        return knot_weights(torch.tensor([self.level * 100 / (LEVELS - 1)], dtype=dtype))
-
-    def _latents(self, x: Tensor) -> tuple[Tensor, Tensor, Gaussians]:
-        knots = self._knots(torch.float32)
-        y = self.g_a(canonical(x), knots).float()
-        z_symbols = self.latents.z_symbols(self.h_a(y, knots).float())
-        features, gaussians = self._first(self.latents.z_hat(z_symbols), *y.shape[-2:])
-        first = anchors(y)
-        symbols = self._symbols(y, gaussians) * first
-        gaussians = self._second(symbols, features, gaussians, first)
-        return z_symbols, torch.where(first, symbols, self._symbols(y, gaussians)), gaussians
-
-    @staticmethod
-    def _symbols(y: Tensor, gaussians: Gaussians) -> Tensor:
-        return ((y - gaussians.means).round_() * (gaussians.indexes() > 0)).int()
-
-    def _first(self, z_hat: Tensor, h: int, w: int) -> tuple[Tensor, Gaussians]:
-        features = in_float64(self.h_s, canonical(z_hat), self._knots(torch.float64))[:, :, :h, :w]
-        scales, means = in_float64(self.head, features).chunk(2, 1)
-        return features, Gaussians(scales, on_grid(means))
-
-    def _second(self, symbols: Tensor, features: Tensor, gaussians: Gaussians, first: Tensor) -> Gaussians:
-        known = (symbols + gaussians.means.double()) * first
-        more_scales, more_means = in_float64(self.context, torch.cat([known, features], 1)).chunk(2, 1)
-        # means of the head are off their grid here, so that the sum is put on it once
-        scales, means = in_float64(self.head, features).chunk(2, 1)
-        means = torch.where(first, gaussians.means, on_grid(means + more_means))
-        return Gaussians(torch.where(first, gaussians.scales, scales + more_scales), means)
+    def _with_noise(self, x: Float[Tensor, "B 3 H W"], straight_through: bool) -> Reconstruction:
+        """With the codec's own quality; the decoder is always shown rounded latents."""
+        return self.at_qualities(x, self._quality(x).expand(len(x)))
 
     @torch.no_grad()
     @one_thread()
     def compress(self, x: Float[Tensor, "1 3 H W"]) -> Coded:
-        from tfic.codec.ans import Stack
-        from tfic.codec.latent_stream import _channels
-        import zlib
-        z_symbols, symbols, gaussians = self._latents(x)
-        indexes = gaussians.indexes().numpy()
-        z_tables, y_tables = self.latents._coding_tables()
-        stack = Stack()
-        first = anchors(symbols).numpy()
-        for part in (~first, first):
-            coded = (indexes > 0) & part
-            stack.push(symbols.numpy()[coded], indexes[coded], y_tables)
-        stack.push(z_symbols.numpy().ravel(), _channels(z_symbols.shape), z_tables)
-        return Coded(stack.tobytes(), zlib.crc32(np.ascontiguousarray(indexes).tobytes()) & 0xFFFF)
+        """One image in [0, 1] to the coded latents."""
+        found = self._latents(x)
+        return self.latents.encode_parts(found.z_symbols, found.parts)
 
     @torch.no_grad()
     @one_thread()
     def decompress(self, coded: Coded, height: int, width: int) -> Float[Tensor, "1 3 H W"]:
-        from tfic.codec.ans import Stack
-        from tfic.codec.latent_stream import _channels
-        z_tables, y_tables = self.latents._coding_tables()
+        """The image that `compress` coded, of `height` x `width` pixels."""
+        reader = LatentReader(coded)
         h, w = -(-height // self.y_stride), -(-width // self.y_stride)
-        shape = (1, self.z_channels, -(-h // 4), -(-w // 4))
-        stack = Stack(coded.stream)
-        z_symbols = torch.from_numpy(stack.pop(_channels(shape), z_tables).reshape(shape))
-        features, gaussians = self._first(self.latents.z_hat(z_symbols), h, w)
-        symbols = np.zeros(gaussians.means.shape, np.int32)
-        first = anchors(gaussians.means)
-        for part in (first, ~first):
-            indexes = gaussians.indexes().numpy()
-            read = (indexes > 0) & part.numpy()
-            symbols[read] = stack.pop(indexes[read], y_tables)
-            if part is first:
-                gaussians = self._second(torch.from_numpy(symbols), features, gaussians, first)
-        assert stack.is_empty()
-        y_hat = torch.from_numpy(symbols) + gaussians.means
-        return self.g_s(canonical(y_hat), self._knots(torch.float32))[:, :, :height, :width].float()
+        z_symbols = self.latents.read_z(reader, (1, self.z_channels, -(-h // 4), -(-w // 4)))
+        hyper = self._from_z(self.latents.z_hat(z_symbols), h, w)
+        anchors = self.latents.read_part(reader, _of_anchors(hyper), last=False)
+        others = self.latents.read_part(reader, self._of_others(hyper, anchors), last=True)
+        return self._synthesise((anchors, others), hyper.place, height, width)
 
     @one_thread()
     def _evaluate(self, x: Float[Tensor, "1 3 H W"]) -> Reconstruction:
-        knots = self._knots(torch.float32)
-        z_symbols, symbols, gaussians = self._latents(x)
-        y_hat = symbols + gaussians.means
-        x_hat = self.g_s(canonical(y_hat), knots)[:, :, : x.shape[2], : x.shape[3]].float()
-        return Reconstruction(x_hat, ())
+        found = self._latents(x)
+        _, z_likelihoods = self.latents.z_likelihoods(self.latents.z_hat(found.z_symbols))
+        y_likelihoods = torch.cat([self.latents.part_likelihoods(part) for part in found.parts], 1)
+        return Reconstruction(self._synthesise(found.parts, found.place, *x.shape[-2:]), (y_likelihoods, z_likelihoods))
+
+    def _latents(self, x: Float[Tensor, "1 3 H W"]) -> _Latents:
+        knots = knot_weights(self._quality(x))
+        y = self.g_a(canonical(x), knots).float()
+        z_symbols = self.latents.z_symbols(self.h_a(y, knots).float())
+        hyper = self._from_z(self.latents.z_hat(z_symbols), *y.shape[-2:])
+        y, A = hyper.place.to_sequence(y), hyper.place.anchors
+        anchors = _of_anchors(hyper).rounded(y[:, :A])
+        return _Latents(z_symbols, (anchors, self._of_others(hyper, anchors).rounded(y[:, A:])), hyper.place)
+
+    def _from_z(self, z_hat: Tensor, h: int, w: int) -> _Hyper:
+        knots = knot_weights(self._quality(z_hat.double()))
+        place = board(h, w, z_hat.device)
+        features = place.to_sequence(in_float64(self.h_s, canonical(z_hat), knots)[:, :, :h, :w])
+        return _Hyper(features, in_float64(self.head, features), place)
+
+    def _of_others(self, hyper: _Hyper, anchors: Part) -> Gaussians:
+        more = in_float64(self.context, anchors.y_hat(), hyper.features, hyper.place)
+        return _gaussians(more.add_(hyper.parameters[:, hyper.place.anchors :]))
+
+    def _synthesise(self, parts: tuple[Part, Part], place: Board, height: int, width: int) -> Tensor:
+        y_hat = place.to_map(torch.cat([part.y_hat() for part in parts], 1))
+        return self.g_s(canonical(y_hat), knot_weights(self._quality(y_hat)))[:, :, :height, :width].float()
+
+    def _quality(self, like: Tensor) -> Float[Tensor, " 1"]:
+        return like.new_full((1,), self.level / 2)
 
     def _update_tables(self) -> None:
         self.latents.update()
+
+
+def _rounded(latent: Tensor, centres: Tensor) -> Tensor:
+    """The latent as the decoder will know it; gradients pass as if it had not been rounded."""
+    return latent + ((latent - centres).round() + centres - latent).detach()
+
+
+def _of_anchors(hyper: _Hyper) -> Gaussians:
+    return _gaussians(hyper.parameters[:, : hyper.place.anchors])
+
+
+def _gaussians(parameters: Float[Tensor, "1 n 2M"]) -> Gaussians:
+    scales, means = parameters.chunk(2, 2)
+    return Gaussians(scales.contiguous(), on_grid(means))
