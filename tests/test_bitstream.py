@@ -35,7 +35,7 @@ def test_a_file_gives_back_what_was_packed_and_costs_24_bytes_more() -> None:
         (signed(b"TFIC\x09" + FILE[5:-4]), "format version 9"),
         (signed(FILE[:13] + struct.pack("<HH", 0, 5) + FILE[17:-4]), "0 x 5 pixels cannot be coded"),
         (signed(FILE[:13] + struct.pack("<HH", 20_000, 20_000) + FILE[17:-4]), f"{MAX_PIXELS} pixels in all"),
-        (signed(FILE[:17] + b"\x02" + FILE[18:-4]), "options 0x02"),
+        (signed(FILE[:17] + b"\x04" + FILE[18:-4]), "options 0x04"),
     ],
 )
 def test_a_broken_file_says_what_is_wrong(data: bytes, words: str) -> None:

@@ -104,10 +104,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     from tfic.evaluate import measure
 
     path = models.find(args.model, args.tracking_uri)
-    config = checkpoint.config_of(path)
+    config, codec = checkpoint.config_of(path), checkpoint.load(path)
     if args.test_data:
         config = replace(config, data=replace(config.data, test_dir=args.test_data))
-    for name, value in measure(checkpoint.load(path), config, args.out).items():
+    if args.quality is not None:
+        codec = codec.at(args.quality)
+    for name, value in measure(codec, config, args.out).items():
         print(f"{name:20} {value:.4f}")
     print(f"a row for each image: {args.out / 'rows.csv'}")
 
@@ -171,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("model", metavar="MODEL", help=FORMS)
     evaluate.add_argument("out", type=Path, metavar="OUT", help="folder for rows.csv and pictures")
     evaluate.add_argument("--test-data", default="", metavar="DIR", help="folder with metadata.jsonl to measure on")
+    _add_quality(evaluate)
     _add_tracking_uri(evaluate)
     evaluate.set_defaults(run=_evaluate)
     _add_file_commands(commands)
@@ -189,6 +192,7 @@ def _add_file_commands(commands: "argparse._SubParsersAction[_Parser]") -> None:
         command.add_argument(
             "--workers", type=int, metavar="N", help="processes for several files (one for every 50 files)"
         )
+    _add_quality(commands.choices["encode"])
     info = commands.add_parser("info", help="what a .tfic file or a model says of itself")
     info.add_argument("file", metavar="FILE", help="a .tfic file, or a model")
     info.add_argument("--model", default="", help="also tell whether this model wrote the .tfic file")
@@ -204,6 +208,11 @@ def _add_file_commands(commands: "argparse._SubParsersAction[_Parser]") -> None:
     for verb in ("encode", "decode", "info", "read", "export"):
         _add_tracking_uri(commands.choices[verb])
         commands.choices[verb].set_defaults(run=_on_files, verb=verb, stopped=STOPPED)
+
+
+def _add_quality(command: argparse.ArgumentParser) -> None:
+    words = "0 (fewest bits) to 100, for a lite-vbr (the model's own)"
+    command.add_argument("--quality", type=float, metavar="Q", help=words)
 
 
 def _add_tracking_uri(command: argparse.ArgumentParser) -> None:

@@ -55,15 +55,15 @@ Convert = Callable[[ImageCodec, Pair], Outcome]
 """Reads a pair's source, writes its target."""
 
 
-def encode_file(codec: ImageCodec, pair: Pair) -> Outcome:
-    """An image to a .tfic file.
+def encode_file(codec: ImageCodec, pair: Pair, quality: float | None = None) -> Outcome:
+    """An image to a .tfic file; for `quality` see `ImageCodec.encode`.
 
     Raises:
         ValueError: when there is no image to encode, or the codec cannot.
     """
     image = open_image(pair.source)
     try:
-        data = codec.encode(image)
+        data = codec.encode(image, quality)
     except ValueError as error:
         raise ValueError(f"{pair.source}: {error}") from error
     write_whole(pair.target, data)

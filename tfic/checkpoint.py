@@ -27,7 +27,7 @@ def save(codec: ImageCodec, config: Config, path: Path) -> None:
 
 
 def halve(codec: ImageCodec) -> None:
-    """Round the weights of g_a, g_s, h_a and h_s to half precision, for a file of half the size, and update the codec.
+    """Round the weights of the networks to half precision, for a file of half the size, and update the codec.
 
     The codec is another one afterwards, with a fingerprint of its own: what is measured must be measured again.
 
@@ -35,7 +35,7 @@ def halve(codec: ImageCodec) -> None:
         ValueError: when a weight is too large for half precision.
     """
     with torch.no_grad():
-        for name in ("g_a", "g_s", "h_a", "h_s"):
+        for name in ("g_a", "g_s", "h_a", "h_s", "head", "context"):
             transform = getattr(codec, name, None)
             for weight in transform.parameters() if transform else ():
                 if weight.abs().max() > torch.finfo(torch.half).max:

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -24,7 +25,8 @@ SUFFIX = ".tfic"
 
 def encode(args: argparse.Namespace) -> int:
     """Images to .tfic files."""
-    return _convert(args, bulk.encode_file, images.SUFFIXES, (SUFFIX,))
+    convert = bulk.encode_file if args.quality is None else partial(bulk.encode_file, quality=args.quality)
+    return _convert(args, convert, images.SUFFIXES, (SUFFIX,), args.quality)
 
 
 def decode(args: argparse.Namespace) -> int:
@@ -78,12 +80,20 @@ def read(args: argparse.Namespace) -> int:
     return 0
 
 
-def _convert(args: argparse.Namespace, convert: bulk.Convert, reads: tuple[str, ...], writes: tuple[str, ...]) -> int:
+def _convert(
+    args: argparse.Namespace,
+    convert: bulk.Convert,
+    reads: tuple[str, ...],
+    writes: tuple[str, ...],
+    quality: float | None = None,
+) -> int:
     if args.workers is not None and args.workers < 1:
         raise ValueError(f"--workers is {args.workers}; it must be at least 1")
     files = plan(args.input, args.output, reads, writes)
     model = models.find(args.model, args.tracking_uri)
-    codec = checkpoint.load(model)  # a model that is none is told before processes start
+    codec = checkpoint.load(model)  # a model or quality that is none is told before processes start
+    if quality is not None:
+        codec.at(quality)
     if not files.several:
         (pair,) = files.pairs
         outcome = convert(codec, pair)
@@ -124,6 +134,7 @@ def _of_coded(path: Path, args: argparse.Namespace) -> dict[str, str]:
         "model": header.fingerprint.hex(),
         "size": f"{header.width_px} x {header.height_px} pixels",
         "grey": "yes" if header.grey else "no",
+        **({} if header.level is None else {"quality": f"{header.level / 2:g} of 100"}),
         "stream": f"{len(coded.stream):,} bytes",
         "file": f"{len(data):,} bytes",
         "bpp": f"{8 * len(data) / (header.width_px * header.height_px):.4f}",
@@ -145,6 +156,7 @@ def _of_checkpoint(args: argparse.Namespace) -> dict[str, str]:
         "lambda": str(config.lmbda),
         "gamma": str(config.gamma),
         "steps": f"{steps} + {config.train.finetune_steps:,}" if config.gamma else steps,
+        **({} if codec.level is None else {"quality": f"0 to 100; {codec.level / 2:g} where none is asked for"}),
         "fingerprint": codec.fingerprint.hex(),
         "parameters": f"{sum(each.numel() for each in codec.parameters()):,}",
         "file": f"{path.stat().st_size:,} bytes",

@@ -32,9 +32,12 @@ def export(codec: ImageCodec, height: int, width: int, path: Path) -> None:
     The file appears whole or not at all.
 
     Raises:
-        ValueError: when the hyper synthesis has layers that ONNX Runtime cannot compute in float64.
+        ValueError: when the codec has several qualities, or a hyper synthesis with layers that ONNX Runtime cannot
+            compute in float64.
         FileWriteError: when the file cannot be written.
     """
+    if codec.level is not None:
+        raise ValueError("a codec of several qualities codes y in two passes, which no graph of ours does; export lite")
     if not isinstance(codec, MeanScaleHyperprior) or not all(isinstance(m, _ALLOWED) for m in codec.h_s.modules()):
         raise ValueError(
             "this codec's hyper synthesis is not made of convolutions and ReLU alone, and ONNX Runtime has no other "

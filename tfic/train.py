@@ -14,6 +14,7 @@ from tfic.codec import build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.klt import start_from_klt
+from tfic.codec.variable_rate import VariableRate
 from tfic.config import CODEC_FILE, NO_MATTER, STAGE_2, Config, TrainConfig
 from tfic.crops import draw_crops
 from tfic.data import train_pages
@@ -121,6 +122,8 @@ def fit(
         rng = stages.chance(config, "pretrain", 0)
         sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
         start_from_klt(codec.eval(), sample.on("cpu"), config.lmbda)
+    if isinstance(codec, VariableRate):
+        codec.settle(config.lmbda)
     _run_stage(stage, codec, state, config, _Callbacks(run, report, keep_every if config.gamma else 0, on_checkpoint))
     distributed.from_first(lambda: _finish(codec, config, finished))
     return finished

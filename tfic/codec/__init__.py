@@ -18,7 +18,7 @@ def names() -> list[str]:
     from tfic.codec.compressai_models import WIDTHS
     from tfic.codec.tic import SIZES
 
-    return [*(f"tic-{size}" for size in SIZES), "lite", *WIDTHS]
+    return [*(f"tic-{size}" for size in SIZES), "lite", "lite-vbr", *WIDTHS]
 
 
 def version(name: str, side_px: float) -> int:
@@ -40,10 +40,12 @@ def build(name: str) -> "ImageCodec":
     with explained():
         from tfic.codec.compressai_models import WIDTHS, CompressAIModel
         from tfic.codec.lite import lite
+        from tfic.codec.lite_vbr import lite_vbr
         from tfic.codec.tic import tic
 
     if name not in names():
         raise unknown_key(name, names(), "codec")
     if name in WIDTHS:
         return CompressAIModel(name).float()
-    return (lite() if name == "lite" else tic(name.removeprefix("tic-"))).float()
+    own = {"lite": lite, "lite-vbr": lite_vbr}
+    return (own[name]() if name in own else tic(name.removeprefix("tic-"))).float()

@@ -1,8 +1,8 @@
 """A context of two passes: every other position of y, as on a checkerboard, tells of the positions between.
 
 Source: He et al., Checkerboard Context Model for Efficient Learned Image Compression (arXiv 2103.15306). There a
-convolution of all of y's channels joins the hyperprior; here a few channels do, since the encoder pays for it in float64
-(`tfic.codec.exact`), and what they tell is added to what the hyperprior says alone.
+convolution of all of y's channels joins the hyperprior; here a few channels do, since the encoder pays for it in
+float64 (`tfic.codec.exact`), and what they tell is added to what the hyperprior says alone.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,10 @@ REACH = 2
 
 @dataclass(frozen=True)
 class Board:
-    """Positions of a map of h x w in the order of coding: anchors, whose row and column are both even or both odd, and
-    then the others; each row by row."""
+    """Positions of a map in the order of coding: anchors, whose row and column are both even or both odd, then others.
+
+    Each of the two goes row by row.
+    """
 
     height: int
     """h."""

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tfic.codec.quality import KNOTS
+from tfic.codec.training_kernels import pointwise
 
 CHUNK = 1024
 """Positions that go through an MLP together in evaluation; see `tfic.codec.lite.CHUNK`."""
@@ -69,8 +70,9 @@ class ConditionedBlock(nn.Module):
         return out
 
     def _mlp(self, x: Float[Tensor, "B H W C"]) -> Float[Tensor, "B H W C"]:
-        hidden = F.linear(x, self.widen.weight.flatten(1), self.widen.bias).relu_()
-        return F.linear(hidden, self.narrow.weight.flatten(1), self.narrow.bias)
+        assert self.widen.bias is not None
+        assert self.narrow.bias is not None
+        return pointwise(pointwise(x, self.widen.weight, self.widen.bias).relu_(), self.narrow.weight, self.narrow.bias)
 
 
 class Conditioned(nn.ModuleList):

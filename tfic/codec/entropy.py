@@ -43,6 +43,10 @@ class Gaussians:
         """Index of the smallest scale in `SCALES` that is not below the element's (the last for larger ones)."""
         return _indexes(self.scales)
 
+    def table_indexes(self) -> np.ndarray:
+        """The indexes as an array, as streams take them."""
+        return _array(self.indexes())
+
     def uncertain(self) -> Bool[Tensor, "1 ..."]:
         """Elements with a scale above the smallest; the others are as good as certain to be their means."""
         return self.scales > _LOW
@@ -64,10 +68,6 @@ class Part:
     def y_hat(self) -> Float[Tensor, "1 ..."]:
         """What the decoder knows of these elements."""
         return self.symbols + self.gaussians.means
-
-    def table_indexes(self) -> np.ndarray:
-        """The same, as the range coder takes them."""
-        return _array(self.indexes())
 
 
 class LatentCoder(nn.Module):

@@ -114,13 +114,11 @@ class ImageCodec(nn.Module, ABC):
             ValueError: when this codec has one quality only, or none like that.
         """
         raise ValueError(
-            f"quality {quality:g} was asked of a codec that has one quality only, that of its lambda; leave quality out, "
-            "or take a lite-vbr"
+            f"quality {quality:g} was asked of a codec that has one quality only, that of its lambda; leave quality "
+            "out, or take a lite-vbr"
         )
 
-    def encode(
-        self, image: Image.Image | np.ndarray | Float[Tensor, "3 H W"], quality: float | None = None
-    ) -> bytes:
+    def encode(self, image: Image.Image | np.ndarray | Float[Tensor, "3 H W"], quality: float | None = None) -> bytes:
         """An image as the bytes of a `.tfic` file (docs/format.md).
 
         Args:

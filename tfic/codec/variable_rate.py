@@ -114,13 +114,15 @@ class VariableRate(ImageCodec):
         y = self.g_a(x, knots)
         z = self.h_a(y, knots)
         _, z_likelihoods = self.latents.z_likelihoods(z)
-        place = board(*y.shape[-2:], y.device)
-        features = place.to_sequence(self.h_s(_rounded(z, self.latents.medians()), knots)[:, :, : y.shape[2], : y.shape[3]])
+        place = board(y.shape[2], y.shape[3], y.device)
+        z_hat = _straight_through(z, (z - self.latents.medians()).round() + self.latents.medians())
+        features = place.to_sequence(self.h_s(z_hat, knots)[:, :, : y.shape[2], : y.shape[3]])
         y, parameters, A = place.to_sequence(y), self.head(features), place.anchors
-        known = _rounded(y[:, :A], parameters[:, :A].chunk(2, 2)[1])
+        known = _known(y[:, :A], parameters[:, :A])
         others = parameters[:, A:] + self.context(known, features, place)
+        y_hat = torch.cat([known, _known(y[:, A:], others)], 1)
         scales, means = torch.cat([parameters[:, :A], others], 1).chunk(2, 2)
-        y_hat, y_likelihoods = self.latents.y_likelihoods(y, scales, means, straight_through=True)
+        _, y_likelihoods = self.latents.y_likelihoods(y, scales, means)
         H, W = x.shape[-2:]
         return Reconstruction(self.g_s(place.to_map(y_hat), knots)[:, :, :H, :W], (y_likelihoods, z_likelihoods))
 
@@ -184,9 +186,16 @@ class VariableRate(ImageCodec):
         self.latents.update()
 
 
-def _rounded(latent: Tensor, centres: Tensor) -> Tensor:
-    """The latent as the decoder will know it; gradients pass as if it had not been rounded."""
-    return latent + ((latent - centres).round() + centres - latent).detach()
+def _straight_through(latent: Tensor, rounded: Tensor) -> Tensor:
+    """What was rounded; gradients pass to the latent as if it had not been."""
+    return latent + (rounded - latent).detach()
+
+
+def _known(y: Float[Tensor, "B n M"], parameters: Float[Tensor, "B n 2M"]) -> Float[Tensor, "B n M"]:
+    """y as the decoder will know it, for training."""
+    scales, means = parameters.chunk(2, 2)
+    symbols = (y - means).round() * Gaussians(scales, means).uncertain()
+    return _straight_through(y, symbols + means)
 
 
 def _of_anchors(hyper: _Hyper) -> Gaussians:
