@@ -196,7 +196,7 @@ class LatentCoder(nn.Module):
 
 
 def _nearest_indexes(scales: Float[Tensor, " n"]) -> UInt8[Tensor, " n"]:
-    """Index of the nearest scale in `SCALES` by their ratio: 1 % fewer bits at low rates than that of the next above."""
+    """Index of the nearest scale in `SCALES`, by ratio: 1 % fewer bits at low rates than with the next above."""
     return _as_index(_steps(scales).round_())
 
 
