@@ -91,17 +91,17 @@ class VariableRate(ImageCodec):
         self.z_channels, self.y_stride = z_channels, y_stride
         self.own_level: Tensor
         self.register_buffer("own_level", torch.tensor(level_of(50)))
-        self._level: int | None = None
+        self.asked_level: int | None = None
 
     @property
     def level(self) -> int:
         """Quality that it codes with, in steps of 1/2."""
-        return int(self.own_level) if self._level is None else self._level
+        return int(self.own_level) if self.asked_level is None else self.asked_level
 
     def at(self, quality: float) -> Self:
         """The codec that codes with this quality and shares these weights; ValueError when there is none like that."""
         other = copy.copy(self)
-        other._level = level_of(quality)
+        other.asked_level = level_of(quality)
         return other
 
     def settle(self, lmbda: float) -> None:
