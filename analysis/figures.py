@@ -79,7 +79,7 @@ def _origins(figure: go.Figure, points: pd.DataFrame, metric: str) -> None:
         y += [parent[metric], point[metric], None]
     if x:
         figure.add_scatter(x=x, y=y, mode="lines", line={"color": "#b9b5ad", "width": 1, "dash": "dot"},
-                           hoverinfo="skip", name="tuned from")  # fmt: skip
+                           hoverinfo="skip", name="fine-tuned from")  # fmt: skip
 
 
 def front_figure(points: pd.DataFrame, x: str, y: str, third: str) -> go.Figure:

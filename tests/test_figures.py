@@ -37,7 +37,7 @@ def test_there_is_no_reference_line_for_psnr(world):
 def test_a_line_leads_from_each_baseline_to_what_was_tuned_from_it(world):
     points, rows = world
     trace = next(
-        each for each in drawn(figures.rate_figure(points, rows, "accuracy")) if each.get("name") == "tuned from"
+        each for each in drawn(figures.rate_figure(points, rows, "accuracy")) if each.get("name") == "fine-tuned from"
     )
     known = points.set_index("trial_key")
     starts = {known.at[key, "bpp"] for key in ("pretrain-l0.001", "pretrain-l0.003", "pretrain-l0.01")}

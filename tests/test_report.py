@@ -57,6 +57,12 @@ def test_plotly_is_in_the_file_once(page):
     assert len(page.encode()) < 8_000_000
 
 
+def test_every_id_is_given_once_and_every_link_leads_to_one(body):
+    ids = re.findall(r'\bid="([^"]+)"', body)
+    assert len(ids) == len(set(ids)) > 15
+    assert set(re.findall(r'href="#([^"]+)"', body)) <= set(ids)
+
+
 def test_every_claim_is_there_with_its_decision_and_numbers(tracking_uri, body, text):
     sweep = runs.load(tracking_uri, "demo")
     judged = claims.judge(sweep.points, runs.rows(sweep))
