@@ -64,7 +64,9 @@ def page(sweep: runs.Sweep) -> str:
             families=set(lossy(points)["family"]),
             points=points.to_dict("records"),
             provenance=provenance(sweep, data),
-            plots={name: Markup(figures.html(figure, f"figure-{name}")) for name, figure in _figures(data, best).items()},
+            plots={
+                name: Markup(figures.html(figure, f"figure-{name}")) for name, figure in _figures(data, best).items()
+            },
             plotly_js=Markup(figures.plotly_js()),
         )
     )

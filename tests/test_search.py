@@ -4,6 +4,8 @@ import math
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_sweeps import ask, make, measured, record, run_all
 
 from sweep.search.search import Search, Turn, front
@@ -135,3 +137,15 @@ def test_the_same_records_give_the_same_proposals() -> None:
 )
 def test_the_front_keeps_what_no_other_beats(points: dict[str, tuple[float, float]], kept: list[str]) -> None:
     assert front({key: {"bpp": bpp, "accuracy": accuracy} for key, (bpp, accuracy) in points.items()}) == kept
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=9))
+def test_the_front_is_what_brute_force_finds_and_of_equal_points_it_has_one(points: list[tuple[int, int]]) -> None:
+    results = {str(index): {"bpp": float(x), "accuracy": float(y)} for index, (x, y) in enumerate(points)}
+    found = [results[key] for key in front(results)]
+    beaten = {
+        (bpp, accuracy)
+        for bpp, accuracy in points
+        if any(x <= bpp and y >= accuracy and (x, y) != (bpp, accuracy) for x, y in points)
+    }
+    assert [(each["bpp"], each["accuracy"]) for each in found] == sorted(set(points) - beaten)

@@ -10,8 +10,12 @@ The whole state is rebuilt from what the tracking store holds, so a sweep goes o
 """
 
 import enum
+import itertools
 import math
 from collections.abc import Iterable, Mapping
+
+import moocore
+import numpy as np
 
 from sweep.search.proposals import Point, Proposals
 from sweep.spec.space import Sweep
@@ -236,11 +240,9 @@ def _point(trial: Trial) -> Point:
 
 
 def front(results: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Keys of the results that no other one beats in both bpp and accuracy, from the fewest bits upwards."""
-    kept: list[str] = []
-    best = -math.inf
-    for key in sorted(results, key=lambda each: (results[each]["bpp"], -results[each]["accuracy"])):
-        if results[key]["accuracy"] > best:
-            best = results[key]["accuracy"]
-            kept.append(key)
-    return kept
+    """Keys of the results that no other one beats in both bpp and accuracy, from the fewest bits upwards; of equal ones
+    the first.
+    """
+    keys = sorted(results, key=lambda each: (results[each]["bpp"], -results[each]["accuracy"]))
+    values = np.array([(results[key]["bpp"], -results[key]["accuracy"]) for key in keys]).reshape(-1, 2)
+    return list(itertools.compress(keys, moocore.is_nondominated(values)))
