@@ -22,6 +22,8 @@ healthy() { ~/venv/bin/python -c "$ask" "http://$address:$port/health" 2>/dev/nu
 if ! healthy; then
     # `server` ends when the database goes away or memory is short; the trials' metrics wait for it to come back.
     workers=$([[ $store == sqlite:* ]] && echo 1 || echo 2)
+    # Its executor of jobs (judging traces, say) is eight more processes, and no sweep gives it a job.
+    MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
     setsid nohup bash -c 'while true; do "$@"; sleep 2; done' mlflow \
         ~/venv/bin/python -m mlflow server --backend-store-uri "$store" --artifacts-destination "$artifacts" \
         --host "$address" --port "$port" --workers "$workers" \

@@ -1,11 +1,13 @@
 """Fixtures that several tests share, and the rule that none of them depends on luck."""
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,16 +73,32 @@ def _the_same_chance_whatever_ran_before() -> None:
 
 
 @pytest.fixture(scope="session")
-def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """URI of a store with two sweeps, `older` (3 points) and then `demo` (19 points), and an empty one, `planned`.
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
+    """Makes a database in which MLflow has laid out its tables, and returns its URI.
 
-    Made once: MLflow takes seconds to lay out a new database.
+    Each is a copy of one: MLflow takes seconds to lay out a new database.
     """
+    from mlflow import MlflowClient
+
+    first = tmp_path_factory.mktemp("laid-out") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{first}").search_experiments()
+
+    def make(file: Path) -> str:
+        with contextlib.closing(sqlite3.connect(first)) as source, contextlib.closing(sqlite3.connect(file)) as copy:
+            source.backup(copy)
+        return f"sqlite:///{file}"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tracking_uri(tmp_path_factory: pytest.TempPathFactory, laid_out: Callable[[Path], str]) -> str:
+    """URI of a store with two sweeps, `older` (3 points) and then `demo` (19 points), and an empty one, `planned`."""
     from made_store import log_sweep, points
     from mlflow import MlflowClient
 
     folder: Path = tmp_path_factory.mktemp("store")
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    uri = laid_out(folder / "mlflow.db")
     client = MlflowClient(tracking_uri=uri)
     log_sweep(client, "older", [each for each in points() if each.kind == "pretrain"], folder, minute=0)
     log_sweep(client, "demo", points(), folder, minute=10)
@@ -89,13 +107,9 @@ def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> str:
+def empty_store(tmp_path_factory: pytest.TempPathFactory, laid_out: Callable[[Path], str]) -> str:
     """URI of a store without sweeps, for tests that write; each takes a sweep name of its own."""
-    from sweep.store.tracking import Tracker
-
-    uri = f"sqlite:///{tmp_path_factory.mktemp('empty') / 'mlflow.db'}"
-    Tracker(uri, "none")
-    return uri
+    return laid_out(tmp_path_factory.mktemp("empty") / "mlflow.db")
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def client(environment: Mapping[str, str]) -> Any:
     )
 
 
-def wait_for(there: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def wait_for(there: Callable[[], bool], what: str, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < deadline, f"no {what} within {seconds} s"

@@ -229,7 +229,7 @@ def test_torchrun_trains_on_two_workers_from_the_command_line(tmp_path: Path) ->
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
     )
     assert done.returncode == 0, done.stderr
     assert [line.split("  ")[0] for line in done.stdout.splitlines()[:-1]] == [

@@ -91,7 +91,7 @@ def sweep_in(folder: Path, disturbances: Mapping[str, Callable[[int], None]]) ->
             lines.append(line)
             for pattern in [each for each in left if re.search(each, line)]:
                 left.pop(pattern)(process.pid)
-        code = process.wait(timeout=60)
+        code = process.wait(timeout=300)
         errors.seek(0)
         return Ended(code, "".join(lines), errors.read())
 
@@ -106,14 +106,15 @@ def trials_of(driver: int) -> list[psutil.Process]:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+def story(tmp_path_factory: pytest.TempPathFactory, laid_out: Callable[[Path], str]) -> Story:
     folder = tmp_path_factory.mktemp("trouble")
+    laid_out(folder / "mlflow.db")
     (folder / "sweep.toml").write_text(SETTINGS)
     written: list[int] = []
 
     def wait_for_a_checkpoint() -> None:
         """Return when the pre-training has gone on since the last disturbance, and write down how far it is."""
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300
         while True:
             states = list(folder.glob("runs/trouble/pretrain-l0.003-*/state.pt"))
             steps = [json.loads(line)["step"] for each in states for line in journal_of(each.parent)]
@@ -135,7 +136,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         wait_for_a_checkpoint()
         trials = trials_of(driver)
         os.kill(driver, signal.SIGKILL)
-        _, left = psutil.wait_procs(trials, timeout=60)
+        _, left = psutil.wait_procs(trials, timeout=300)
         assert not left, "trials outlive their driver"
 
     def press_ctrl_c(driver: int) -> None:
@@ -270,7 +271,10 @@ def test_ray_is_not_heard_unless_it_lost_a_process(story: Story) -> None:
     assert "Traceback" not in story.broken.out
 
 
-def test_a_sweep_whose_ray_dies_ends_with_a_sentence_instead_of_waiting_for_ever(tmp_path: Path) -> None:
+def test_a_sweep_whose_ray_dies_ends_with_a_sentence_instead_of_waiting_for_ever(
+    tmp_path: Path, laid_out: Callable[[Path], str]
+) -> None:
+    laid_out(tmp_path / "mlflow.db")
     (tmp_path / "sweep.toml").write_text(SETTINGS)
 
     def kill_the_raylet(driver: int) -> None:

@@ -57,16 +57,17 @@ def test_a_hold_on_another_machine_ends_when_nobody_renews_it(tracker: Tracker) 
 def test_a_driver_that_was_taken_over_ends(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sweep.store.lease.BEAT_S", 0.05)
     other = {"host": "elsewhere", "pid": 1, "user": "ada", "since": 0.0, "beat": time.time()}
+    other_driver = Tracker(tracker.uri, tracker.sweep)
 
     def drive() -> None:
         with Lease(tracker) as lease:
             time.sleep(0.3)
             lease.check()
-            Tracker(tracker.uri, tracker.sweep).write_note(NOTE, other)
             deadline = time.monotonic() + 60  # a busy machine beats late
             while time.monotonic() < deadline:
                 lease.check()
-                time.sleep(0.05)
+                other_driver.write_note(NOTE, other)  # again, should a beat that had read before have written after it
+                time.sleep(0.3)
 
     with pytest.raises(SweepTakenError, match="was taken over by process 1 of ada on elsewhere"):
         drive()

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,9 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def story(tmp_path_factory: pytest.TempPathFactory, laid_out: Callable[[Path], str]) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("lost")
+    uri = laid_out(folder / "mlflow.db")
     (folder / "sweep.toml").write_text(SETTINGS)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in QUIET.items():
@@ -58,14 +59,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
         try:
             nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-            yield lose_a_node(folder, cluster, nodes)
+            yield lose_a_node(folder, uri, cluster, nodes)
         finally:
             cluster.shutdown()
 
 
-def lose_a_node(folder: Path, cluster: Cluster, nodes: list[Any]) -> Story:
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
-    client = MlflowClient(tracking_uri=uri)  # lays out the database
+def lose_a_node(folder: Path, uri: str, cluster: Cluster, nodes: list[Any]) -> Story:
+    client = MlflowClient(tracking_uri=uri)
     command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", uri]
     with (
         (folder / "out.txt").open("w") as out,
@@ -87,7 +87,7 @@ def lose_a_node(folder: Path, cluster: Cluster, nodes: list[Any]) -> Story:
 
 def wait_for_a_kept_state(client: MlflowClient, driver: subprocess.Popen[bytes], folder: Path) -> int:
     """The step of the state that the store has of the pre-training, as soon as there is one of some steps."""
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 300
     while True:
         experiment = client.get_experiment_by_name("lost")
         runs = client.search_runs([experiment.experiment_id], "tags.kind = 'pretrain'") if experiment else []

@@ -153,7 +153,7 @@ def test_a_finished_sweep_ends_without_ever_loading_ray_or_torch(tmp_path: Path,
     for flags in ([], ["--plan"]):
         store = ["--tracking-uri", empty_store, "--name", "done"]
         command = [sys.executable, "-m", "sweep.run", "--recipe", "tiny", *store, *flags]
-        ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+        ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
         assert (ended.returncode, ended.stderr) == (0, "")
         assert ("All 6 trials are finished; nothing to run." in ended.stdout) == (not flags)
         assert ("6 trials: 6 finished, 0 to run" in ended.stdout) == bool(flags)

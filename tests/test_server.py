@@ -86,7 +86,7 @@ def test_trials_write_at_once_and_anyone_gets_their_codecs_without_rights_on_the
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(60)
+        writer.join(300)
     assert [writer.exitcode for writer in writers] == [0, 0]
 
     found = {run.data.tags["trial_key"]: run for run in runs(head, "at-once")}
@@ -140,7 +140,7 @@ def sweep_in(folder: Path, uri: str, until: str = "a line that never comes") -> 
             lines.append(line)
             if re.search(until, line):
                 os.killpg(process.pid, signal.SIGINT)
-        return process.wait(timeout=60), "".join(lines)
+        return process.wait(timeout=300), "".join(lines)
 
 
 def test_a_sweep_goes_on_from_the_server_where_nothing_else_is_left(head: Head, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
                 run_config=tune.RunConfig(name="story", storage_path=str(folder / "tune"), verbose=0),
             ).fit()
             assert results[0].error is None, results[0].error
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while (left := ours()) and time.monotonic() < deadline:
                 time.sleep(0.2)
             groups = {group["state"] for group in ray.util.placement_group_table().values()}
