@@ -17,6 +17,7 @@ from analysis import claims, figures, findings, palette, pictures, runs, summari
 from analysis.front import OBJECTIVES, front_of
 from analysis.sweep_data import SweepData, lossy
 from tfic.row import MEASURES
+from tfic.store_uri import shown
 
 FACTS = {
     "git commit": "git_commit", "device": "device", "host": "host", "versions": "versions", "codecs": "codec",
@@ -99,7 +100,7 @@ def provenance(sweep: runs.Sweep, data: SweepData) -> dict[str, str]:
     elsewhere = f"; {ingested} were trained elsewhere, their time is not known" if ingested else ""
     return {
         "sweep": f"{sweep.name} ({sweep.chosen})",
-        "tracking store": sweep.uri,
+        "tracking store": shown(sweep.uri),
         "finished": f"{len(sweep.points)} runs, the last on {sweep.metadata['ended'].max():%Y-%m-%d %H:%M} UTC",
         "test images": f"{data.rows['image'].nunique()}",
         "computing": f"{seconds.sum() / 60:.0f} minutes of {len(seconds)} trials{elsewhere}",

@@ -5,16 +5,11 @@ Only FINISHED runs are points. Reading changes nothing in the store, and creates
 
 import argparse
 import difflib
-import os
-import socket
-import sqlite3
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlparse
 
 import pandas as pd
 from mlflow import MlflowClient
@@ -23,6 +18,7 @@ from mlflow.exceptions import MlflowException
 
 from tfic.config import TrainConfig, first_names
 from tfic.row import MEASURES, TEXTS
+from tfic.store_uri import DEFAULT, check_exists, first_line, quiet_mlflow, resolve, shown
 
 METRICS = (*MEASURES, "seconds")
 """Metrics of a point: means over the test images, and the seconds that the trial took."""
@@ -31,8 +27,6 @@ LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
 FAMILIES = {"pretrain": "baseline", "finetune": "TFIC", "uncompressed": "uncompressed"}
 """Name of a kind of run in figures; a classical codec goes by its own name."""
 CLASSICAL = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "heic": "HEIC"}
-PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
-"""Where a server of that kind listens unless its URI says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -57,27 +51,25 @@ class Sweep:
     """Runs of the sweep that failed or still run, and so are no points."""
 
 
-def default_uri() -> str:
-    """$MLFLOW_TRACKING_URI, else the database in the working folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the sweep and its store."""
     parser.add_argument("--name", help="the sweep; by default the only one of the store, else the most recent")
     parser.add_argument(
         "--tracking-uri",
-        default=default_uri(),
-        help="the MLflow store; by default $MLFLOW_TRACKING_URI, else ./mlflow.db",
+        default="",
+        help=f"the MLflow store; by default $MLFLOW_TRACKING_URI, else {DEFAULT}",
     )
 
 
 def load(uri: str, name: str | None = None) -> Sweep:
     """The finished runs of the sweep called `name`, by default of the most recent one.
 
+    `uri` is a store as `tfic.store_uri.resolve` takes it.
+
     Raises:
         ValueError: when there is no store, no such sweep (naming the nearest), or no finished run in it.
     """
+    uri = resolve(uri)
     client = _open(uri)
     try:
         finished = {
@@ -87,13 +79,13 @@ def load(uri: str, name: str | None = None) -> Sweep:
         }
         if not finished:
             raise ValueError(
-                f"no finished run in {uri} yet; run `python -m sweep.run` first, or wait for its first trial"
+                f"no finished run in {shown(uri)} yet; run `python -m sweep.run` first, or wait for its first trial"
             )
         name, chosen = _choose(finished, name, uri)
         experiment, runs = finished[name]
         unfinished = len(_runs(client, experiment, "attributes.status != 'FINISHED'"))
     except MlflowException as error:
-        raise ValueError(f"the tracking store at {uri} cannot be read: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"the tracking store at {shown(uri)} cannot be read: {first_line(error, uri)}") from error
     # A trial key has one run; of two, the later one is that of a user who ran it again.
     latest = {run.data.tags["trial_key"]: run for run in sorted(runs, key=lambda run: run.info.end_time or 0)}
     finetuned = [run for run in latest.values() if run.data.tags["kind"] == "finetune"]
@@ -129,33 +121,12 @@ def pictures(sweep: Sweep, trial_key: str) -> dict[str, bytes]:
 
 def _open(uri: str) -> MlflowClient:
     """A client for a store that exists and answers; a database that is missing is never created."""
-    parsed = urlparse(uri)
-    if parsed.scheme == "sqlite":
-        file = Path(uri.removeprefix("sqlite:///"))
-        if not file.is_file():
-            raise ValueError(f"no tracking store at {file}; run `python -m sweep.run` first")
-        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            try:
-                tables = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone()
-            except sqlite3.DatabaseError as error:
-                raise ValueError(f"{file} is not a tracking store ({error}); give the one a sweep wrote") from error
-        if tables is None:
-            raise ValueError(f"{file} is not a tracking store (it has no experiments); give the one a sweep wrote")
-    elif parsed.hostname:
-        # MLflow asks a dead server again for minutes; a knock at the door takes seconds.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-        try:
-            socket.create_connection((parsed.hostname, parsed.port or PORTS.get(parsed.scheme, 80)), timeout=5).close()
-        except OSError as error:
-            raise ValueError(f"no tracking server answers at {uri} ({error}); start it or give another URI") from error
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    quiet_mlflow()
+    check_exists(uri)
     try:
         return MlflowClient(tracking_uri=uri)
     except (MlflowException, ImportError) as error:
-        raise ValueError(
-            f"the tracking store at {uri} cannot be opened: {str(error).splitlines()[0].strip()}"
-        ) from error
+        raise ValueError(f"the tracking store at {shown(uri)} cannot be opened: {first_line(error, uri)}") from error
 
 
 def _runs(client: MlflowClient, experiment: Experiment, status: str) -> list[Run]:
@@ -177,7 +148,7 @@ def _choose(finished: dict[str, tuple[Experiment, list[Run]]], name: str | None,
             near = difflib.get_close_matches(name, list(finished), n=1, cutoff=0.0)[0]
             known = ", ".join(sorted(finished))
             raise ValueError(
-                f"no sweep {name!r} with finished runs in {uri}; did you mean {near!r}? There are: {known}"
+                f"no sweep {name!r} with finished runs in {shown(uri)}; did you mean {near!r}? There are: {known}"
             )
         return name, "asked for by name"
     if len(finished) == 1:

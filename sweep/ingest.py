@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from sweep.cli import Parser, bad_input, say
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
-from tfic.mlflow_models import default_uri
+from tfic.store_uri import DEFAULT, resolve, shown
 
 if TYPE_CHECKING:
     from sweep.run_directories import Finished
@@ -47,16 +47,15 @@ def _main(args: argparse.Namespace) -> int:
         name = Sweep(name=args.name or args.folder.resolve().name).name
         from sweep import run_directories  # here and below: seconds of import
         from sweep.store.tracking import Tracker
-        from sweep.store.uri import absolute_uri
 
         ended, unfinished = run_directories.find(args.folder)
         if not (ended or unfinished):
             raise ValueError(f"{args.folder}: no run directory there or in its folders; `tfic train` makes one")
-        tracker = Tracker(absolute_uri(args.tracking_uri or default_uri()), name)
+        tracker = Tracker(resolve(args.tracking_uri), name)
         done = {record.key for record in tracker.records() if record.finished}
     except (ValueError, OSError) as error:
         return bad_input(error)
-    say(f"Sweep {name!r}, tracked in {tracker.uri}")
+    say(f"Sweep {name!r}, tracked in {shown(tracker.uri)}")
     fates = Counter(unfinished=len(unfinished))
     for folder in unfinished:
         say(f"{folder}: not finished, left")
@@ -155,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("folder", type=Path, metavar="DIR", help="a run directory, or a folder with some at any depth")
     add("--name", metavar="SWEEP", help="name of the sweep in the tracking store; default that of the folder")
-    add("--tracking-uri", metavar="URI", help="MLflow store; default $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db")
+    add("--tracking-uri", metavar="URI", help=f"MLflow store; default $MLFLOW_TRACKING_URI, else {DEFAULT}")
     add("--train-data", default="", metavar="DIR", help="where the training images of the runs lie here, if a folder")
     add("--test-data", default="", metavar="DIR", help="where the test images of the runs lie here, if a folder")
     words = "measure what has no measurement yet; --no-measure leaves it"

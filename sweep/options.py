@@ -14,9 +14,8 @@ from sweep.spec.presets import absolute, from_tables, read_toml
 from sweep.spec.space import Sweep
 from sweep.spec.target import Target
 from tfic.recipes import RECIPES, recipe
+from tfic.store_uri import DEFAULT
 
-STORE = "sqlite:///mlflow.db"
-"""Tracking store in the working folder."""
 SPACE = ("lmbdas", "gammas", "lmbda_shares", "trials", "keep_every", "warm_start")
 """Flags that are settings of [space]."""
 LIMITS = ("gpu_hours", "target", "bpp_low", "bpp_high", "stop_margin", "retries")
@@ -104,7 +103,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     add("--recipe", metavar="NAME", help=f"settings by name: {', '.join(RECIPES)}; default demo, with a GPU base")
     add("--config", metavar="FILE", help="sweep.toml with recipe, name, codec, [space], [data], [train], [eval]")
     add("--name", help="name of the sweep in the tracking store and of its folder under runs/; default the recipe's")
-    add("--tracking-uri", metavar="URI", help=f"MLflow store; default $MLFLOW_TRACKING_URI, else {STORE}")
+    add("--tracking-uri", metavar="URI", help=f"MLflow store; default $MLFLOW_TRACKING_URI, else {DEFAULT}")
     for name, about in (
         ("--lmbdas", "weights of distortion, each pre-trained once: 0.001,0.003 or 0.001 0.003"),
         ("--gammas", "weights of reading, each fine-tuned from every lambda"),

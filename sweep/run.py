@@ -12,7 +12,6 @@ Exit codes: 0 all done, 1 some trials failed (the others are done) or the store 
 
 import argparse
 import math
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -21,13 +20,14 @@ from typing import TYPE_CHECKING
 
 from sweep.cli import bad_input, say
 from sweep.on_ray.resources import Placement
-from sweep.options import STORE, parser, settings
+from sweep.options import parser, settings
 from sweep.search.plan import plan
 from sweep.search.progress import table
 from sweep.search.search import Search, Turn
 from sweep.spec.space import Sweep
 from sweep.spec.target import Target
 from sweep.spec.trials import LEARNED
+from tfic.store_uri import check_reachable, resolve, shown, sqlite_file
 
 if TYPE_CHECKING:
     from sweep.store.tracking import Tracker
@@ -50,7 +50,7 @@ def _main(args: argparse.Namespace) -> int:
         search = Search(sweep, tracker.records() if tracker is not None else [])
     except (ValueError, OSError) as error:
         return bad_input(error)
-    say(f"Sweep {sweep.name!r}, recipe {sweep.recipe!r}{why}, tracked in {uri}")
+    say(f"Sweep {sweep.name!r}, recipe {sweep.recipe!r}{why}, tracked in {shown(uri)}")
     if args.plan:
         for line in plan(search):
             say(line)
@@ -68,9 +68,8 @@ def _main(args: argparse.Namespace) -> int:
 def _open(args: argparse.Namespace, sweep: Sweep) -> tuple[str, "Tracker | None"]:
     """The store's address and the sweep in it; None for a plan of a sweep whose database does not exist yet."""
     from sweep.store.tracking import Tracker
-    from sweep.store.uri import absolute_uri, check_reachable, sqlite_file
 
-    uri = absolute_uri(args.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or STORE)
+    uri = resolve(args.tracking_uri)
     check_reachable(uri)
     file = sqlite_file(uri)
     if args.plan and file is not None and not file.exists():
@@ -130,8 +129,8 @@ def _conclude(search: Search, uri: str) -> int:
         print(f"failed: {search.trials[key].title} ({key}): {reason}", file=sys.stderr, flush=True)
     if lost:
         print(f"{len(lost)} of {search.total} trials failed; the same command tries them again.", file=sys.stderr)
-    say(f"\nReport: python -m analysis.report --name {search.sweep.name} --tracking-uri {uri}")
-    say(f"MLflow: mlflow ui --backend-store-uri {uri}")
+    say(f"\nReport: python -m analysis.report --name {search.sweep.name} --tracking-uri {shown(uri)}")
+    say(f"MLflow: mlflow ui --backend-store-uri {shown(uri)}")
     return 1 if lost else 0
 
 

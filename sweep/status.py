@@ -7,7 +7,6 @@ Exit codes: 0 shown, 2 bad input or no such sweep.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from sweep.cli import Parser, bad_input, say
 from sweep.search.plan import plan
 from sweep.search.search import Search
 from sweep.spec.presets import from_tables
-from tfic.mlflow_models import default_uri
+from tfic.store_uri import DEFAULT, check_exists, resolve, shown
 
 EVERY_S = 10.0
 """Seconds between two looks of --watch."""
@@ -42,21 +41,19 @@ def _show(args: argparse.Namespace) -> bool:
     """Print where the sweep stands; whether a driver is at work on it."""
     from sweep.store.lease import NOTE, alive, who
     from sweep.store.tracking import SETTINGS, Tracker, last_sweep
-    from sweep.store.uri import absolute_uri, sqlite_file  # here and below: seconds of import
 
-    uri = absolute_uri(args.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri())
-    file = sqlite_file(uri)
-    if file is not None and not file.exists():
-        raise ValueError(f"{file}: no such store; run a sweep here first, or give its --tracking-uri")
+    uri = resolve(args.tracking_uri)
+    check_exists(uri)
     tracker = Tracker(uri, args.name or last_sweep(uri))
     settings, driver = tracker.note(SETTINGS), tracker.note(NOTE)
     if not settings:
-        raise ValueError(f"{uri} has no sweep {tracker.sweep!r} that `python -m sweep.run` began")
+        raise ValueError(f"{shown(uri)} has no sweep {tracker.sweep!r} that `python -m sweep.run` began")
     sweep = from_tables(settings, f"settings of {tracker.sweep!r}", settings["recipe"])
     records = tracker.records()
     driven = alive(driver)
     steps = {each.key: tracker.last_step(each.run_id) for each in records if each.running} if driven else None
-    say(f"Sweep {sweep.name!r}, tracked in {uri}: {f'driven by {who(driver)}' if driven else 'no driver is at work'}")
+    state = f"driven by {who(driver)}" if driven else "no driver is at work"
+    say(f"Sweep {sweep.name!r}, tracked in {shown(uri)}: {state}")
     for line in plan(Search(sweep, records), steps):
         say(line)
     return driven
@@ -72,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--name", metavar="SWEEP", help="name of the sweep in the tracking store; default the one driven last")
-    add("--tracking-uri", metavar="URI", help="MLflow store; default $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db")
+    add("--tracking-uri", metavar="URI", help=f"MLflow store; default $MLFLOW_TRACKING_URI, else {DEFAULT}")
     add("--watch", action="store_true", help=f"show it again every {EVERY_S:.0f} s until its driver ends")
     return parser
 

@@ -89,7 +89,9 @@ def test_the_store_comes_from_the_environment(
     assert models.find(f"runs:/{store['with']}").is_file()
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=r"no tracking store at sqlite:///mlflow.db"):
+    with pytest.raises(
+        ValueError, match=rf"no tracking store at {tmp_path}/mlflow.db; run `python -m sweep.run` first"
+    ):
         models.find(f"runs:/{store['with']}")
     assert not list(tmp_path.iterdir())
 
@@ -117,7 +119,7 @@ def test_a_store_that_is_none_is_told(tmp_path: Path, silent_port: int) -> None:
     (tmp_path / "text.db").write_text("no database at all, however long one reads in it")
     (tmp_path / "empty.db").write_bytes(b"")
     for uri, words in (
-        (f"sqlite:///{tmp_path}/text.db", "is no tracking store"),
+        (f"sqlite:///{tmp_path}/text.db", "text.db is not a tracking store"),
         (f"sqlite:///{tmp_path}/empty.db", "has no experiments"),
         (f"http://localhost:{silent_port}", f"http://localhost:{silent_port} does not answer"),
         (f"http://user:secret@localhost:{silent_port}", f"tracking server http://localhost:{silent_port} does not"),

@@ -47,7 +47,10 @@ def test_without_a_name_the_sweep_driven_last_is_shown(tracker: Tracker, capsys:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--tracking-uri", "sqlite:////nowhere/mlflow.db"], "no such store"),
+        (
+            ["--tracking-uri", "sqlite:////nowhere/mlflow.db"],
+            "no tracking store at /nowhere/mlflow.db; run `python -m sweep.run` first, or name another --tracking-uri",
+        ),
         (["--name", "unheard"], "has no sweep 'unheard' that `python -m sweep.run` began"),
         (["--watch", "5"], "unrecognized arguments: 5"),
     ],

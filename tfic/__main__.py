@@ -28,6 +28,7 @@ from tfic import extras
 from tfic.config import Config, DataConfig, from_mapping
 from tfic.models import FORMS
 from tfic.recipes import RECIPES, recipe
+from tfic.store_uri import DEFAULT
 
 if TYPE_CHECKING:
     from tfic.train import Progress
@@ -216,7 +217,7 @@ def _add_quality(command: argparse.ArgumentParser) -> None:
 
 
 def _add_tracking_uri(command: argparse.ArgumentParser) -> None:
-    words = "MLflow store of runs:/ and models:/ ($MLFLOW_TRACKING_URI, else sqlite:///mlflow.db)"
+    words = f"MLflow store of runs:/ and models:/ ($MLFLOW_TRACKING_URI, else {DEFAULT})"
     command.add_argument("--tracking-uri", default="", metavar="URI", help=words)
 
 

@@ -4,7 +4,7 @@
     ├── BitstreamError (ValueError)         tfic.codec.bitstream   a .tfic file that cannot be decoded
     ├── FileWriteError (OSError)            tfic.files             a file cannot be written
     ├── WorkerFailedError (RuntimeError)    tfic.distributed       another worker of the same training failed
-    ├── StoreUnreachableError (ValueError)  sweep.store.uri        no answer at the address of a tracking store
+    ├── StoreUnreachableError (ValueError)  tfic.store_uri         no answer at the address of a tracking store
     ├── StoreAwayError (ConnectionError)    sweep.store.retry      a tracking store was away for too long
     ├── SweepTakenError (ValueError)        sweep.store.lease      another driver runs the sweep
     ├── StoppedByRuleError                  sweep.trial.stopping   a stop rule ended a trial

@@ -5,28 +5,15 @@ model's version is whatever artifact its owner named as the source; exactly one 
 """
 
 import atexit
-import logging
-import os
 import re
 import shutil
-import socket
-import sqlite3
 import tempfile
-from contextlib import closing
 from pathlib import Path
-from urllib.parse import urlsplit
 
-CHECKPOINT = "checkpoint/codec.safetensors"
-"""Where a run keeps its codec among its artifacts."""
+from tfic.store_uri import CHECKPOINT, check_exists, first_line, quiet_mlflow, resolve, shown
+
 SCHEMES = ("runs:/", "models:/")
 """How the names begin that are looked up in a store."""
-_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
-_KNOCK_S = 5.0
-
-
-def default_uri() -> str:
-    """$MLFLOW_TRACKING_URI, else the database in the working folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
 
 
 def download(model: str, tracking_uri: str = "") -> Path:
@@ -35,17 +22,14 @@ def download(model: str, tracking_uri: str = "") -> Path:
     Args:
         model: `runs:/RUN_ID`, `runs:/RUN_ID/PATH` for another artifact than `checkpoint/codec.safetensors`,
             `models:/NAME/VERSION`, `models:/NAME/latest` or `models:/NAME@ALIAS`.
-        tracking_uri: the store; by default `default_uri()`.
+        tracking_uri: the store, as `tfic.store_uri.resolve` takes it.
 
     Raises:
         ValueError: when there is no such store, run, model or codec.
     """
-    uri = tracking_uri or default_uri()
-    _check_there(uri)
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # else it asks a dead server again for minutes
+    uri = resolve(tracking_uri)
+    quiet_mlflow()
+    check_exists(uri)
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -56,8 +40,9 @@ def download(model: str, tracking_uri: str = "") -> Path:
         artifact = _artifact(model, uri)
         found = Path(download_artifacts(artifact_uri=artifact, dst_path=str(folder), tracking_uri=uri))
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        reason = " ".join(str(error).split("\n")[0].split())
-        raise ValueError(f"{model} cannot be had from the tracking store {uri}: {reason}") from error
+        raise ValueError(
+            f"{model} cannot be had from the tracking store {shown(uri)}: {first_line(error, uri)}"
+        ) from error
     files = [found] if found.is_file() else sorted(found.rglob("*.safetensors"))
     if len(files) != 1:
         names = ", ".join(each.name for each in files) or "none"
@@ -85,39 +70,6 @@ def _artifact(model: str, uri: str) -> str:
     if number == "latest":
         versions = client.search_model_versions(f"name = '{name}'")
         if not versions:
-            raise ValueError(f"the tracking store {uri} has no registered model {name!r}")
+            raise ValueError(f"the tracking store {shown(uri)} has no registered model {name!r}")
         return str(max(versions, key=lambda each: int(each.version)).source)
     return str(client.get_model_version(name, number).source)
-
-
-def _check_there(uri: str) -> None:
-    """Raise ValueError, within seconds, unless the store exists: MLflow would create it, or try again for minutes."""
-    parts = urlsplit(uri)
-    scheme = parts.scheme.split("+")[0]
-    if scheme == "sqlite":
-        _check_database(Path(uri.partition(":///")[2]), uri)
-    elif scheme in _PORTS:
-        try:
-            address = (parts.hostname or "localhost", parts.port or _PORTS[scheme])
-            socket.create_connection(address, timeout=_KNOCK_S).close()
-        except OSError as error:
-            server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"  # without a password
-            raise ValueError(
-                f"tracking server {server} does not answer ({error}); start it or name another --tracking-uri"
-            ) from error
-    else:
-        raise ValueError(
-            f"tracking URI {uri!r} is neither a server (http://host:5000) nor a database (sqlite:///mlflow.db)"
-        )
-
-
-def _check_database(file: Path, uri: str) -> None:
-    if not file.is_file():
-        raise ValueError(f"no tracking store at {uri}; name the one that has the model with --tracking-uri")
-    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as database:
-        try:
-            made = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone()
-        except sqlite3.DatabaseError as error:
-            raise ValueError(f"{file} is no tracking store ({error}); name another --tracking-uri") from error
-    if made is None:
-        raise ValueError(f"{file} is no tracking store: it has no experiments; name another --tracking-uri")

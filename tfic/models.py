@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tfic import mlflow_models
 from tfic.config import CODEC_FILE, unknown_key
 from tfic.extras import explained
+from tfic.store_uri import CHECKPOINT
 
 if TYPE_CHECKING:
     from tfic.codec.image_codec import ImageCodec
@@ -30,7 +31,7 @@ def load(model: str | Path, tracking_uri: str = "") -> "ImageCodec":
 
     Args:
         model: see the table above.
-        tracking_uri: the MLflow store for `runs:/` and `models:/`; by default $MLFLOW_TRACKING_URI, else ./mlflow.db.
+        tracking_uri: the MLflow store for `runs:/` and `models:/`; see `tfic.store_uri.resolve`.
 
     Raises:
         ValueError: when there is no such model, or its file is damaged.
@@ -56,7 +57,7 @@ def find(model: str | Path, tracking_uri: str = "") -> Path:
     path = Path(model)
     if name and path.is_file():
         return path
-    for inside in (CODEC_FILE, mlflow_models.CHECKPOINT):
+    for inside in (CODEC_FILE, CHECKPOINT):
         if name and (path / inside).is_file():
             return path / inside
     if name and path.is_dir():

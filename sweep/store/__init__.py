@@ -1,1 +1,1 @@
-"""The tracking store: MLflow runs, their schema, the store's address, retrying, and the lease of a driver."""
+"""The tracking store: MLflow runs, their schema, retrying, and the lease of a driver."""

@@ -7,8 +7,8 @@ from typing import ParamSpec, TypeVar
 import requests
 from mlflow.exceptions import MlflowException
 
-from sweep.store.uri import StoreUnreachableError
 from tfic.errors import TficError
+from tfic.store_uri import StoreUnreachableError, first_line, shown
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,13 +39,14 @@ class Patience:
     """Calls the store again until it answers.
 
     Args:
-        store: The store's address, for the words.
+        store: The store's address.
         seconds: The longest to wait for one call.
         tell: Takes a line when waiting begins and when it ends.
     """
 
     def __init__(self, store: str, seconds: float, tell: Callable[[str], None] = lambda line: None) -> None:
-        self._store, self._seconds, self._tell = store, seconds, tell
+        self._uri, self._store = store, shown(store)
+        self._seconds, self._tell = seconds, tell
 
     def __call__(self, call: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """What `call` returns.
@@ -63,19 +64,16 @@ class Patience:
                 waited = time.monotonic() - began
                 if waited >= self._seconds:
                     raise StoreAwayError(
-                        f"tracking store {self._store} has not answered for {waited:.0f} s ({first_line(error)}); "
-                        "once it is back, the same command goes on"
+                        f"tracking store {self._store} has not answered for {waited:.0f} s "
+                        f"({first_line(error, self._uri)}); once it is back, the same command goes on"
                     ) from error
                 if not told:
-                    self._tell(f"Tracking store {self._store} is away ({first_line(error)}); waiting for it.")
+                    self._tell(
+                        f"Tracking store {self._store} is away ({first_line(error, self._uri)}); waiting for it."
+                    )
                 told = True
             else:
                 if told:
                     self._tell(f"Tracking store {self._store} is back.")
                 return result
             time.sleep(min(RETRY_S, self._seconds))
-
-
-def first_line(error: Exception) -> str:
-    """The part of an error's message that fits into a sentence; a database's without the statement it chokes on."""
-    return str(error).strip().split("\n")[0]

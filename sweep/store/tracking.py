@@ -6,9 +6,7 @@ waited for.
 """
 
 import json
-import logging
 import math
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,12 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Trial
-from sweep.store.retry import Patience, first_line
+from sweep.store.retry import Patience
 from sweep.store.schema import Record, params, record, tags
-from sweep.store.uri import check_reachable, sqlite_file
+from tfic.store_uri import CHECKPOINT, check_reachable, first_line, quiet_mlflow, shown, sqlite_file
 
-CHECKPOINT = "checkpoint/codec.safetensors"
-"""Where a run keeps its codec among its artifacts."""
 SETTINGS = "settings"
 """Name of the note that says what a sweep covers: the tables of its sweep.toml."""
 STATE = "state"
@@ -44,7 +40,7 @@ class Tracker:
     """The runs of one sweep.
 
     Args:
-        uri: Address of the store, as `absolute_uri` gives it.
+        uri: Address of the store, as `tfic.store_uri.resolve` gives it.
         sweep: Name of the sweep; it is the name of the MLflow experiment. The experiment is created with its first run.
         patience_s: The longest to wait, in each call, for a store that has gone away.
         tell: Takes a line when waiting begins and when it ends.
@@ -65,29 +61,26 @@ class Tracker:
     ) -> None:
         self.uri = uri
         self.sweep = sweep
-        self._patiently = Patience(uri.rpartition("@")[2], patience_s, tell)
+        self._patiently = Patience(uri, patience_s, tell)
         if known:
             self._patiently(check_reachable, uri)
         else:
             check_reachable(uri)
-        for name in ("mlflow", "alembic"):  # how a database is migrated is no news to who wants a sweep
-            logging.getLogger(name).setLevel(logging.WARNING)
-        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # tracebacks of what is said here
-        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each attempt of it, too
-        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # patience is had here, where it can be told
+        quiet_mlflow()
         try:
             self._client = MlflowClient(tracking_uri=uri)
             experiment = self._patiently(self._client.get_experiment_by_name, sweep)
         except (MlflowException, SQLAlchemyError) as error:
-            raise ValueError(f"tracking store {uri} cannot be opened: {first_line(error)}") from error
+            raise ValueError(f"tracking store {shown(uri)} cannot be opened: {first_line(error, uri)}") from error
         if experiment is not None and experiment.lifecycle_stage != "active":
-            raise ValueError(f"sweep {sweep!r} was deleted from {uri}; restore it there or choose another --name")
+            raise ValueError(
+                f"sweep {sweep!r} was deleted from {shown(uri)}; restore it there or choose another --name"
+            )
         self._experiment = experiment.experiment_id if experiment is not None else ""
 
     def hurry(self) -> None:
         """From now on, do not wait for a store that is away."""
-        self._patiently = Patience(self.uri.rpartition("@")[2], 0)
+        self._patiently = Patience(self.uri, 0)
 
     def records(self) -> list[Record]:
         """Every trial of the sweep that the store knows, each once."""
@@ -168,12 +161,12 @@ class Tracker:
         """
         run = self._patiently(self._runs, f"tags.trial_key = '{key}'").get(key)
         if run is None or run.info.status != "FINISHED":
-            raise ValueError(f"no finished run of {key} in sweep {self.sweep!r} of {self.uri}; train it first")
+            raise ValueError(f"no finished run of {key} in sweep {self.sweep!r} of {shown(self.uri)}; train it first")
         folder.mkdir(parents=True, exist_ok=True)
         try:
             return Path(self._patiently(self._client.download_artifacts, run.info.run_id, file, str(folder)))
         except (MlflowException, OSError) as error:
-            raise ValueError(f"the run of {key} has lost its {file}: {first_line(error)}") from error
+            raise ValueError(f"the run of {key} has lost its {file}: {first_line(error, self.uri)}") from error
 
     def keep_state(self, run_id: str, step: int, files: Sequence[Path]) -> None:
         """Keep what a training needs to go on elsewhere; whoever looks for it sees the step last."""
@@ -244,4 +237,4 @@ def last_sweep(uri: str) -> str:
     for experiment in MlflowClient(tracking_uri=uri).search_experiments(order_by=["last_update_time DESC"]):
         if SETTINGS in experiment.tags:
             return str(experiment.name)
-    raise ValueError(f"{uri} has no sweep that `python -m sweep.run` began; name another --tracking-uri")
+    raise ValueError(f"{shown(uri)} has no sweep that `python -m sweep.run` began; name another --tracking-uri")

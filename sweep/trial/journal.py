@@ -15,7 +15,7 @@ from types import TracebackType
 import requests
 from mlflow.exceptions import MlflowException
 
-from sweep.store.retry import RETRY_S, StoreAwayError, away, first_line
+from sweep.store.retry import RETRY_S, StoreAwayError, away
 from sweep.store.tracking import Entry, Tracker
 
 JOURNAL_FILE = "metrics.jsonl"
@@ -77,9 +77,11 @@ class Journal:
         if error is None:
             self._raise_if_refused()
             if self._delivered < len(self._entries):
+                uri = self._tracker.uri
+                reason = first_line(self._trouble, uri) if self._trouble else "no answer"
                 raise StoreAwayError(
-                    f"tracking store {self._tracker.uri} has not taken the training metrics for {patience:.0f} s "
-                    f"({first_line(self._trouble) if self._trouble else 'no answer'}); the same command goes on"
+                    f"tracking store {shown(uri)} has not taken the training metrics for {patience:.0f} s ({reason}); "
+                    "the same command goes on"
                 ) from self._trouble
 
     def _raise_if_refused(self) -> None:
