@@ -30,3 +30,23 @@ def table(document: str, head: str) -> dict[str, list[str]]:
             rows[first.strip("`")] = others
     assert rows, f"no table with the head {head!r}"
     return rows
+
+
+def runs_table(head: str) -> dict[str, set[str]]:
+    """Kinds of trials whose runs have each item of a table of docs/runs.md; none where it says "only"."""
+    trained = {"pretrain", "finetune", "candidate"}
+    groups = {"all": trained | {"uncompressed", "classical"}, "trained": trained}
+    found = {}
+    for name, (of, *_) in table(text("docs/runs.md"), head).items():
+        named = set() if of.startswith("only") else set(of.split(", "))
+        found[name] = set().union(*(groups.get(each, {each}) for each in named))
+    return found
+
+
+def settings_of_a_run() -> dict[str, set[str]]:
+    """Kinds of trials whose runs have each setting, as the parameter `train.batch`."""
+    found = {}
+    for prefix, (_, names) in table(text("docs/runs.md"), "settings").items():
+        kinds = runs_table("settings")[prefix]
+        found |= {f"{prefix}{name}": kinds for name in re.findall(r"`(\w+)`", names)}
+    return found

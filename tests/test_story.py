@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_docs import runs_table, settings_of_a_run
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
@@ -73,6 +74,28 @@ def test_each_trial_is_one_finished_run_under_the_fixed_names(folder: Path) -> N
         assert ("bpp_estimated" in each.data.metrics) == (kind in ("pretrain", "finetune"))
         assert "codec" in each.data.params
         assert ("lmbda" in each.data.params) == (kind in ("pretrain", "finetune"))
+
+
+def test_a_run_holds_what_the_document_says_of_its_kind_and_nothing_else(folder: Path) -> None:
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+
+    def held(run: Run) -> dict[str, set[str]]:
+        paths = [each.path for each in client.list_artifacts(run.info.run_id)]
+        inside = [each.path for path in paths for each in client.list_artifacts(run.info.run_id, path)]
+        files = {re.sub(r"pictures/.+", "pictures/NAME.png", path) for path in [*paths, *inside]}
+        return {
+            "tag": {name for name in run.data.tags if not name.startswith("mlflow.")},
+            "parameter": set(run.data.params),
+            "metric": set(run.data.metrics),
+            "artifact": files - {"pictures", "checkpoint"},
+        }
+
+    for run in finished(folder):
+        for head, names in held(run).items():
+            listed = runs_table(head) | (settings_of_a_run() if head == "parameter" else {})
+            always = {name for name, kinds in listed.items() if run.data.tags["kind"] in kinds}
+            sometimes = {name for name, kinds in listed.items() if not kinds}
+            assert always <= names <= always | sometimes, f"{head}s of a {run.data.tags['kind']}"
 
 
 def test_a_run_s_bpp_is_that_of_the_files_its_checkpoint_writes_today(folder: Path) -> None:

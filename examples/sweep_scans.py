@@ -1,0 +1,41 @@
+"""Sweep lambda and gamma, measured on your own scans: scans/a.png with its text in scans/a.txt, and so on.
+
+python examples/sweep_scans.py scans --plan    # what would be trained and measured
+python examples/sweep_scans.py scans           # the sweep; the same command goes on after Ctrl-C
+python -m analysis.report --name scans         # the report
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from sweep import run
+from tfic.images import SUFFIXES
+
+
+def write_metadata(scans: Path) -> int:
+    """Write metadata.jsonl, which a folder of test images needs: one line for each image. Return their number.
+
+    To train on scans, too, each line also needs the text lines with their corners, "lines": docs/use.md has the form.
+    """
+    images = sorted(path for path in scans.iterdir() if path.suffix.lower() in SUFFIXES)
+    with (scans / "metadata.jsonl").open("w", encoding="utf-8") as file:
+        for path in images:
+            truth = path.with_suffix(".txt").read_text(encoding="utf-8").strip()
+            file.write(json.dumps({"file_name": path.name, "text": truth}) + "\n")
+    return len(images)
+
+
+def main() -> int:
+    scans, *options = sys.argv[1:]
+    print(f"{write_metadata(Path(scans))} scans to test on")
+    # Codecs are trained on synthetic images, with the settings of the recipe, and measured on the scans.
+    # Two lambdas give two baselines; each gamma fine-tunes both of them for reading.
+    sweep = ["--name", "scans", "--recipe", "demo", "--test-data", scans]
+    sweep += ["--lmbdas", "0.002", "0.004", "--gammas", "10"]
+    # run.main is `python -m sweep.run`; further options, such as --plan or --gpu-hours 8, are passed on.
+    return run.main([*sweep, *options])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
