@@ -1,1 +1,1 @@
-"""What a sweep shows: tables from the tracking store, fronts, claims, figures, the report. Never imports torch."""
+"""The results of a sweep: tables from the tracking store, fronts, claims, figures, the report. Never imports torch."""

@@ -27,6 +27,9 @@ LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
 FAMILIES = {"pretrain": "baseline", "finetune": "TFIC", "uncompressed": "uncompressed"}
 """Name of a kind of run in figures; a classical codec goes by its own name."""
 CLASSICAL = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "heic": "HEIC"}
+FINISHED = "attributes.status = 'FINISHED' AND tags.trial_key LIKE '%'"
+UNFINISHED = "attributes.status != 'FINISHED' AND tags.trial_key LIKE '%'"
+"""Filters of MLflow for the trials of a sweep that are points, and for all others."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +75,9 @@ def load(uri: str, name: str | None = None) -> Sweep:
     uri = resolve(uri)
     client = _open(uri)
     try:
-        finished = {
-            each.name: (each, runs)
-            for each in client.search_experiments()
-            if (runs := _runs(client, each, "attributes.status = 'FINISHED'"))
-        }
-        if not finished:
-            raise ValueError(
-                f"no finished run in {shown(uri)} yet; run `python -m sweep.run` first, or wait for its first trial"
-            )
-        name, chosen = _choose(finished, name, uri)
-        experiment, runs = finished[name]
-        unfinished = len(_runs(client, experiment, "attributes.status != 'FINISHED'"))
+        experiment, chosen = _choose(client, name, uri)
+        runs = _runs(client, experiment, FINISHED)
+        unfinished = len(_runs(client, experiment, UNFINISHED))
     except MlflowException as error:
         raise ValueError(f"the tracking store at {shown(uri)} cannot be read: {first_line(error, uri)}") from error
     # A trial key has one run; of two, the later one is that of a user who ran it again.
@@ -93,7 +87,9 @@ def load(uri: str, name: str | None = None) -> Sweep:
     points = pd.DataFrame([_point(run, latest, shares) for run in latest.values()])
     points = points.sort_values(["bpp", "trial_key"], ignore_index=True)
     metadata = pd.DataFrame([_metadata(run) for run in latest.values()]).set_index("trial_key")
-    return Sweep(name, chosen, uri, points, metadata, unfinished)
+    times = ["started", "ended"]
+    metadata[times] = metadata[times].apply(pd.to_datetime, unit="ms")
+    return Sweep(experiment.name, chosen, uri, points, metadata, unfinished)
 
 
 def rows(sweep: Sweep) -> pd.DataFrame:
@@ -129,32 +125,42 @@ def _open(uri: str) -> MlflowClient:
         raise ValueError(f"the tracking store at {shown(uri)} cannot be opened: {first_line(error, uri)}") from error
 
 
-def _runs(client: MlflowClient, experiment: Experiment, status: str) -> list[Run]:
-    """Every run of a sweep with that status, page by page."""
+def _runs(client: MlflowClient, experiment: Experiment, which: str) -> list[Run]:
+    """The runs of a sweep that a filter finds, page by page."""
     found: list[Run] = []
     token = None
     while True:
-        page = client.search_runs([experiment.experiment_id], filter_string=status, page_token=token)
-        found += [run for run in page if "trial_key" in run.data.tags]
+        page = client.search_runs([experiment.experiment_id], filter_string=which, page_token=token)
+        found += page
         token = page.token
         if not token:
             return found
 
 
-def _choose(finished: dict[str, tuple[Experiment, list[Run]]], name: str | None, uri: str) -> tuple[str, str]:
-    """The name of the sweep to show, and the reason for it."""
+def _choose(client: MlflowClient, name: str | None, uri: str) -> tuple[Experiment, str]:
+    """The sweep to show, and the reason for it; of each sweep only the last finished run is looked at."""
+    sweeps = {each.name: each for each in client.search_experiments()}
+    newest = ["attributes.end_time DESC"]
+    last = {
+        each.name: client.search_runs([each.experiment_id], FINISHED, max_results=1, order_by=newest)
+        for each in sweeps.values()
+    }
+    ended = {each: found[0].info.end_time or 0 for each, found in last.items() if found}
+    if not ended:
+        raise ValueError(
+            f"no finished run in {shown(uri)} yet; run `python -m sweep.run` first, or wait for its first trial"
+        )
+    if name is not None and name not in ended:
+        near = difflib.get_close_matches(name, list(ended), n=1, cutoff=0.0)[0]
+        known = ", ".join(sorted(ended))
+        raise ValueError(
+            f"no sweep {name!r} with finished runs in {shown(uri)}; did you mean {near!r}? There are: {known}"
+        )
     if name is not None:
-        if name not in finished:
-            near = difflib.get_close_matches(name, list(finished), n=1, cutoff=0.0)[0]
-            known = ", ".join(sorted(finished))
-            raise ValueError(
-                f"no sweep {name!r} with finished runs in {shown(uri)}; did you mean {near!r}? There are: {known}"
-            )
-        return name, "asked for by name"
-    if len(finished) == 1:
-        return next(iter(finished)), "the only one with finished runs"
-    latest = max(finished, key=lambda each: max(run.info.end_time or 0 for run in finished[each][1]))
-    return latest, f"the most recent of {', '.join(sorted(finished))}"
+        return sweeps[name], "asked for by name"
+    latest = max(ended, key=lambda each: ended[each])
+    reason = f"the most recent of {', '.join(sorted(ended))}" if len(ended) > 1 else "the only one with finished runs"
+    return sweeps[latest], reason
 
 
 def _point(run: Run, runs: Mapping[str, Run], shares: bool) -> dict[str, object]:
@@ -194,15 +200,8 @@ def _setting(kind: str, numbers: dict[str, float]) -> str:
 
 
 def _metadata(run: Run) -> dict[str, object]:
-    times = {
-        "started": pd.to_datetime(run.info.start_time, unit="ms"),
-        "ended": pd.to_datetime(run.info.end_time, unit="ms"),
-    }
-    return {
-        **run.data.params,
-        **{key: run.data.tags[key] for key in run.data.tags if not key.startswith("mlflow.")},
-        **times,
-    }
+    tags = {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")}
+    return {**run.data.params, **tags, "started": run.info.start_time, "ended": run.info.end_time}
 
 
 def _rows_of(client: MlflowClient, trial_key: str, run_id: str, folder: Path) -> pd.DataFrame:

@@ -57,7 +57,9 @@ def test_the_package_offers_build_load_and_the_error(run: Path) -> None:
     with pytest.raises(tfic.BitstreamError, match="not a TFIC file"):
         codec.decode(b"")
     assert {"BitstreamError", "TficError", "build", "load"} <= set(dir(tfic))
-    with pytest.raises(AttributeError, match="has no attribute 'laod'; it offers BitstreamError, TficError, build, load"):
+    with pytest.raises(
+        AttributeError, match="has no attribute 'laod'; it offers BitstreamError, TficError, build, load"
+    ):
         _ = tfic.laod
 
 
