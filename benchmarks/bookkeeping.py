@@ -21,6 +21,7 @@ from timing import table
 
 from sweep.search.plan import plan
 from sweep.search.search import Search
+from sweep.search.state import Status
 from sweep.spec.presets import preset
 from sweep.spec.space import Qualities, Space, Sweep
 from sweep.spec.trials import Trial
@@ -80,12 +81,12 @@ def main() -> None:
         telling: list[float] = []
         starting: list[float] = []
         finishing: list[float] = []
-        while len(search.results) < FINISHED + MEASURED:
+        while len(search.trials(Status.FINISHED)) < FINISHED + MEASURED:
             with timed(asking):
                 trial = asked(search)
             metrics = metrics_of(trial, rng)
             with timed(starting):
-                run_id = tracker.start(trial, trial.key in search.proposed)
+                run_id = tracker.start(trial, search.states[trial.key].proposed)
             with timed(finishing):
                 tracker.finish(run_id, metrics, empty)
             with timed(telling):

@@ -26,6 +26,7 @@ from surface import Surface
 from timing import table
 
 from sweep.search.search import Search
+from sweep.search.state import Status
 from sweep.spec.presets import preset
 from sweep.spec.space import Qualities, Space, Sweep
 from sweep.spec.trials import Trial
@@ -114,7 +115,8 @@ class Tree(Design):
 
     def waiting(self) -> int:
         """Trials whose parent is done."""
-        return sum(not each.parent or each.parent in self._search.results for each in self._search.waiting.values())
+        done = self._search.results
+        return sum(not each.parent or each.parent in done for each in self._search.trials(Status.WAITING))
 
     def ended(self, key: str) -> None:
         """Told to `Search`."""

@@ -51,11 +51,13 @@ def searched(
     shares: list[float],
     room: int,
     seed: int,
-    most: int = 100,
+    max_observations: int = 100,
 ) -> Iterator[Point]:
     """All lambdas by `coarse` gammas, then Optuna's proposals, told each result before the next."""
     gammas = (surface.gammas[0], surface.gammas[-1])
-    proposals = Proposals(surface.lmbdas, gammas, shares, 1000 * seed, sampler=sampler, most=most)
+    proposals = Proposals(
+        surface.lmbdas, gammas, shares, 1000 * seed, sampler=sampler, max_observations=max_observations
+    )
     if coarse:
         for point in grid(surface, shares, coarse * len(surface.lmbdas) * len(shares), seed):
             yield point

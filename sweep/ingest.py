@@ -4,9 +4,9 @@
     python -m sweep.ingest runs --classical      also the classical codecs on the same test images, to compare with
 
 Each training that has ended becomes a finished trial under the key that `python -m sweep.run` gives to its settings, so
-that a sweep of the same name finds it done and fine-tunes from its codec. Its measurement lies in RUN/measured, where
-`python -m tfic evaluate RUN RUN/measured` puts it, or is made there. What a run directory does not tell (wall time,
-the steps of the training, the machine) is left out. Do not ingest into a sweep that is running.
+that a sweep of the same name finds it done and fine-tunes from its codec. Its measurement is read from RUN/measured,
+where `python -m tfic evaluate RUN RUN/measured` puts it, or made there. Wall time, training curve and machine are not
+recorded in a run directory, so the trial has none. Do not ingest into a sweep that is running.
 
 Exit codes: 0 all done, 1 some directories failed (the others are done), 2 bad input, 130 stopped by Ctrl-C.
 """
@@ -20,9 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli import Parser, bad_input, say
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
+from tfic import cli
+from tfic.cli import bad_input, say
 from tfic.store_uri import DEFAULT, resolve, shown
 
 if TYPE_CHECKING:
@@ -32,15 +33,15 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    args = _parser().parse_args(arguments)
     try:
-        return _main(args)
+        return _main(arguments)
     except KeyboardInterrupt:
         say("\nStopped. The same command goes on.")
         return 130
 
 
-def _main(args: argparse.Namespace) -> int:
+def _main(arguments: Sequence[str] | None) -> int:
+    args = _parser().parse_args(arguments)
     try:
         if not args.folder.is_dir():
             raise ValueError(f"{args.folder}: no such folder; give a run directory, or a folder of them")
@@ -56,7 +57,7 @@ def _main(args: argparse.Namespace) -> int:
     except (ValueError, OSError) as error:
         return bad_input(error)
     say(f"Sweep {name!r}, tracked in {shown(tracker.uri)}")
-    fates = Counter(unfinished=len(unfinished))
+    outcomes = Counter(unfinished=len(unfinished))
     for folder in unfinished:
         say(f"{folder}: not finished, left")
     classical: dict[str, Trial] = {}
@@ -64,20 +65,20 @@ def _main(args: argparse.Namespace) -> int:
         try:
             run = run_directories.finished(folder, name, args.train_data, args.test_data)
             classical |= {each.key: each for each in (run.sweep.reference(), *run.sweep.anchors())}
-            fate = "in the store already" if run.trial.key in done else _ingest(run, tracker, args.measure)
-            done |= {run.trial.key} if fate == "ingested" else set()
+            outcome = "in the store already" if run.trial.key in done else _ingest(run, tracker, args.measure)
+            done |= {run.trial.key} if outcome == "ingested" else set()
         except (ValueError, OSError) as error:
-            fate = "failed"
+            outcome = "failed"
             _failed(str(folder), error)
-        fates[fate] += 1
+        outcomes[outcome] += 1
     if args.classical:
         for trial in classical.values():
-            fates["in the store already" if trial.key in done else _measure(trial, tracker)] += 1
-    return _conclude(fates, tracker)
+            outcomes["in the store already" if trial.key in done else _measure(trial, tracker)] += 1
+    return _conclude(outcomes, tracker)
 
 
 def _ingest(run: "Finished", tracker: "Tracker", measuring: bool) -> str:
-    """Put a run directory into the store, measured first if need be; what became of it."""
+    """Put a run directory into the store, measured first if necessary; return its outcome in words."""
     from sweep import run_directories
     from sweep.trial.run import keep_codec, log_trial
     from tfic.checkpoint import load
@@ -112,7 +113,7 @@ def _ingest(run: "Finished", tracker: "Tracker", measuring: bool) -> str:
 
 
 def _measure(trial: Trial, tracker: "Tracker") -> str:
-    """Run a trial that trains nothing, as the sweep does; what became of it."""
+    """Run a trial that trains nothing, as the sweep does; return its outcome in words."""
     from sweep.trial.run import run_trial
 
     with tempfile.TemporaryDirectory(prefix="tfic-ingest-") as scratch:
@@ -133,24 +134,19 @@ def _failed(what: str, error: Exception) -> None:
     print(f"failed: {what}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
 
 
-def _conclude(fates: Counter[str], tracker: "Tracker") -> int:
-    """Print the sum of it and what to look at next; the exit code."""
-    told = ", ".join(f"{count} {fate}" for fate, count in fates.items() if count)
-    if fates["ingested"] or fates["measured"]:
-        say(f"{told}\nReport: python -m analysis.report --name {tracker.sweep} --tracking-uri {tracker.uri}")
+def _conclude(outcomes: Counter[str], tracker: "Tracker") -> int:
+    """Print the outcomes and the next command; return the exit code."""
+    told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count)
+    if outcomes["ingested"] or outcomes["measured"]:
+        say(f"{told}\nReport: python -m analysis.report --name {tracker.sweep} --tracking-uri {shown(tracker.uri)}")
     else:
-        say(told if fates["failed"] else f"nothing to ingest: {told}")
-    return 1 if fates["failed"] else 0
+        say(told if outcomes["failed"] else f"nothing to ingest: {told}")
+    return 1 if outcomes["failed"] else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = Parser(
-        prog="python -m sweep.ingest",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = cli.parser("python -m sweep.ingest", __doc__)
     add = parser.add_argument
     add("folder", type=Path, metavar="DIR", help="a run directory, or a folder with some at any depth")
     add("--name", metavar="SWEEP", help="name of the sweep in the tracking store; default that of the folder")

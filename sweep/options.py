@@ -1,20 +1,21 @@
-"""The options of `python -m sweep.run`, and the sweep that they ask for: flags over sweep.toml over the recipe."""
+"""The options of `python -m sweep.run`: flags over sweep.toml over the recipe."""
 
 import argparse
 import os
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sweep.cli import Parser
+from sweep.on_ray.resources import Placement
 from sweep.spec.presets import absolute, from_tables, read_toml
 from sweep.spec.space import Sweep
 from sweep.spec.target import Target
+from tfic import cli
 from tfic.recipes import RECIPES, recipe
-from tfic.store_uri import DEFAULT
+from tfic.store_uri import DEFAULT, resolve
 
 SPACE = ("lmbdas", "gammas", "lmbda_shares", "trials", "keep_every", "warm_start")
 """Flags that are settings of [space]."""
@@ -22,12 +23,38 @@ LIMITS = ("gpu_hours", "target", "bpp_low", "bpp_high", "stop_margin", "retries"
 """Flags that are settings of [limits]."""
 
 
-def settings(args: argparse.Namespace) -> tuple[Sweep, str]:
-    """The sweep that is asked for, flags over sweep.toml over the recipe, and why this recipe if nobody named it.
+@dataclass(frozen=True)
+class Options:
+    """The sweep to run, and how."""
+
+    sweep: Sweep
+    """The sweep."""
+    why: str
+    """Why this recipe was chosen, in brackets; "" if the user named it."""
+    uri: str
+    """Address of the tracking store, absolute."""
+    placement: Placement
+    """The machine or cluster, and the resources of a trial."""
+    plan: bool
+    """Show the plan and run nothing."""
+
+
+def parse(arguments: Sequence[str] | None, description: str | None) -> Options:
+    """The options of a command line (None: of this process).
 
     Raises:
         ValueError: for a bad value or an unknown key, with its place.
+        SystemExit: for --help, and with code 2 for arguments that the command line does not have.
     """
+    args = _parser(description).parse_args(arguments)
+    sweep, why = _sweep(args)
+    uri = resolve(args.tracking_uri)
+    placement = Placement(args.address, args.gpus_per_trial, args.workers_per_trial, args.concurrent)
+    return Options(sweep, why, uri, placement, args.plan)
+
+
+def _sweep(args: argparse.Namespace) -> tuple[Sweep, str]:
+    """The sweep that is asked for, and why this recipe if the user did not name it."""
     tables = read_toml(Path(args.config)) if args.config else {}
     name, why = args.recipe or tables.get("recipe"), ""
     if not name:
@@ -70,7 +97,7 @@ def gpus() -> int:
 
 
 def _weights(text: str) -> list[float]:
-    """Numbers between commas."""
+    """The numbers of a list such as 0.001,0.003."""
     try:
         return [float(each) for each in text.split(",") if each.strip()]
     except ValueError:
@@ -78,7 +105,7 @@ def _weights(text: str) -> list[float]:
 
 
 class _Collect(argparse.Action):
-    """Joins `0.1,0.3` and `0.1 0.3` into one tuple."""
+    """Makes one tuple of `0.1,0.3` or `0.1 0.3`."""
 
     def __call__(
         self,
@@ -91,14 +118,8 @@ class _Collect(argparse.Action):
         setattr(namespace, self.dest, tuple(weight for group in values for weight in group))
 
 
-def parser(description: str | None) -> argparse.ArgumentParser:
-    """The command line."""
-    options = Parser(
-        prog="python -m sweep.run",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser(description: str | None) -> argparse.ArgumentParser:
+    options = cli.parser("python -m sweep.run", description)
     add = options.add_argument
     add("--recipe", metavar="NAME", help=f"settings by name: {', '.join(RECIPES)}; default demo, with a GPU base")
     add("--config", metavar="FILE", help="sweep.toml with recipe, name, codec, [space], [data], [train], [eval]")
@@ -118,7 +139,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "--gpu-hours",
         type=float,
         metavar="H",
-        help="start nothing that trains once so many are spent; proposes until then",
+        help="start no more training once so many are spent; Optuna proposes until then",
     )
     add(
         "--target", metavar="M>=X", help="propose towards the cheapest codec that holds it: accuracy>=0.95, psnr_db>=30"
@@ -127,19 +148,19 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "--keep-every",
         type=int,
         metavar="K",
-        help="keep and measure the codec every K steps of stage 2 as a point of its own",
+        help="write an intermediate checkpoint every K steps of stage 2, measured as a point of its own",
     )
     add(
         "--warm-start",
         type=float,
         metavar="L",
-        help="pre-train the other lambdas from the codec of this one; default no",
+        help="pre-train the other lambdas from the codec of this one; default each from its own start",
     )
     add("--bpp-low", type=float, metavar="B", help="stop a fine-tuning whose rate stays below")
     add("--bpp-high", type=float, metavar="B", help="stop a fine-tuning whose rate stays far above")
     words = "stop a fine-tuning that a finished one beats by this share on rate, reading and distortion alike"
     add("--stop-margin", type=float, metavar="S", help=words)
-    add("--retries", type=int, metavar="N", help="how often a trial that died is tried again; default 2")
+    add("--retries", type=int, metavar="N", help="most times that a trial that died is tried again; default 2")
     add("--codec", help="codec to train, such as tic-tiny or tic-base")
     add("--train-data", metavar="DIR", help="train on a folder of images with metadata.jsonl")
     add("--test-data", metavar="DIR", help="test on a folder of images with metadata.jsonl")

@@ -1,4 +1,4 @@
-"""`python -m sweep.status`: where a sweep stands, from any terminal that reaches its tracking store.
+"""`python -m sweep.status`: the state of a sweep, from any terminal that reaches its tracking store.
 
     python -m sweep.status                       the sweep that was driven last
     python -m sweep.status --name demo --watch   again every ten seconds, until its driver ends
@@ -11,14 +11,15 @@ import sys
 import time
 from collections.abc import Sequence
 
-from sweep.cli import Parser, bad_input, say
 from sweep.search.plan import plan
 from sweep.search.search import Search
 from sweep.spec.presets import from_tables
+from tfic import cli
+from tfic.cli import bad_input, say
 from tfic.store_uri import DEFAULT, check_exists, resolve, shown
 
 EVERY_S = 10.0
-"""Seconds between two looks of --watch."""
+"""Seconds between two updates of --watch."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
         while True:
-            driven = _show(args)
+            driven = _show(resolve(args.tracking_uri), args.name)
             if not (args.watch and driven):
                 return 0
             time.sleep(EVERY_S)
@@ -37,15 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _show(args: argparse.Namespace) -> bool:
-    """Print where the sweep stands; whether a driver is at work on it."""
-    from sweep.store.lease import NOTE, alive, who
+def _show(uri: str, name: str | None) -> bool:
+    """Print the state of a sweep, of the one driven last without a name; True if a driver is at work on it."""
+    from sweep.store.lease import DRIVER, alive, who
     from sweep.store.tracking import SETTINGS, Tracker, last_sweep
 
-    uri = resolve(args.tracking_uri)
     check_exists(uri)
-    tracker = Tracker(uri, args.name or last_sweep(uri))
-    settings, driver = tracker.note(SETTINGS), tracker.note(NOTE)
+    tracker = Tracker(uri, name or last_sweep(uri))
+    settings, driver = tracker.experiment_tag(SETTINGS), tracker.experiment_tag(DRIVER)
     if not settings:
         raise ValueError(f"{shown(uri)} has no sweep {tracker.sweep!r} that `python -m sweep.run` began")
     sweep = from_tables(settings, f"settings of {tracker.sweep!r}", settings["recipe"])
@@ -61,12 +61,7 @@ def _show(args: argparse.Namespace) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = Parser(
-        prog="python -m sweep.status",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = cli.parser("python -m sweep.status", __doc__)
     add = parser.add_argument
     add("--name", metavar="SWEEP", help="name of the sweep in the tracking store; default the one driven last")
     add("--tracking-uri", metavar="URI", help=f"MLflow store; default $MLFLOW_TRACKING_URI, else {DEFAULT}")

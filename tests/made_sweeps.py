@@ -58,9 +58,14 @@ def run_all(search: Search, ends: Callable[[Trial], bool] = lambda trial: True) 
         if ends(trial):
             search.tell(trial.key, measured(trial))
         else:
-            search.fail(trial.key, "ValueError: spoilt")
+            search.fail(trial.key, "ValueError: spoilt", retryable=False)
     assert trial is Turn.DONE
     return ran
+
+
+def proposed(search: Search) -> int:
+    """Number of trials that Optuna proposed."""
+    return sum(state.proposed for state in search.states.values())
 
 
 def ask(search: Search) -> Trial:

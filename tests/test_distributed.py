@@ -206,7 +206,7 @@ def test_all_workers_end_alike_when_a_loss_is_not_finite_or_a_batch_cannot_be_sh
     first, second = both
     assert (first.overflow, first.uneven) == (second.overflow, second.uneven)
     assert first.overflow.startswith("loss is inf at step 1 of 6 of pretrain")
-    assert first.uneven.startswith("finetune_batch is 3, for 2 workers")
+    assert first.uneven.startswith("finetune_batch is 3, which 2 workers cannot share equally")
 
 
 def test_noise_is_chance_of_seed_stage_step_and_rank_and_crops_are_those_of_one_worker(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sweep.run import main
-from sweep.store.lease import NOTE, STALE_S, Lease, SweepTakenError, alive, who
+from sweep.store.lease import DRIVER, STALE_S, Lease, SweepTakenError, alive, who
 from sweep.store.tracking import Tracker
 
 HOLD = """
@@ -35,21 +35,21 @@ def test_a_second_driver_is_refused_naming_the_first_and_a_killed_one_s_hold_end
             Lease(here),
         ):
             pass
-        assert alive(here.note(NOTE))
+        assert alive(here.experiment_tag(DRIVER))
         first.kill()
         first.wait()
-    assert not alive(here.note(NOTE))
+    assert not alive(here.experiment_tag(DRIVER))
     with Lease(here):
-        assert here.note(NOTE)["pid"] == os.getpid()
-    assert here.note(NOTE) == {}
+        assert here.experiment_tag(DRIVER)["pid"] == os.getpid()
+    assert here.experiment_tag(DRIVER) == {}
 
 
 def test_a_hold_on_another_machine_ends_when_nobody_renews_it(tracker: Tracker) -> None:
     note = {"host": "elsewhere", "pid": 1, "user": "ada", "since": time.time() - 999.0, "beat": time.time()}
-    tracker.write_note(NOTE, note)
+    tracker.set_experiment_tag(DRIVER, note)
     with pytest.raises(SweepTakenError, match="process 1 of ada on elsewhere"), Lease(tracker):
         pass
-    tracker.write_note(NOTE, note | {"beat": time.time() - STALE_S - 1})
+    tracker.set_experiment_tag(DRIVER, note | {"beat": time.time() - STALE_S - 1})
     with Lease(tracker) as lease:
         lease.check()
 
@@ -66,12 +66,14 @@ def test_a_driver_that_was_taken_over_ends(tracker: Tracker, monkeypatch: pytest
             deadline = time.monotonic() + 60  # a busy machine beats late
             while time.monotonic() < deadline:
                 lease.check()
-                other_driver.write_note(NOTE, other)  # again, should a beat that had read before have written after it
+                other_driver.set_experiment_tag(
+                    DRIVER, other
+                )  # again, should a beat that had read before have written after it
                 time.sleep(0.3)
 
     with pytest.raises(SweepTakenError, match="was taken over by process 1 of ada on elsewhere"):
         drive()
-    assert tracker.note(NOTE) == other, "the new driver's hold is left alone"
+    assert tracker.experiment_tag(DRIVER) == other, "the new driver's hold is left alone"
     assert who(other).startswith("process 1 of ada on elsewhere, since 19")
 
 
@@ -80,7 +82,7 @@ def test_a_command_line_refuses_a_sweep_that_is_being_driven(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     note = {"host": "elsewhere", "pid": 1, "user": "ada", "since": 0.0, "beat": time.time()}
-    tracker.write_note(NOTE, note)
+    tracker.set_experiment_tag(DRIVER, note)
     names = ["--name", tracker.sweep, "--tracking-uri", tracker.uri]
     assert main(["--recipe", "tiny", *names]) == 2
     error = capsys.readouterr().err

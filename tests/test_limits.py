@@ -1,10 +1,14 @@
 """Retries, budgets, targets and rules: how far a search goes, and when it gives a trial up."""
 
 import pytest
-from made_sweeps import ask, make, measured, record, run_all
+from made_sweeps import ask, make, measured, proposed, record, run_all
 
 from sweep.search.search import Search, Turn
+from sweep.search.state import Status
 from sweep.spec.limits import Limits
+from sweep.spec.trials import Kind
+from sweep.trial.end import End
+from tfic.store_uri import StoreUnreachableError
 
 DIED = "its process died"
 
@@ -16,15 +20,29 @@ def test_a_trial_that_died_is_the_next_to_run_as_often_as_its_retries_allow() ->
     assert [search.fail(first.key, DIED), ask(search) == first] == [True, True]
     assert [search.fail(first.key, DIED), ask(search) == first] == [True, True]
     assert not search.fail(first.key, DIED)
-    assert search.failed == {first.key: DIED}
+    assert search.reasons(Status.FAILED) == {first.key: DIED}
     assert ask(search).kind == "pretrain"
 
 
-@pytest.mark.parametrize("reason", ["FloatingPointError: loss is nan at step 3 of 20", "ValueError: no such folder"])
-def test_what_would_fail_again_is_not_tried_again(reason: str) -> None:
+def test_what_would_fail_again_is_not_tried_again() -> None:
     search = Search(make(limits=Limits(retries=5)))
     ask(search)
-    assert not search.fail(ask(search).key, reason)
+    assert not search.fail(ask(search).key, "ValueError: no such folder", retryable=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "retryable"),
+    [
+        (FloatingPointError("loss is nan at step 3 of 20"), False),
+        (ValueError("no such folder"), False),
+        (StoreUnreachableError("tracking server does not answer"), True),
+        (OSError("no space left"), True),
+    ],
+)
+def test_an_error_that_the_same_settings_and_data_give_again_is_not_retryable(
+    error: Exception, retryable: bool
+) -> None:
+    assert End.of(error).retryable is retryable
 
 
 def test_a_failure_reaches_everything_that_stands_on_it_and_nothing_else() -> None:
@@ -35,11 +53,11 @@ def test_a_failure_reaches_everything_that_stands_on_it_and_nothing_else() -> No
     parents = {trial.key: trial.parent for trial in sweep.grid()}
     under = [key for key, parent in parents.items() if bad in (parent, parents.get(parent))]
     assert len(under) == 2 * 3
-    assert search.not_run == dict.fromkeys(under, "its pre-training failed: ValueError: spoilt")
+    assert search.reasons(Status.NOT_RUN) == dict.fromkeys(under, "its pre-training failed: ValueError: spoilt")
     rooted = Search(sweep)
     ran = run_all(rooted, lambda trial: trial.key != sweep.pretrain(0.003).key)
     assert [trial.kind for trial in ran if trial.steps] == ["pretrain"]
-    assert len(rooted.not_run) == 2 + 3 * 2 * 3
+    assert len(rooted.reasons(Status.NOT_RUN)) == 2 + 3 * 2 * 3
 
 
 def test_nothing_that_trains_starts_once_the_hours_are_spent_and_earlier_runs_count() -> None:
@@ -50,7 +68,7 @@ def test_nothing_that_trains_starts_once_the_hours_are_spent_and_earlier_runs_co
     ran = run_all(search)
     assert sum(bool(trial.steps) for trial in ran) == 2
     assert {trial.kind for trial in ran} == {"uncompressed", "finetune", "classical"}
-    assert len(search.waiting) == 2
+    assert len(search.trials(Status.WAITING)) == 2
     assert search.spent_hours == 2.0
 
 
@@ -65,8 +83,8 @@ def test_with_hours_and_no_number_of_trials_proposals_go_on_until_the_hours_are_
     search = Search(make(gammas=(0.01, 10.0), limits=Limits(gpu_hours=10.0)))
     ran = run_all(search)
     assert sum(bool(trial.steps) for trial in ran) == 20
-    assert len(search.proposed) == 20 - 2 - 4
-    assert not search.waiting
+    assert proposed(search) == 20 - 2 - 4
+    assert not search.trials(Status.WAITING)
 
 
 def test_a_target_draws_proposals_towards_the_cheapest_codec_that_holds_it() -> None:
@@ -76,7 +94,7 @@ def test_a_target_draws_proposals_towards_the_cheapest_codec_that_holds_it() -> 
     assert aimed.target
     best = aimed.target.best(aimed.results)
     assert best
-    assert aimed.trials[best].config.lmbda == 0.0005
+    assert aimed.states[best].trial.config.lmbda == 0.0005
     assert aimed.results[best]["accuracy"] >= 0.9
 
 
@@ -84,7 +102,7 @@ def test_codecs_kept_on_the_way_are_points_of_their_own_after_their_fine_tuning(
     sweep = make(keep_every=2, gammas=(1.0,), lmbdas=(0.003,))
     ran = run_all(Search(sweep))
     tuned = sweep.finetune(0.003, 1.0)
-    kept = [trial for trial in ran if trial.kind == "candidate"]
+    kept = [trial for trial in ran if trial.kind is Kind.INTERMEDIATE]
     assert [(trial.parent, trial.step, trial.steps) for trial in kept] == [(tuned.key, 2, 0), (tuned.key, 4, 0)]
     assert ran.index(kept[0]) > ran.index(tuned)
     assert tuned.key == make(gammas=(1.0,), lmbdas=(0.003,)).finetune(0.003, 1.0).key
@@ -92,10 +110,10 @@ def test_codecs_kept_on_the_way_are_points_of_their_own_after_their_fine_tuning(
 
 def test_a_finished_fine_tuning_is_not_asked_for_codecs_that_it_did_not_keep() -> None:
     sweep = make(keep_every=2, gammas=(1.0,), lmbdas=(0.003,))
-    done = [record(sweep.pretrain(0.003)), record(sweep.finetune(0.003, 1.0), kept=(4,))]
+    done = [record(sweep.pretrain(0.003)), record(sweep.finetune(0.003, 1.0), intermediate_steps=(4,))]
     search = Search(sweep, done)
-    assert [trial.step for trial in search.waiting.values() if trial.kind == "candidate"] == [4]
-    assert search.not_kept == [sweep.finetune(0.003, 1.0).key]
+    assert [trial.step for trial in search.trials(Status.WAITING) if trial.kind is Kind.INTERMEDIATE] == [4]
+    assert search.without_intermediates == [sweep.finetune(0.003, 1.0).key]
 
 
 def test_proposals_bring_the_codecs_that_they_keep() -> None:
@@ -103,7 +121,7 @@ def test_proposals_bring_the_codecs_that_they_keep() -> None:
     before = search.total
     ran = run_all(search)
     assert len(ran) == before
-    assert sum(trial.kind == "candidate" for trial in ran) == 2 * 4
+    assert sum(trial.kind is Kind.INTERMEDIATE for trial in ran) == 2 * 4
 
 
 def test_shares_of_lambda_are_a_third_axis_of_the_grid_and_of_the_proposals() -> None:
@@ -115,8 +133,8 @@ def test_shares_of_lambda_are_a_third_axis_of_the_grid_and_of_the_proposals() ->
     assert {(each.config.train.lmbda_share, each.config.gamma) for each in tuned[:8]} == grid
     assert all(0 <= each.config.train.lmbda_share <= 1 for each in tuned)
     assert len(tuned) == 12
-    records = [record(trial, proposed=trial.key in search.proposed) for trial in ran]
-    assert not Search(sweep, records).waiting
+    records = [record(trial, proposed=search.states[trial.key].proposed) for trial in ran]
+    assert not Search(sweep, records).trials(Status.WAITING)
     assert Search(sweep, records).proposals_left == 0
 
 
@@ -146,16 +164,16 @@ def test_a_stopped_trial_is_no_failure_stays_stopped_while_there_are_rules_and_g
         search.tell(trial.key, measured(trial))
     search.stop(trial.key, "its rate is too high")
     run_all(search)
-    assert not search.failed
-    assert not search.not_run
-    kept = [each.key for each in sweep.candidates(trial)]
-    assert search.stopped == {
+    assert not search.reasons(Status.FAILED)
+    assert not search.reasons(Status.NOT_RUN)
+    kept = [each.key for each in sweep.intermediates(trial)]
+    assert search.reasons(Status.STOPPED) == {
         trial.key: "its rate is too high",
         **dict.fromkeys(kept, "its fine-tuning was stopped: its rate is too high"),
     }
     stopped = record(trial, finished=False, stopped=True, reason="its rate is too high")
-    assert trial.key not in Search(sweep, [stopped]).waiting
-    assert trial.key in Search(make(keep_every=2), [stopped]).waiting
+    assert trial not in Search(sweep, [stopped]).trials(Status.WAITING)
+    assert trial in Search(make(keep_every=2), [stopped]).trials(Status.WAITING)
 
 
 def test_a_search_whose_budget_is_spent_at_the_start_still_measures_what_costs_nothing() -> None:

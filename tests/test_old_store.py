@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from analysis import runs as tables
 from sweep import run, status
 from sweep.spec.presets import from_tables, read_toml
+from sweep.spec.trials import Kind
 from sweep.store.tracking import Tracker
 from tfic import checkpoint
 
@@ -103,7 +104,9 @@ def test_the_report_s_rows_and_labels_are_read(old: Path) -> None:
 
 def test_its_codecs_load_and_their_settings_have_the_new_name(old: Path, tmp_path: Path) -> None:
     tracker = Tracker(arguments(old)[-1], "before")
-    records = [each for each in tracker.records() if each.kind in ("finetune", "candidate") and each.lmbda_share == 1]
+    records = [
+        each for each in tracker.records() if each.kind in (Kind.FINETUNE, Kind.INTERMEDIATE) and each.lmbda_share == 1
+    ]
     assert len(records) == 2
     for record in records:
         found = tracker.checkpoint(record.key, tmp_path / record.key)

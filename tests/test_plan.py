@@ -68,4 +68,6 @@ def test_what_ends_the_search_is_told() -> None:
     text = "\n".join(plan(Search(sweep, done)))
     assert "Then fine-tunings proposed by Optuna, gamma from 0.3 to 1, looking for accuracy>=0.95" in text
     assert "Nothing that trains starts once 9 GPU-hours are spent; 1 GPU-hours so far" in text
-    assert "1 finished fine-tunings ran without `keep_every` and kept no codecs at those steps" in text
+    assert (
+        "1 finished fine-tunings ran without `keep_every` and have no intermediate checkpoints at those steps" in text
+    )

@@ -139,18 +139,18 @@ def test_an_exhausted_range_ends_the_search() -> None:
 def test_points_outside_the_space_are_known_but_teach_nothing() -> None:
     proposals = Proposals((0.003,), GAMMAS)
     for point in (Point(0.5, 1.0), Point(0.003, 100.0), Point(0.003, 1.0, 0.7)):
-        proposals.hold(point)
+        proposals.mark_running(point)
         assert asked(proposals).lmbda == 0.003
         proposals.tell(point, measured(point))
         assert asked(proposals).lmbda == 0.003
 
 
 def test_of_too_many_results_a_study_begins_with_some_from_the_best_to_the_worst() -> None:
-    proposals = Proposals(LMBDAS, GAMMAS, most=20)
+    proposals = Proposals(LMBDAS, GAMMAS, max_observations=20)
     points = [Point(LMBDAS[i % 3], 0.1 + 0.01 * i) for i in range(200)]
     for i, point in enumerate(points):  # each beats all after it
         proposals.tell(point, {"bpp": 0.1 + i / 1000, "accuracy": 0.9 - i / 1000, "psnr_db": 30.0})
-    shown = proposals.teachers()
+    shown = proposals.training_subset()
     assert len(shown) == 20
     assert {points[0], points[-1]} < set(shown)
     steps = [points.index(after) - points.index(before) for before, after in pairwise(shown)]
@@ -158,13 +158,13 @@ def test_of_too_many_results_a_study_begins_with_some_from_the_best_to_the_worst
 
 
 def test_a_study_that_grew_too_large_is_made_anew_and_nothing_is_proposed_twice() -> None:
-    proposals = Proposals(LMBDAS, GAMMAS, most=5)
+    proposals = Proposals(LMBDAS, GAMMAS, max_observations=5)
     found = []
     for _ in range(30):
         found.append(asked(proposals))
         proposals.tell(found[-1], measured(found[-1]))
     assert len(set(found)) == 30
-    assert len(proposals.teachers()) == 5
+    assert len(proposals.training_subset()) == 5
 
 
 def test_no_point_stays_running_in_the_study_once_it_has_ended() -> None:
@@ -179,7 +179,7 @@ def test_no_point_stays_running_in_the_study_once_it_has_ended() -> None:
         end(asked(proposals))
     proposals.fail(asked(proposals))
     held = Point(LMBDAS[0], 1.23)
-    proposals.hold(held)
+    proposals.mark_running(held)
     asked(proposals)
     proposals.tell(held, {"bpp": math.inf})
     asked(proposals)
@@ -285,11 +285,11 @@ def test_with_a_target_the_search_comes_nearer_to_it_than_chance(text: str) -> N
 
 
 def test_with_a_target_a_study_begins_with_results_on_both_sides_of_the_bound() -> None:
-    proposals = Proposals(LMBDAS, GAMMAS, target=Target.parse("accuracy>=0.9"), most=10)
+    proposals = Proposals(LMBDAS, GAMMAS, target=Target.parse("accuracy>=0.9"), max_observations=10)
     for i in range(100):
         gamma = 0.1 + 0.01 * i
         proposals.tell(Point(LMBDAS[0], gamma), {"bpp": gamma, "accuracy": 0.5 + 0.005 * i, "psnr_db": math.nan})
-    held = [0.5 + 0.005 * round((point.gamma - 0.1) / 0.01) for point in proposals.teachers()]
+    held = [0.5 + 0.005 * round((point.gamma - 0.1) / 0.01) for point in proposals.training_subset()]
     assert 0 < sum(accuracy >= 0.9 for accuracy in held) < 10
     assert min(abs(accuracy - 0.9) for accuracy in held) < 0.006, "the cheapest that holds it is the first"
 

@@ -1,5 +1,9 @@
 """What a trial holds, from what there is and what is asked for; how many trials fit at any moment."""
 
+import re
+from importlib.metadata import version
+from pathlib import Path
+
 import pytest
 
 from sweep.on_ray.resources import Capacity, Placement, Slot, share
@@ -72,3 +76,19 @@ def test_as_many_trials_run_as_fit_now_or_as_were_asked_for() -> None:
 def test_at_least_one_trial_runs_at_a_time() -> None:
     with pytest.raises(ValueError, match="--concurrent is 0; it must be 1 or more"):
         Placement(concurrent=0)
+
+
+def test_ray_is_of_the_minor_version_that_the_workers_were_tested_with() -> None:
+    """`sweep.on_ray.workers` uses parts of Ray Train that are not public."""
+    declared = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+    (pin,) = set(re.findall(r'"ray\[[\w,]+\]([^"]+)"', declared))
+    least = re.match(r">=(\d+)\.(\d+)", pin)
+    assert least
+    major, minor = map(int, least.groups())
+    assert pin == f">={major}.{minor},<{major}.{minor + 1}", (
+        f"pyproject.toml lets in more than one minor version: {pin}"
+    )
+    assert version("ray").startswith(f"{major}.{minor}."), (
+        f"Ray {version('ray')} is installed, but pyproject.toml pins ray {pin}, because sweep/on_ray/workers.py uses "
+        "ray.train.v2._internal: run tests/test_workers.py and test_nodes.py with the new version, then move the pin"
+    )

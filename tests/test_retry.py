@@ -17,10 +17,10 @@ from sweep.spec.limits import Limits
 from sweep.spec.presets import preset
 from sweep.store.retry import Patience, StoreAwayError, away
 from sweep.store.tracking import Tracker
+from sweep.trial.conditions import Conditions
 from sweep.trial.run import run_trial
-from sweep.trial.training import Conditions
 
-PATIENT = Limits(patience_s=120.0)
+PATIENT = Limits(store_retry_s=120.0)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_training_goes_on_while_the_server_is_away_and_metrics_and_artifacts_arr
         eval=replace(base.eval, heldout=False, pictures=1),
     )
     told: list[str] = []
-    tracker = Tracker(server.uri, "away", PATIENT.patience_s, told.append)
+    tracker = Tracker(server.uri, "away", PATIENT.store_retry_s, told.append)
     trial = sweep.pretrain(0.003)
     run_id = tracker.start(trial)
     trained: list[int] = []
@@ -79,8 +79,8 @@ def test_training_goes_on_while_the_server_is_away_and_metrics_and_artifacts_arr
 
 
 @pytest.mark.slow
-def test_patience_ends_with_what_to_do_and_a_trial_that_starts_without_a_server_waits_for_it(server: Server) -> None:
-    tracker = Tracker(server.uri, "gone", patience_s=1.0)
+def test_retrying_ends_with_what_to_do_and_a_trial_that_starts_without_a_server_waits_for_it(server: Server) -> None:
+    tracker = Tracker(server.uri, "gone", retry_s=1.0)
     server.kill()
     with pytest.raises(StoreAwayError, match=r"has not answered for \d+ s .*the same command goes on"):
         tracker.start(preset("tiny").pretrain(0.003))

@@ -12,6 +12,7 @@ from refusals import refused
 from sweep.options import gpus
 from sweep.run import main
 from sweep.search.search import Search
+from sweep.search.state import Status
 from sweep.spec.presets import from_tables
 from sweep.store.tracking import Tracker
 
@@ -146,7 +147,7 @@ def test_a_finished_sweep_ends_without_ever_loading_ray_or_torch(tmp_path: Path,
     files.mkdir()
     for trial in sweep.grid():
         tracker.finish(tracker.start(trial), {"bpp": 0.5, "accuracy": 0.5, "psnr_db": 20.0}, files)
-    assert not Search(sweep, tracker.records()).waiting
+    assert not Search(sweep, tracker.records()).trials(Status.WAITING)
     for name in ("ray", "torch"):
         (tmp_path / f"{name}.py").write_text(f"raise AssertionError('{name} is loaded for nothing')\n")
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_sweeps import ask, make, measured, record, run_all
+from made_sweeps import ask, make, measured, proposed, record, run_all
 
 from sweep.search.search import Search, Turn, front
+from sweep.search.state import Status
 from sweep.spec.trials import Trial
 
 
@@ -44,7 +45,7 @@ def test_a_failed_pretraining_takes_its_own_gammas_only_and_says_why() -> None:
     bad = sweep.pretrain(0.001).key
     ran = run_all(search, lambda trial: trial.key != bad)
     orphans = [sweep.finetune(0.001, gamma).key for gamma in (0.3, 1.0)]
-    assert search.not_run == dict.fromkeys(orphans, "its pre-training failed: ValueError: spoilt")
+    assert search.reasons(Status.NOT_RUN) == dict.fromkeys(orphans, "its pre-training failed: ValueError: spoilt")
     assert sum(trial.parent == sweep.pretrain(0.003).key for trial in ran) == 4
     assert not any(trial.parent == bad for trial in ran)
 
@@ -54,10 +55,10 @@ def test_proposals_spend_the_budget_on_new_gammas_of_pretrained_lambdas_within_t
     search = Search(sweep)
     ran = run_all(search)
     grid = {trial.key for trial in sweep.grid()}
-    proposed = [trial for trial in ran if trial.key not in grid]
-    assert len(proposed) == 6
+    new = [trial for trial in ran if trial.key not in grid]
+    assert len(new) == 6
     assert len({trial.key for trial in ran}) == len(ran) == search.total
-    for trial in proposed:
+    for trial in new:
         assert trial.config.lmbda in sweep.space.lmbdas
         assert 0.3 <= trial.config.gamma <= 1.0
         assert trial.config.gamma == float(f"{trial.config.gamma:.3g}")
@@ -71,7 +72,7 @@ def test_proposals_wait_for_the_grid_while_there_is_filler() -> None:
     kinds = [ask(search).kind for _ in range(7)]
     assert kinds == ["finetune"] * 4 + ["classical"] * 3
     assert ask(search).kind == "finetune"
-    assert len(search.proposed) == 1
+    assert proposed(search) == 1
     assert search.ask() is Turn.WAIT
 
 
@@ -111,13 +112,13 @@ def test_a_proposal_without_a_finite_psnr_is_not_shown_to_the_sampler_and_stops_
     while isinstance(trial := search.ask(), Trial):
         search.tell(trial.key, {**measured(trial), "psnr_db": math.nan})
     assert trial is Turn.DONE
-    assert len(search.proposed) == 3
+    assert proposed(search) == 3
 
 
 def test_an_exhausted_space_ends_the_search_before_its_budget() -> None:
     search = Search(make(trials=50, lmbdas=(0.001,), gammas=(1.0, 1.02)))
     run_all(search)
-    assert 1 <= len(search.proposed) <= 3
+    assert 1 <= proposed(search) <= 3
     assert search.proposals_left == 0
 
 

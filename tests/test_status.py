@@ -8,7 +8,7 @@ from refusals import refused
 
 from sweep import status
 from sweep.spec import presets
-from sweep.store.lease import NOTE
+from sweep.store.lease import DRIVER
 from sweep.store.tracking import SETTINGS, Tracker
 
 
@@ -18,19 +18,19 @@ def test_a_sweep_is_shown_live_while_it_is_driven_and_as_left_afterwards(
     sweep = presets.from_tables(
         {"name": tracker.sweep, "space": {"lmbda_shares": [0.0, 1.0], "keep_every": 2}}, "", "tiny"
     )
-    tracker.write_note(SETTINGS, asdict(sweep))
+    tracker.set_experiment_tag(SETTINGS, asdict(sweep))
     trial = sweep.pretrain(0.003)
     run = tracker.start(trial)
     tracker.log_steps(run, [(4, {"train_loss": 1.0})])
     driver = {"host": "elsewhere", "pid": 7, "user": "ada", "since": time.time(), "beat": time.time()}
-    tracker.write_note(NOTE, driver)
+    tracker.set_experiment_tag(DRIVER, driver)
     arguments = ["--name", tracker.sweep, "--tracking-uri", tracker.uri]
     assert status.main(arguments) == 0
     live = capsys.readouterr().out
     assert "driven by process 7 of ada on elsewhere" in live
     assert f"{trial.key}" in live
     assert "running   step 4 of 20" in live
-    tracker.write_note(NOTE, {})
+    tracker.set_experiment_tag(DRIVER, {})
     assert status.main(arguments) == 0
     left = capsys.readouterr().out
     assert "no driver is at work" in left
@@ -39,7 +39,7 @@ def test_a_sweep_is_shown_live_while_it_is_driven_and_as_left_afterwards(
 
 
 def test_without_a_name_the_sweep_driven_last_is_shown(tracker: Tracker, capsys: pytest.CaptureFixture[str]) -> None:
-    tracker.write_note(SETTINGS, asdict(presets.from_tables({"name": tracker.sweep}, "", "tiny")))
+    tracker.set_experiment_tag(SETTINGS, asdict(presets.from_tables({"name": tracker.sweep}, "", "tiny")))
     assert status.main(["--tracking-uri", tracker.uri]) == 0
     assert capsys.readouterr().out.startswith(f"Sweep {tracker.sweep!r}, tracked in ")
 

@@ -21,6 +21,7 @@ from ray.cluster_utils import Cluster
 from test_distributed import environment, free_port
 from test_train import config, ignore, same, weights
 
+from sweep.on_ray.resources import Slot
 from sweep.on_ray.workers import fit_on_workers
 from tfic import distributed
 from tfic.config import Config
@@ -71,9 +72,12 @@ def trial(given: dict[str, Any]) -> None:
 
         try:
             fit_on_workers(
-                settings(), folder / "run", report, None, 0, lambda state: saved.append(state.name),
-                workers=2, gpus_per_worker=0, cpus_per_worker=1,
-            )  # fmt: skip
+                settings(),
+                folder / "run",
+                report,
+                on_checkpoint=lambda state: saved.append(state.name),
+                slot=Slot(cpus=2, gpus=0, workers=2),
+            )
         except (KeyError, RuntimeError) as error:
             errors.append(f"{type(error).__name__}: {error}")
             seconds = time.monotonic() - killed

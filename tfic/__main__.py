@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tfic import extras
+from tfic.cli import Parser, bad_input
 from tfic.config import Config, DataConfig, from_mapping
 from tfic.models import FORMS
 from tfic.recipes import RECIPES, recipe
@@ -48,8 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         return extras.refuse(error)
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return bad_input(error)
     except FloatingPointError as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
@@ -128,11 +128,10 @@ def _on_files(args: argparse.Namespace) -> int:
     return verbs[args.verb](args)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:  # one line, as for every bad input
+class _Parser(Parser):
+    def error(self, message: str) -> NoReturn:
         hint = "; put a glob in quotes" if message.startswith("unrecognized arguments") else ""
-        print(f"error: {message}{hint}; see --help", file=sys.stderr)
-        raise SystemExit(2)
+        super().error(message + hint)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -172,6 +172,17 @@ def check_at_least(name: str, value: float, least: int) -> None:
         raise ValueError(f"{name} is {value!r}; it must be {least} or more")
 
 
+def check_batches(train: TrainConfig, workers: int, finetune: bool = True) -> None:
+    """Raise ValueError unless so many workers can share each batch of stage 1, and of stage 2 if asked, equally."""
+    for name in ("batch", "finetune_batch") if finetune else ("batch",):
+        batch = getattr(train, name)
+        if batch % workers:
+            raise ValueError(
+                f"{name} is {batch}, which {workers} workers cannot share equally; it counts the images of all "
+                f"workers: give a multiple of {workers}, or another number of workers"
+            )
+
+
 def unknown_key(key: str, known: list[str], where: str) -> ValueError:
     """The error for a key nobody knows, naming the nearest known one."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)

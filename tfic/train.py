@@ -15,7 +15,7 @@ from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.klt import start_from_klt
 from tfic.codec.variable_rate import VariableRate
-from tfic.config import CODEC_FILE, NO_MATTER, STAGE_2, Config, TrainConfig
+from tfic.config import CODEC_FILE, NO_MATTER, STAGE_2, Config, TrainConfig, check_batches
 from tfic.crops import draw_crops
 from tfic.data import train_pages
 from tfic.stages import Stage
@@ -96,7 +96,7 @@ def fit(
         FloatingPointError: when a term of the loss is not finite; names step and term.
         distributed.WorkerFailedError: when another rank raised.
     """
-    _check_shares(config)
+    check_batches(config.train, distributed.world(), finetune=config.gamma > 0)
     finished = run / CODEC_FILE
     if distributed.from_first(lambda: _is_finished(finished, config)):
         return finished
@@ -139,17 +139,6 @@ def check_same(found: Config, wanted: Config, path: Path) -> None:
 
     if decisive(found) != decisive(wanted):
         raise ValueError(f"{path} was trained with other settings; give another run directory or remove this one")
-
-
-def _check_shares(config: Config) -> None:
-    """Raise ValueError unless each worker gets as many images of a batch as the others."""
-    for name in ("batch", "finetune_batch") if config.gamma else ("batch",):
-        batch = getattr(config.train, name)
-        if batch % distributed.world():
-            raise ValueError(
-                f"{name} is {batch}, for {distributed.world()} workers; it counts the images of all of them: give a "
-                f"multiple of {distributed.world()}, or another number of workers"
-            )
 
 
 def _is_finished(finished: Path, config: Config) -> bool:

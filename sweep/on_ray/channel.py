@@ -1,12 +1,13 @@
-"""How a trial and its workers talk (`sweep.on_ray.workers`): questions over a desk, and files where their hosts differ.
+"""The channel between a trial and its workers (`sweep.on_ray.workers`): questions, answers, and files of other hosts.
 
-A desk is an actor of the trial's process and ends with it; worker 0 waits there for each answer.
+A channel is an actor of the trial's process and ends with it; worker 0 waits there for each answer.
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import ray
@@ -14,8 +15,8 @@ import ray
 from tfic.files import write_whole
 
 
-class Desk:
-    """Where workers ask and the trial answers."""
+class Channel:
+    """An actor at which workers ask and the trial answers."""
 
     def __init__(self) -> None:
         self._questions: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
@@ -23,7 +24,7 @@ class Desk:
         self._count, self._closed = 0, False
 
     async def ask(self, kind: str, value: Any) -> tuple[bool, Any]:
-        """Whether the trial is there, and what it answers."""
+        """Return whether the trial still answers, and its answer."""
         if self._closed:
             return False, None
         self._count += 1
@@ -32,7 +33,7 @@ class Desk:
         return await answer
 
     async def next(self, wait_s: float) -> tuple[int, Any]:
-        """The next question and its number; (0, None) when there is none for so long."""
+        """Return the next question with its number, or (0, None) when none has come after so many seconds."""
         try:
             return await asyncio.wait_for(self._questions.get(), wait_s)
         except TimeoutError:
@@ -43,11 +44,11 @@ class Desk:
         self._answers.pop(number).set_result((True, answer))
 
     async def stay(self) -> None:
-        """Return never: who waits for it learns that the desk is gone."""
+        """Never return: a caller that waits for this learns when the channel is gone."""
         await asyncio.Event().wait()
 
     async def close(self) -> None:
-        """The trial answers no more."""
+        """End the channel: open and later questions are told that the trial does not answer."""
         self._closed = True
         for answer in self._answers.values():
             answer.set_result((False, None))
@@ -55,45 +56,45 @@ class Desk:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A worker's line to the trial; what ends the block is told there."""
+class Connection:
+    """A worker's end of the channel."""
 
-    desk: Any
-    """The desk's actor."""
+    channel: Any
+    """The channel's actor."""
     rank: int
     """The worker's number."""
 
     def ask(self, kind: str, value: Any = None) -> Any:
-        """What the trial answers; RuntimeError when it has ended."""
-        there, answer = ray.get(self.desk.ask.remote(kind, value))
+        """Return the trial's answer; RuntimeError when the trial has ended."""
+        there, answer = ray.get(self.channel.ask.remote(kind, value))
         if not there:
             raise RuntimeError("the trial has ended, and with it the training")
         return answer
 
-    def __enter__(self) -> None:
-        pass
+    @contextmanager
+    def failure_told(self) -> Iterator[None]:
+        """Tell the trial of an exception that ends the block; it passes through."""
+        try:
+            yield
+        except Exception as error:
+            ray.get(self.channel.ask.remote("failure", (self.rank, error)))
+            raise
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, Exception):
-            ray.get(self.desk.ask.remote("failure", (self.rank, error)))
 
+class FileCopies:
+    """Copies of a training's files, for a worker on another host than the trial."""
 
-class Copies:
-    """The files of a training on another host than the trial's, here and there."""
-
-    def __init__(self, line: Line, folder: Path) -> None:
-        self._line, self.folder = line, folder
-        for name, data in line.ask("files").items():
+    def __init__(self, connection: Connection, folder: Path) -> None:
+        self._connection, self.folder = connection, folder
+        for name, data in connection.ask("files").items():
             write_whole(folder / name, data)
         self._sent = self._stamps()
 
     def send(self) -> None:
-        """Send what is new."""
+        """Send the files that are new or have changed."""
         for path, stamp in self._stamps().items():
             if self._sent.get(path) != stamp:
-                self._line.ask("file", (str(path.relative_to(self.folder)), path.read_bytes()))
+                self._connection.ask("file", (str(path.relative_to(self.folder)), path.read_bytes()))
                 self._sent[path] = stamp
 
     def _stamps(self) -> dict[Path, int]:

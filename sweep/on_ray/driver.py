@@ -1,19 +1,18 @@
 """The sweep on Ray: one Tune experiment whose searcher asks `sweep.search.search`.
 
-Ray schedules and nothing else: no state of Ray's is needed to go on after a stop. The driver asks the search, creates
-the trial's run in the tracking store and hands its id to a slot; what a trial reports comes back through the searcher.
-A trial that dies is asked for again, and goes on from its checkpoint as a new trial of Tune's.
+Ray only schedules: no state of Ray is needed to resume after a stop. The driver asks the search, creates the trial's
+run in the tracking store and hands its id to a slot; the events of a trial come back through the searcher. A trial that
+dies is asked for again, and resumes from its checkpoint as a new trial of Tune.
 """
 
 import logging
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import tune
@@ -24,9 +23,12 @@ from sweep.on_ray.signals import insistent_ctrl_c
 from sweep.on_ray.watch import Watch
 from sweep.search.progress import Progress
 from sweep.search.search import Search
-from sweep.spec.limits import Limits
 from sweep.store.tracking import Tracker
-from tfic.config import TrainConfig
+from sweep.trial.conditions import Conditions
+from tfic.config import check_batches
+
+if TYPE_CHECKING:
+    from sweep.trial.training import Fit
 
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own tables; with verbose=0 the older output is silent
@@ -38,12 +40,12 @@ QUIET = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 """Environment of the driver and its workers, where the user has set nothing else."""
-TOLD_ALREADY = ("ray.tune.execution.tune_controller", "ray.tune.tune")
-"""Loggers that print the traceback of a failed trial; the reason gets its line here, the traceback is in the store."""
+SILENCED = ("ray.tune.execution.tune_controller", "ray.tune.tune")
+"""Loggers that print the traceback of a failed trial. The driver prints its reason, and the store has the traceback."""
 COMMAND_BYTES = 100_000_000
-"""Memory that a trial asks Ray for which leaves its training to workers: Ray wants a trial to ask for something."""
+"""Memory to ask Ray for in a trial whose workers hold the CPUs and GPUs: a trial must ask for something."""
 OBJECT_STORE_BYTES = 100_000_000
-"""Ray's shared memory on a machine of its own; trials pass nothing through it."""
+"""Ray's shared memory on this machine alone; trials pass nothing through it."""
 
 
 def run(
@@ -54,25 +56,25 @@ def run(
     placement: Placement = HERE,
     check: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run all that a search asks for, and tell it how each trial ended.
+    """Run all trials that a search asks for, and tell it how each one ended.
 
     Args:
-        search: What next; afterwards it knows all results and failures.
+        search: Asked for trials; afterwards it has all results and failures.
         tracker: The sweep's store.
-        folder: Where trials keep their checkpoints, one folder per key; absolute.
+        folder: Folder for checkpoints, with one folder per key; absolute.
         write: Takes a line of progress.
-        placement: Where trials run and what each may hold.
-        check: Called before each trial; what it raises ends the sweep.
+        placement: Where trials run, and the CPUs and GPUs of each.
+        check: Called before each trial; an exception that it raises ends the sweep.
 
     Raises:
         ValueError: when the machine has too little for one trial, or no cluster answers.
-        StoreAwayError: when the store is away for longer than the patience lasts.
+        StoreAwayError: when the store is away for longer than `Limits.store_retry_s`.
         RayLostError: when a process of the Ray that was started here dies.
         KeyboardInterrupt: on Ctrl-C, after the trials are stopped.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    for name in TOLD_ALREADY:
+    for name in SILENCED:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     _connect(placement.address)
     adapter = None
@@ -81,16 +83,14 @@ def run(
         cpus, gpus, threads = there.get("CPU", 0.0), there.get("GPU", 0.0), search.sweep.train.threads
         growing = placement.concurrent is not None and bool(placement.address)
         slot, slots = share(cpus, gpus, placement.gpus_per_trial, threads, placement.workers_per_trial, growing)
-        _check_batches(search.sweep.train, slot.workers)
+        check_batches(search.sweep.train, slot.workers)
         capacity = Capacity(slot, placement.concurrent, ray.cluster_resources)
         # else processes start one after the other, seconds each
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(max(placement.concurrent or slots, 1))
         adapter = Adapter(search, tracker, Progress(search, capacity, write), capacity, check)
-        conditions = {
-            "keep_every": search.sweep.space.keep_every,
-            "upload": bool(placement.address),
-            "limits": search.limits,
-        }
+        conditions = Conditions(
+            search.sweep.space.keep_every, slot.gpus, slot.workers, bool(placement.address), search.limits
+        )
         with tempfile.TemporaryDirectory(prefix="tfic-sweep-") as scratch, insistent_ctrl_c(), Watch():
             tune.Tuner(
                 tune.with_resources(
@@ -137,62 +137,32 @@ def _connect(address: str) -> None:
 
 
 def _trainable(
-    uri: str, sweep: str, folder: Path, slot: Slot, conditions: dict[str, Any]
+    uri: str, sweep: str, folder: Path, slot: Slot, conditions: Conditions
 ) -> Callable[[dict[str, Any]], None]:
-    limits: Limits = conditions["limits"]
+    """The function that Tune runs in a slot: one trial to its end."""
 
-    def train(config: dict[str, Any]) -> None:
-        from sweep.trial.run import run_trial  # torch is paid for in the slots, not in the driver
-        from sweep.trial.training import Conditions
+    def run_in_slot(config: dict[str, Any]) -> None:
+        from sweep.trial.end import End, end_told  # torch is imported in the slots, not in the driver
+        from sweep.trial.run import run_trial
+        from sweep.trial.stopping import StoppedByRuleError
+        from tfic.train import fit
+
+        def tell(end: End) -> None:
+            if end.reason:
+                tune.report(end.event)
 
         trial, run_id = config["trial"], config["run_id"]
-        how = Conditions(gpus=slot.gpus, workers=slot.workers, **conditions)
-        if slot.workers > 1:
-            how = replace(how, fit=_fit_on(slot))
-        with _EndReported():
-            tracker = Tracker(uri, sweep, limits.patience_s, known=True)
-            metrics = run_trial(trial, tracker, run_id, folder / trial.key, tune.report, how)
+        fit_here: Fit = _fit_on(slot) if slot.workers > 1 else fit
+        with suppress(StoppedByRuleError), end_told(tell):  # for Tune, the end by a rule is no error
+            tracker = Tracker(uri, sweep, conditions.limits.store_retry_s, known=True)
+            metrics = run_trial(trial, tracker, run_id, folder / trial.key, tune.report, conditions, fit_here)
             tune.report({"stage": "done", "metrics": metrics})
 
-    return train
+    return run_in_slot
 
 
-def _check_batches(train: TrainConfig, workers: int) -> None:
-    for name in ("batch", "finetune_batch"):
-        if getattr(train, name) % workers:
-            raise ValueError(
-                f"{name} is {getattr(train, name)}, which {workers} workers cannot share equally; "
-                "it is the batch of all workers together: choose a multiple, or other --workers-per-trial"
-            )
-
-
-def _fit_on(slot: Slot) -> Callable[..., Path]:
+def _fit_on(slot: Slot) -> "Fit":
     """`tfic.train.fit` on the workers of a slot."""
     from sweep.on_ray.workers import fit_on_workers
 
-    return partial(
-        fit_on_workers,
-        workers=slot.workers,
-        gpus_per_worker=slot.gpus / slot.workers,
-        cpus_per_worker=slot.cpus / slot.workers,
-    )
-
-
-class _EndReported:
-    """Tells the driver why a trial did not finish; an end by a rule is no error."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        from sweep.trial.run import reason
-        from sweep.trial.stopping import StoppedByRuleError
-
-        if isinstance(error, StoppedByRuleError):
-            tune.report({"stage": "stopped", "reason": str(error)})
-            return True
-        if isinstance(error, Exception):
-            tune.report({"stage": "failed", "reason": reason(error)})
-        return False
+    return partial(fit_on_workers, slot=slot)

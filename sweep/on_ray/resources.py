@@ -1,16 +1,16 @@
-"""What a trial holds while it runs, and how many run side by side on the machine or cluster that there is."""
+"""The CPUs and GPUs of a trial, and how many trials run side by side on a machine or cluster."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 LOOK_AGAIN_S = 5.0
-"""Seconds after which the cluster is looked at again: nodes come and go."""
+"""Seconds after which the cluster's resources are read again: nodes come and go."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """What a trial that trains holds; one that does not holds the CPUs only."""
+    """CPUs and GPUs of a trial that trains; one that does not holds the CPUs only."""
 
     cpus: float
     """CPUs of the trial, of all its workers together."""
@@ -22,7 +22,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where trials run and what each may hold."""
+    """The machine or cluster of a sweep, and the CPUs and GPUs of a trial."""
 
     address: str = ""
     """A Ray cluster's address, or "" for this machine alone."""
@@ -39,7 +39,7 @@ class Placement:
 
 
 HERE = Placement()
-"""This machine, all of it."""
+"""The whole of this machine."""
 
 
 def share(
@@ -50,7 +50,7 @@ def share(
     workers: int | None = None,
     growing: bool = False,
 ) -> tuple[Slot, int]:
-    """What a trial holds, and how many run side by side.
+    """Return the slot of a trial, and how many such slots there are.
 
     Args:
         cpus: CPUs of the machine or cluster.
@@ -86,12 +86,12 @@ def share(
 
 
 class Capacity:
-    """How many trials may run at once.
+    """The number of trials that may run at once.
 
     Args:
-        slot: What a trial holds.
+        slot: CPUs and GPUs of a trial.
         concurrent: A fixed number, or None for what there is at the moment.
-        resources: Looks at the cluster, such as `ray.cluster_resources`.
+        resources: Returns the cluster's resources, as `ray.cluster_resources` does.
     """
 
     def __init__(self, slot: Slot, concurrent: int | None, resources: Callable[[], dict[str, float]]) -> None:

@@ -1,4 +1,4 @@
-"""`Search` in the form that Ray Tune asks: the driver's part of every trial, from its run in the store to its end."""
+"""`Search` as a searcher of Ray Tune: the driver's part of every trial, from its run in the store to its end."""
 
 import time
 from collections.abc import Callable
@@ -9,23 +9,25 @@ from ray.tune.search import Searcher
 from sweep.on_ray.resources import Capacity
 from sweep.search.progress import Progress
 from sweep.search.search import Search, Turn
+from sweep.search.state import Status
+from sweep.spec.limits import gpu_hours
 from sweep.spec.trials import Trial
 from sweep.store.retry import StoreAwayError
 from sweep.store.tracking import Tracker
 
 DIED = "its process died (killed, out of memory, or its machine was lost)"
-"""Reason of a trial that had no time to give one."""
+"""Reason of a trial that ended without reporting one."""
 
 
 class Adapter(Searcher):
     """Asks the search, creates the trial's run, and tells the search how it ended.
 
     Args:
-        search: What next.
+        search: Asked for trials.
         tracker: The sweep's store.
-        progress: Takes the events.
-        capacity: How many trials may run at once.
-        check: Called before each start; what it raises ends the sweep.
+        progress: Writes the events.
+        capacity: Returns how many trials may run at once.
+        check: Called before each start; an exception that it raises ends the sweep.
     """
 
     def __init__(
@@ -47,31 +49,30 @@ class Adapter(Searcher):
         return {}
 
     def suggest(self, trial_id: str) -> Any:  # Ray's own annotation leaves out FINISHED, a string
-        """The next trial's configuration; None while every slot is taken or nothing is released yet; or FINISHED."""
-        if len(self._search.running) >= self._capacity():
+        """Return the next trial's configuration, None if no slot or no trial is free now, or FINISHED."""
+        if len(self._search.trials(Status.RUNNING)) >= self._capacity():
             return None
         self._check()
         trial = self._search.ask()
         if isinstance(trial, Turn):
             return Searcher.FINISHED if trial is Turn.DONE else None
-        run_id = self._tracker.start(trial, trial.key in self._search.proposed)
+        run_id = self._tracker.start(trial, self._search.states[trial.key].proposed)
         self._trials[trial_id] = (trial, run_id, time.monotonic())
         self._progress.started(trial)
         return {"trial": trial, "run_id": run_id}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """A trial reports."""
+        """Take an event of a trial."""
         if result["stage"] in ("done", "stopped", "failed"):
             self._ends[trial_id] = result
         else:
             self._progress.update(self._trials[trial_id][0], result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A trial has ended, well or not."""
+        """Tell the search how a trial ended."""
         trial, run_id, began = self._trials.pop(trial_id)
         end = self._ends.pop(trial_id, {})
-        gpus = self._capacity.slot.gpus if trial.steps else 0.0
-        hours = (time.monotonic() - began) / 3600 * (gpus or 1) if trial.steps else 0.0
+        hours = gpu_hours(trial, time.monotonic() - began, self._capacity.slot.gpus)
         match end.get("stage"):
             case "done":
                 found = {name.partition("metrics/")[2]: value for name, value in end.items()}  # Tune flattened them
@@ -82,15 +83,15 @@ class Adapter(Searcher):
                 self._search.stop(trial.key, end["reason"], hours)
                 self._progress.stopped(trial, end["reason"])
             case _:
-                reason = end.get("reason", DIED)
+                reason, retryable = end.get("reason", DIED), end.get("retryable", True)
                 if not end:
                     self._tracker.fail(run_id, reason)
-                again = self._search.fail(trial.key, reason, hours)
+                again = self._search.fail(trial.key, reason, hours, retryable=retryable)
                 self._progress.failed(trial, reason, again)
 
     def stop(self) -> None:
-        """Mark the runs of trials that were cut off; a store that is away is not waited for."""
-        self._tracker.hurry()
+        """End the runs of trials that were cut off, without waiting for a store that is away."""
+        self._tracker.stop_waiting()
         for trial, run_id, _ in self._trials.values():
             try:
                 self._tracker.stop(run_id)

@@ -1,4 +1,4 @@
-"""Ctrl-C that does not get lost."""
+"""Ctrl-C as an exception that is not lost."""
 
 import contextlib
 import signal
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from types import FrameType
 
 AGAIN_S = 2.0
-"""Seconds after which a Ctrl-C that got lost is raised again."""
+"""Seconds after which a Ctrl-C that was lost is raised again."""
 
 
 @contextlib.contextmanager
 def insistent_ctrl_c() -> Iterator[None]:
-    """Ctrl-C as KeyboardInterrupt, raised again every two seconds until it has left the block.
+    """Raise KeyboardInterrupt on Ctrl-C, and again every two seconds until it has left the block.
 
     Python drops an exception that a signal raises inside a destructor, and Ray's handles have some: the driver would
     then wait for ever for processes that the same Ctrl-C has ended.

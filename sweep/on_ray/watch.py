@@ -1,4 +1,4 @@
-"""Whether the Ray that a driver started still lives: without it the driver would wait for ever."""
+"""A watch on the Ray processes that a driver started: if one dies, the driver would wait for ever."""
 
 import os
 import signal
@@ -9,28 +9,28 @@ import psutil
 
 from tfic.errors import TficError
 
-LOOK_S = 5.0
-"""Seconds between looks."""
+CHECK_S = 5.0
+"""Seconds between two checks."""
 NEEDED = ("raylet", "gcs_server")
-"""Ray's processes, by name, without which nothing goes on."""
+"""Names of the Ray processes that a sweep needs."""
 
 
 class RayLostError(TficError, RuntimeError):
-    """A process of Ray's died under a running sweep."""
+    """A process of Ray died under a running sweep."""
 
 
 class Watch:
-    """Looks after the Ray processes that this process started, as a context inside `insistent_ctrl_c`.
+    """Checks the Ray processes that this process started, as a context inside `insistent_ctrl_c`.
 
-    When one has died, what is going on is interrupted like by Ctrl-C, and leaving the context raises RayLostError
-    instead of KeyboardInterrupt.
+    When one has died, the block is interrupted as by Ctrl-C, and the context raises RayLostError instead of
+    KeyboardInterrupt.
     """
 
     def __init__(self) -> None:
         family = psutil.Process().children(recursive=True)
         self._processes = {each: each.name() for each in family if each.name() in NEEDED}
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._check_processes, name="watch", daemon=True)
         self._lost = ""
 
     def __enter__(self) -> None:
@@ -46,8 +46,8 @@ class Watch:
                 f"Ray's {self._lost} has died (killed, or out of memory); the same command goes on"
             ) from error
 
-    def _look(self) -> None:
-        while not self._stop.wait(LOOK_S):
+    def _check_processes(self) -> None:
+        while not self._stop.wait(CHECK_S):
             for process, name in self._processes.items():
                 if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
                     self._lost = name

@@ -1,10 +1,13 @@
-"""`tfic.train.fit` on several workers, from inside a trial on Ray: Ray Train starts them, the trial stays in command.
+"""`tfic.train.fit` on several workers, from inside a trial on Ray: Ray Train starts them, the trial controls them.
 
-             reports, files               asks                      gradients
-    trial <------------------> desk <---------------> worker 0 <-----------------> worker 1 ...
+             reports, files                  asks                      gradients
+    trial <------------------> channel <---------------> worker 0 <-----------------> worker 1 ...
 
-Whatever a training tells goes over a desk (`sweep.on_ray.channel`), where worker 0 waits for the trial's answer: an
-error of `report` ends training, and so does the end of the trial.
+Every report and file of a training goes over a channel (`sweep.on_ray.channel`), at which worker 0 waits for the
+trial's answer: an error of `report` ends the training, and so does the end of the trial.
+
+Some of this is not Ray's public interface (`ray.train.v2._internal`), so pyproject.toml pins Ray to the tested minor
+version.
 """
 
 import os
@@ -25,7 +28,8 @@ from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig  # t
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 
-from sweep.on_ray.channel import Copies, Desk, Line
+from sweep.on_ray.channel import Channel, Connection, FileCopies
+from sweep.on_ray.resources import Slot
 from tfic.files import write_whole
 
 if TYPE_CHECKING:
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
     from tfic.train import Progress, Report
 
 WAIT_S = 1.0
-"""Seconds between looks at whether the workers still run."""
+"""Seconds between checks that the workers still run."""
 END_S = 60.0
 """Seconds that workers have to end once they were told to."""
 START_S = 600
@@ -44,15 +48,13 @@ def fit_on_workers(
     config: "Config",
     run: Path,
     report: "Report",
-    start: Path | None,
-    keep_every: int,
-    on_checkpoint: Callable[[Path], None] | None,
+    start: Path | None = None,
     *,
-    workers: int,
-    gpus_per_worker: float,
-    cpus_per_worker: float,
+    keep_every: int = 0,
+    on_checkpoint: Callable[[Path], None] | None = None,
+    slot: Slot,
 ) -> Path:
-    """`tfic.train.fit` on so many workers; to be called in a trial that holds no CPU or GPU for itself.
+    """`tfic.train.fit` on the workers of a slot; to be called in a trial that holds no CPU or GPU for itself.
 
     `report` and `on_checkpoint` are called here, in the trial's process, and every file is in `run` afterwards.
 
@@ -70,9 +72,9 @@ def fit_on_workers(
     os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "0"  # a process that would only say earlier what is lost
     run.mkdir(parents=True, exist_ok=True)
     # DEFAULT: else it would be put into the trial's placement group, where there is no room
-    desk: Any = ray.remote(Desk).options(num_cpus=0, scheduling_strategy="DEFAULT").remote()
+    channel: Any = ray.remote(Channel).options(num_cpus=0, scheduling_strategy="DEFAULT").remote()
     guard: Any = ray.remote(_Guard).options(num_cpus=0, scheduling_strategy="DEFAULT", lifetime="detached").remote()
-    guard.watch.remote(desk)
+    guard.watch.remote(channel)
     failures: dict[int, Exception] = {}
 
     def answer(kind: str, value: Any) -> Any:
@@ -96,12 +98,13 @@ def fit_on_workers(
     with tempfile.TemporaryDirectory(prefix="tfic-workers-") as scratch:
         trainer = _Trainer(
             guard,
-            partial(_work, config, run, start, keep_every, desk, ray.get_runtime_context().get_node_id()),
+            partial(_work, config, run, start, keep_every, channel, ray.get_runtime_context().get_node_id()),
             backend_config=TorchConfig(),
             scaling_config=ScalingConfig(
-                num_workers=workers,
-                use_gpu=gpus_per_worker > 0,
-                resources_per_worker={"CPU": cpus_per_worker} | ({"GPU": gpus_per_worker} if gpus_per_worker else {}),
+                num_workers=slot.workers,
+                use_gpu=slot.gpus > 0,
+                resources_per_worker={"CPU": slot.cpus / slot.workers}
+                | ({"GPU": slot.gpus / slot.workers} if slot.gpus else {}),
             ),
             run_config=RunConfig(
                 name=run.name,
@@ -115,23 +118,23 @@ def fit_on_workers(
             over = False
             while not over:
                 over = not training.is_alive()
-                number, question = ray.get(desk.next.remote(WAIT_S))
+                number, question = ray.get(channel.next.remote(WAIT_S))
                 if question is not None:
                     over = False
-                    ray.get(desk.answer.remote(number, answer(*question)))
+                    ray.get(channel.answer.remote(number, answer(*question)))
         finally:
-            ray.get(desk.close.remote())
+            ray.get(channel.close.remote())
             training.join(END_S)
-            ray.kill(desk)
+            ray.kill(channel)
     if training.error is not None:
-        raise _reason(training.error, failures, workers) from training.error
+        raise _cause(training.error, failures, slot.workers) from training.error
     for state in run.rglob(STATE_FILE):  # worker 0 has removed its own, maybe on another host
         state.unlink()
     return run / CODEC_FILE
 
 
-def _reason(error: Exception, failures: Mapping[int, Exception], workers: int) -> Exception:
-    """What to raise for the trainer's error, knowing what workers have said by number."""
+def _cause(error: Exception, failures: Mapping[int, Exception], workers: int) -> Exception:
+    """The exception to raise for the trainer's error, given those that workers have told, by number."""
     from tfic.distributed import WorkerFailedError
 
     if isinstance(error, WorkerGroupError):
@@ -139,13 +142,13 @@ def _reason(error: Exception, failures: Mapping[int, Exception], workers: int) -
         if silent:
             return RuntimeError(f"a worker died (killed, or out of memory): number {silent[0]} of {workers}, from 0")
     for _, failure in sorted(failures.items()):
-        if not isinstance(failure, WorkerFailedError):  # that one follows from another
+        if not isinstance(failure, WorkerFailedError):  # that one is the consequence of another
             return failure
     return RuntimeError(f"training on {workers} workers failed: {' '.join(str(error).split())}")
 
 
 class _Training(threading.Thread):
-    """The trainer's `fit`, which would hold the thread from which a trial must report."""
+    """A thread for the trainer's `fit`: the trial must report from its own thread meanwhile."""
 
     def __init__(self, trainer: Any) -> None:
         super().__init__(daemon=True)
@@ -160,23 +163,23 @@ class _Training(threading.Thread):
 
 
 class _Guard:
-    """Outlives a trial, and takes its workers' placement group away once the trial's desk is gone.
+    """An actor that outlives a trial and removes its workers' placement group when the trial's channel is gone.
 
-    Ray removes a group with its job only: without a guard the CPUs and GPUs of a trial whose process was killed stay
-    taken until the sweep ends. Ray Train's own one asks the dashboard who lives, which need not be there.
+    Ray removes a group only with its job: without a guard, the CPUs and GPUs of a trial whose process was killed would
+    stay taken until the sweep ends. Ray Train's own guard asks the dashboard, which may not be running.
     """
 
     def __init__(self) -> None:
         self._group: PlacementGroup | None = None
 
     async def guard(self, group: PlacementGroup) -> None:
-        """Take this group away at the end."""
+        """Set the group to remove at the end."""
         self._group = group
 
-    async def watch(self, desk: Any) -> None:
-        """Wait for the end."""
+    async def watch(self, channel: Any) -> None:
+        """Wait for the end of the channel, then remove the group."""
         try:
-            await desk.stay.remote()
+            await channel.stay.remote()
         except RayError:
             if self._group is not None:
                 remove_placement_group(self._group)
@@ -184,7 +187,7 @@ class _Guard:
 
 
 class _OnGuard(WorkerGroupCallback):
-    """Tells the guard which placement group the workers are in."""
+    """Tells the guard the placement group of the workers."""
 
     def __init__(self, guard: Any) -> None:
         self._guard = guard
@@ -195,7 +198,7 @@ class _OnGuard(WorkerGroupCallback):
 
 
 class _Trainer(DataParallelTrainer):
-    """Ray's `TorchTrainer`, with our guard for Ray's."""
+    """Ray's `TorchTrainer`, with our guard instead of Ray's."""
 
     def __init__(self, guard: Any, work: Callable[[], None], **settings: Any) -> None:
         super().__init__(work, **settings)
@@ -208,29 +211,29 @@ class _Trainer(DataParallelTrainer):
         ]
 
 
-def _work(config: "Config", run: Path, start: Path | None, keep_every: int, desk: Any, home: str) -> None:
-    """What each worker does; `home` is the trial's node."""
+def _work(config: "Config", run: Path, start: Path | None, keep_every: int, channel: Any, home: str) -> None:
+    """Train on each worker; `home` is the trial's node."""
     from tfic.train import fit
 
     rank = get_context().get_world_rank()
-    line = Line(desk, rank)
-    with line, tempfile.TemporaryDirectory(prefix="tfic-worker-") as scratch:
+    connection = Connection(channel, rank)
+    with connection.failure_told(), tempfile.TemporaryDirectory(prefix="tfic-worker-") as scratch:
         if rank or ray.get_runtime_context().get_node_id() == home:
             copies = None
         else:
-            copies = Copies(line, Path(scratch) / run.name)
+            copies = FileCopies(connection, Path(scratch) / run.name)
             run = copies.folder
             if start is not None:
                 start = Path(scratch) / start.name
-                write_whole(start, line.ask("start"))
+                write_whole(start, connection.ask("start"))
 
         def report(progress: "Progress") -> None:
-            line.ask("progress", progress)
+            connection.ask("progress", progress)
 
         def on_checkpoint(state: Path) -> None:
             if copies is not None:
                 copies.send()
-            line.ask("checkpoint", str(state.relative_to(run)))
+            connection.ask("checkpoint", str(state.relative_to(run)))
 
         fit(config, run, report, start, keep_every=keep_every, on_checkpoint=on_checkpoint)
         if copies is not None:

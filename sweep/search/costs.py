@@ -1,20 +1,23 @@
-"""What trials cost, from what the finished ones did."""
+"""Costs of trials, estimated from those of the finished ones."""
 
 import math
+from collections.abc import Iterable, Mapping
 
 from sweep.search.search import Search
-from sweep.spec.trials import Trial
+from sweep.search.state import Status
+from sweep.spec.trials import Kind, Trial
 
 
-def mean_seconds(search: Search) -> dict[str, float]:
+def mean_seconds(search: Search) -> dict[Kind, float]:
     """Mean wall time in seconds of the finished trials by kind; kinds of which none has finished are left out."""
-    seconds: dict[str, list[float]] = {}
-    for key, metrics in search.results.items():
+    seconds: dict[Kind, list[float]] = {}
+    for trial in search.trials(Status.FINISHED):
+        metrics = search.states[trial.key].metrics
         if "seconds" in metrics:
-            seconds.setdefault(search.trials[key].kind, []).append(metrics["seconds"])
+            seconds.setdefault(trial.kind, []).append(metrics["seconds"])
     return {kind: sum(values) / len(values) for kind, values in seconds.items()}
 
 
-def hours(trials: list[Trial], mean: dict[str, float]) -> float:
-    """Hours of a slot that trials will take, one after the other; nan when some kind has no finished one to go by."""
+def hours(trials: Iterable[Trial], mean: Mapping[Kind, float]) -> float:
+    """Hours that trials take in one slot, one after the other; nan when some kind has no finished one to go by."""
     return sum(mean.get(trial.kind, math.nan) for trial in trials) / 3600

@@ -1,4 +1,4 @@
-"""What a sweep would run, why, what it costs and what sharing stage 1 saves, as lines of text."""
+"""The plan of a sweep as lines of text: each trial, its state and cost, and the training steps that sharing saves."""
 
 import math
 from collections.abc import Mapping
@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from sweep.search.costs import hours, mean_seconds
 from sweep.search.progress import duration
 from sweep.search.search import Search
+from sweep.search.state import Status
 from sweep.spec.keys import differences, prefix_of
-from sweep.spec.trials import Trial
+from sweep.spec.trials import Kind, Trial
 
 HEADINGS = {
-    "uncompressed": "Reference",
-    "pretrain": "Stage 1, one pre-training per lambda (each is a point: the baseline codec)",
-    "finetune": "Stage 2, fine-tuned from stage 1",
-    "candidate": "Kept on the way of stage 2, each a point of its own",
-    "classical": "Classical codecs",
+    Kind.UNCOMPRESSED: "Reference",
+    Kind.PRETRAIN: "Stage 1, one pre-training per lambda (each is a point: the baseline codec)",
+    Kind.FINETUNE: "Stage 2, fine-tuned from stage 1",
+    Kind.INTERMEDIATE: "Intermediate checkpoints of stage 2, each a point of its own",
+    Kind.CLASSICAL: "Classical codecs",
 }
-"""The kinds of trials in the order of the tree."""
+"""A heading for each kind of trial, in the order of the tree."""
 
 
 def plan(search: Search, steps: Mapping[str, int] | None = None) -> list[str]:
@@ -27,9 +28,9 @@ def plan(search: Search, steps: Mapping[str, int] | None = None) -> list[str]:
         steps: Global steps of the trials that run at this moment, by key; None when no driver is at work.
     """
     lines: list[str] = []
-    width = max(len(key) for key in search.trials)
+    width = max(len(key) for key in search.states)
     for kind, heading in HEADINGS.items():
-        trials = [trial for trial in search.trials.values() if trial.kind == kind]
+        trials = [trial for trial in search.trials() if trial.kind is kind]
         if trials:
             lines += ["", heading]
             lines += [f"  {trial.key:<{width}}  {_state(search, trial, steps)}".rstrip() for trial in trials]
@@ -37,13 +38,14 @@ def plan(search: Search, steps: Mapping[str, int] | None = None) -> list[str]:
 
 
 def _state(search: Search, trial: Trial, steps: Mapping[str, int] | None) -> str:
-    """In a word what a trial's state is, then what it takes and why it is not done."""
-    if trial.key in search.results:
+    """A trial's state in a word, then its steps, or why it is not done."""
+    state = search.states[trial.key]
+    if state.status is Status.FINISHED:
         return "finished  " + _work(trial)
-    if trial.key in search.stopped:
-        return f"stopped   {search.stopped[trial.key]}"
+    if state.status is Status.STOPPED:
+        return f"stopped   {state.reason}"
     if steps is not None and trial.key in steps:
-        done = max(0, steps[trial.key] - (trial.config.train.pretrain_steps if trial.kind == "finetune" else 0))
+        done = max(0, steps[trial.key] - (trial.config.train.pretrain_steps if trial.kind is Kind.FINETUNE else 0))
         return f"running   step {done:,} of {trial.steps:,}" if trial.steps else "running"
     why = _why(search, trial)
     return f"to run    {_work(trial)}{f'  ({why})' if why else ''}"
@@ -55,14 +57,14 @@ def _work(trial: Trial) -> str:
 
 
 def _why(search: Search, trial: Trial) -> str:
-    """Why a trial is still to run, where that is not plain: it was cut off, or failed, or its key is another now."""
+    """The reason why a trial is still to run, if it ran before: cut off, failed, or finished with other settings."""
     record = search.records.get(trial.key)
     if record is not None:
         return f"failed before: {record.reason}" if record.reason else "cut off; goes on from its last checkpoint"
     before = [
         each
         for each in search.records.values()
-        if each.finished and each.key not in search.trials and prefix_of(each.key) == prefix_of(trial.key)
+        if each.finished and each.key not in search.states and prefix_of(each.key) == prefix_of(trial.key)
     ]
     if not before or not before[-1].decides:
         return ""
@@ -71,7 +73,7 @@ def _why(search: Search, trial: Trial) -> str:
 
 
 def _beyond(search: Search) -> list[str]:
-    """What the search may do beyond the trials that are known."""
+    """The proposals that may follow the known trials, and the limits."""
     lines: list[str] = []
     left, limits = search.proposals_left, search.limits
     if left:
@@ -81,9 +83,10 @@ def _beyond(search: Search) -> list[str]:
         lines += ["", f"Then {many} proposed by Optuna, gamma from {low:g} to {high:g}{aim}"]
     if limits.gpu_hours:
         lines.append(f"Nothing that trains starts once {limits.gpu_hours:g} GPU-hours are spent; {_spent(search)}")
-    if search.not_kept:
+    if search.without_intermediates:
         lines.append(
-            f"{len(search.not_kept)} finished fine-tunings ran without `keep_every` and kept no codecs at those steps"
+            f"{len(search.without_intermediates)} finished fine-tunings ran without `keep_every` and have no "
+            "intermediate checkpoints at those steps"
         )
     return lines
 
@@ -93,18 +96,19 @@ def _spent(search: Search) -> str:
 
 
 def _totals(search: Search) -> list[str]:
-    """How much is left, and the steps of a product without sharing against those of the tree."""
-    train, left = search.sweep.train, list(search.waiting.values())
+    """The trials that are left, and the training steps with and without sharing stage 1."""
+    train, left = search.sweep.train, search.trials(Status.WAITING)
     proposals = int(search.proposals_left) if math.isfinite(search.proposals_left) else 0
     steps = sum(trial.steps for trial in left) + proposals * train.finetune_steps
     mean = mean_seconds(search)
-    ahead = hours(left, mean) + proposals * mean.get("finetune", 0.0 if not proposals else math.nan) / 3600
+    ahead = hours(left, mean) + proposals * mean.get(Kind.FINETUNE, 0.0 if not proposals else math.nan) / 3600
     about = f", about {duration(3600 * ahead)} in one slot" if ahead > 0 else ""
     to_run = f"{len(left) + proposals} to run ({steps:,} training steps{about})"
-    stopped = f", {len(search.stopped)} stopped by a rule" if search.stopped else ""
-    lines = [f"{search.total} trials: {len(search.results)} finished{stopped}, {to_run}"]
-    tunings = sum(trial.kind == "finetune" for trial in search.trials.values()) + proposals
-    pretrainings = sum(trial.kind == "pretrain" for trial in search.trials.values())
+    finished, stopped = len(search.trials(Status.FINISHED)), len(search.trials(Status.STOPPED))
+    by_rule = f", {stopped} stopped by a rule" if stopped else ""
+    lines = [f"{search.total} trials: {finished} finished{by_rule}, {to_run}"]
+    tunings = sum(trial.kind is Kind.FINETUNE for trial in search.trials()) + proposals
+    pretrainings = sum(trial.kind is Kind.PRETRAIN for trial in search.trials())
     apart = pretrainings * train.pretrain_steps + tunings * (train.pretrain_steps + train.finetune_steps)
     shared = pretrainings * train.pretrain_steps + tunings * train.finetune_steps
     if tunings:

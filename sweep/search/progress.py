@@ -1,4 +1,4 @@
-"""What a sweep says while it runs: one plain line per event, good in a terminal and in a log, and the time left."""
+"""Progress of a sweep: one line per event, for terminals and logs, and an estimate of the time left."""
 
 import math
 import time
@@ -7,22 +7,21 @@ from typing import Any
 
 from sweep.search.costs import mean_seconds
 from sweep.search.search import Search, front
-from sweep.spec.trials import LEARNED, Trial
+from sweep.search.state import Status
+from sweep.spec.trials import LEARNED, Kind, Trial
 
 EVERY_S = 10.0
 """Least time between two progress lines of one trial, in seconds."""
-
-
 LEAST_BOUND_S = 20.0
-"""A lower bound of the time left that is worth saying, in seconds."""
+"""Least lower bound of the time left that is told, in seconds."""
 
 
 class Progress:
     """Writes lines about the trials of a search.
 
     Args:
-        search: Asked for what is done, running and waiting.
-        capacity: How many trials may run side by side at the moment.
+        search: The trials and their states.
+        capacity: Returns how many trials may run side by side now.
         write: Takes a line.
         clock: Seconds from any fixed moment.
     """
@@ -39,16 +38,16 @@ class Progress:
         self._numbers: dict[str, int] = {}
         self._left: dict[str, tuple[float, float]] = {}
         self._written: dict[str, tuple[str, float]] = {}
-        self._done_before = len(search.results)
+        self._done_before = len(search.trials(Status.FINISHED))
 
     def started(self, trial: Trial) -> None:
-        """A trial was given a slot."""
+        """Tell that a trial was given a slot."""
         self._began[trial.key] = self._clock()
         self._numbers.setdefault(trial.key, self._done_before + len(self._numbers) + 1)
         self._say(trial, "starts", left="")
 
     def update(self, trial: Trial, event: Mapping[str, Any]) -> None:
-        """A trial reports; a line is written when its stage changes, at its end, or after a while."""
+        """Tell what a trial reports: when its stage changes, at its last step, and every ten seconds."""
         now = self._clock()
         if "seconds_left" in event:
             self._left[trial.key] = (float(event["seconds_left"]), now)
@@ -63,24 +62,24 @@ class Progress:
             self._say(trial, f"{stage}s on the test images")
 
     def finished(self, trial: Trial, metrics: Mapping[str, float]) -> None:
-        """A trial has finished (and the search knows)."""
+        """Tell that a trial has finished; the search knows already."""
         took = duration(self._clock() - self._began[trial.key])
         self._say(
             trial, f"done in {took}: bpp {metrics['bpp']:.3f}  accuracy {metrics['accuracy']:.3f}  {_psnr(metrics)}"
         )
 
     def failed(self, trial: Trial, reason: str, again: bool) -> None:
-        """A trial has failed (and the search knows), and is perhaps tried again."""
+        """Tell that a trial has failed, and whether it is tried again; the search knows already."""
         retries = self._search.limits.retries
-        outlook = f"; tried again, {self._search.attempts[trial.key]} of {retries}" if again else ""
+        outlook = f"; tried again, {self._search.states[trial.key].attempts} of {retries}" if again else ""
         self._say(trial, f"FAILED: {reason}{outlook}", left="")
 
     def stopped(self, trial: Trial, reason: str) -> None:
-        """A rule has stopped a trial (and the search knows)."""
+        """Tell that a rule has stopped a trial; the search knows already."""
         self._say(trial, f"stopped: {reason}", left="")
 
     def note(self, line: str) -> None:
-        """Something about the sweep as a whole."""
+        """Write a line about the sweep as a whole."""
         self._write(line)
 
     def _say(self, trial: Trial, text: str, left: str | None = None) -> None:
@@ -90,16 +89,16 @@ class Progress:
         self._write(f"{number} {trial.title:<34} {text}{f'  ({left} left)' if left else ''}")
 
     def left(self) -> str:
-        """Time left for the sweep: work over slots, each kind as long as its finished ones took on average.
+        """Return the time left, for people: the mean time of the finished trials of each kind, over the slots.
 
-        A lower bound ("over 5 min") while a kind is to come of which none has finished yet; "" when that says nothing.
+        A lower bound ("over 5 min") while no trial of some kind has finished yet; "" when the bound is too low to help.
         """
         search, mean = self._search, mean_seconds(self._search)
-        running = [self._remaining(search.trials[key], mean) for key in search.running]
-        waiting = [mean.get(trial.kind, math.nan) for trial in search.waiting.values()]
+        running = [self._remaining(trial, mean) for trial in search.trials(Status.RUNNING)]
+        waiting = [mean.get(trial.kind, math.nan) for trial in search.trials(Status.WAITING)]
         proposals = search.proposals_left
         fixed = int(proposals) if math.isfinite(proposals) else 0
-        waiting += [mean.get("finetune", math.nan)] * fixed
+        waiting += [mean.get(Kind.FINETUNE, math.nan)] * fixed
         known = [seconds for seconds in (*running, *waiting) if not math.isnan(seconds)]
         longest = max((seconds for seconds in running if not math.isnan(seconds)), default=0.0)
         seconds = max(sum(known) / self._capacity(), longest)
@@ -107,15 +106,16 @@ class Progress:
             return duration(seconds)
         return f"over {duration(seconds)}" if seconds >= LEAST_BOUND_S else ""
 
-    def _remaining(self, trial: Trial, mean: Mapping[str, float]) -> float:
-        """Seconds a running trial still takes: as it says itself, else what its kind takes on average.
+    def _remaining(self, trial: Trial, mean: Mapping[Kind, float]) -> float:
+        """Seconds that a running trial still takes: as it reports itself, else the mean of its kind.
 
-        Training says how long it still takes; to be measured then takes as long as a classical codec takes in all.
+        A training reports the seconds to its end; the measurement after it is taken to last as long as a whole
+        classical trial.
         """
         now = self._clock()
         if trial.key in self._left:
             left, said = self._left[trial.key]
-            return max(0.0, left + mean.get("classical", 0.0) - (now - said))
+            return max(0.0, left + mean.get(Kind.CLASSICAL, 0.0) - (now - said))
         return max(0.0, mean.get(trial.kind, math.nan) - (now - self._began.get(trial.key, now)))
 
 
@@ -123,9 +123,9 @@ def table(search: Search) -> list[str]:
     """The points that no other one beats in both bpp and accuracy, as the lines of a table."""
     lines = [f"{'kind':<14}{'lmbda':>8}{'gamma':>8}{'bpp':>9}{'accuracy':>10}{'PSNR dB':>9}"]
     for key in front(search.results):
-        trial, metrics = search.trials[key], search.results[key]
+        trial, metrics = search.states[key].trial, search.states[key].metrics
         learned = trial.kind in LEARNED
-        name = f"{trial.config.codec} q{trial.quality}" if trial.kind == "classical" else trial.kind
+        name = f"{trial.config.codec} q{trial.quality}" if trial.kind is Kind.CLASSICAL else trial.kind
         lmbda = f"{trial.config.lmbda:g}" if learned else "-"
         gamma = f"{trial.config.gamma:g}" if learned else "-"
         psnr = f"{metrics['psnr_db']:.2f}" if "psnr_db" in metrics else "-"

@@ -1,9 +1,9 @@
 """Optuna's part in a sweep: points (lambda, gamma, share of lambda in stage 2) beyond the grid. No Ray, no storage.
 
-    tell, hold, fail --> results, open, failed --> at most MOST of them --> a study --> ask --> a new point
+    tell, mark_running, fail --> results, open, failed --> at most MAX_OBSERVATIONS --> a study --> ask --> a new point
 
 The study holds nothing that is not known here, so it is made anew whenever that is simpler: after a restart, for one
-more pre-trained lambda, and when it has grown to twice `MOST`. No trial in it is ever forgotten RUNNING.
+more pre-trained lambda, and when it has grown to twice `MAX_OBSERVATIONS`. No trial in it is ever forgotten RUNNING.
 """
 
 import math
@@ -23,7 +23,7 @@ from tfic.row import Direction
 
 DRAWS = 20
 """How often Optuna is asked again for a point that is new, before the search is called exhausted."""
-MOST = 75
+MAX_OBSERVATIONS = 75
 """Results that a new study begins with; all of a thousand cost ten times as much a proposal (figures in LOG.md)."""
 
 SHARE = "floor"
@@ -60,7 +60,7 @@ class Proposals:
         seed: Seed; the same knowledge and seed propose the same point.
         target: What a codec must hold, if one is sought instead of a front.
         sampler: Makes Optuna's sampler from a seed.
-        most: Results that a study begins with at most; at twice as many it is made anew.
+        max_observations: Results that a study begins with at most; at twice as many it is made anew.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Proposals:
         seed: int = 0,
         target: Target | None = None,
         sampler: Callable[[int], BaseSampler] = tpe,
-        most: int = MOST,
+        max_observations: int = MAX_OBSERVATIONS,
     ) -> None:
         assert 0 < gamma_range[0] <= gamma_range[1]
         assert lmbda_shares
@@ -83,7 +83,7 @@ class Proposals:
         """Points that failed; they are not proposed again."""
         self._lmbdas = sorted(set(lmbdas))
         self._gammas, self._lmbda_shares = gamma_range, (min(lmbda_shares), max(lmbda_shares))
-        self._seed, self._target, self._sampler, self._most = seed, target, sampler, most
+        self._seed, self._target, self._sampler, self._max_observations = seed, target, sampler, max_observations
         self._study: optuna.Study | None = None
         self._numbers: dict[Point, int] = {}
         """What stands in the study for each point under way."""
@@ -95,7 +95,7 @@ class Proposals:
             self._lmbdas = sorted([*self._lmbdas, lmbda])
             self._study = None
 
-    def hold(self, point: Point) -> None:
+    def mark_running(self, point: Point) -> None:
         """A point is under way: it is not to be proposed, nor are its neighbours for now."""
         self.open.add(point)
         self._study = None
@@ -104,7 +104,7 @@ class Proposals:
         """A point is finished, whoever chose it; without a finite value for each objective it teaches nothing."""
         self._close(point)
         self.results[point] = metrics
-        if self._study is not None and self._teaches(point):
+        if self._study is not None and self._usable(point):
             self._study.add_trial(self._finished(point))
 
     def fail(self, point: Point) -> None:
@@ -140,31 +140,34 @@ class Proposals:
 
     def _up_to_date(self) -> optuna.Study:
         """The study, or a new one. The seed of a new one moves with all that is known, so no draw comes twice."""
-        if self._study is not None and len(self._study.get_trials(False, (TrialState.COMPLETE,))) < 2 * self._most:
+        if (
+            self._study is not None
+            and len(self._study.get_trials(False, (TrialState.COMPLETE,))) < 2 * self._max_observations
+        ):
             return self._study
         sampler = self._sampler(self._seed + len(self.results) + len(self.open) + len(self.failed))
         directions: list[Direction] = ["minimize"] if self._target else list(OBJECTIVES.values())
         self._study = optuna.create_study(directions=directions, sampler=sampler)
-        finished, running = self.teachers(), [point for point in sorted(self.open) if self._within(point)]
+        finished, running = self.training_subset(), [point for point in sorted(self.open) if self._within(point)]
         self._study.add_trials([self._finished(point) for point in finished])
         self._study.add_trials([self._running(point) for point in running])
         self._numbers = {point: len(finished) + i for i, point in enumerate(running)}
         return self._study
 
-    def teachers(self) -> list[Point]:
+    def training_subset(self) -> list[Point]:
         """The finished points that a new study begins with, in the order in which they finished.
 
         Of too many, some are taken evenly from the best to the worst: what is poor tells TPE as much as what is good.
         """
-        points = [point for point in self.results if self._teaches(point)]
-        if len(points) <= self._most:
+        points = [point for point in self.results if self._usable(point)]
+        if len(points) <= self._max_observations:
             return points
         metrics = [self.results[point] for point in points]
         order = _by_excess(metrics, self._target) if self._target else _by_front(metrics)
-        every = np.linspace(0, len(points) - 1, self._most).round().astype(int)
+        every = np.linspace(0, len(points) - 1, self._max_observations).round().astype(int)
         return [points[i] for i in sorted(order[every])]
 
-    def _teaches(self, point: Point) -> bool:
+    def _usable(self, point: Point) -> bool:
         return self._within(point) and bool(self._values(self.results[point]))
 
     def _within(self, point: Point) -> bool:

@@ -1,12 +1,12 @@
-"""What to run next: the stage tree of a sweep, then Optuna's proposals beyond it. No Ray, no storage.
+"""The next trial to run: the stage tree of a sweep, then Optuna's proposals beyond it. No Ray, no storage.
 
     reference ------------------------------------------> point
     pretrain lmbda ------------------------------+------> point (the baseline codec)
                                                  +------> finetune gamma ----> point
-    classical codecs, codecs kept on the way: wherever a slot would wait -------> points
+    classical codecs, intermediate checkpoints: where a slot would be idle ----> points
                                                           the points ---> Optuna ---> finetune lmbda gamma
 
-The whole state is rebuilt from what the tracking store holds, so a sweep goes on, and grows, by looking.
+The whole state is rebuilt from the records of the tracking store, so the same command resumes a sweep, or grows it.
 """
 
 import enum
@@ -18,13 +18,11 @@ import moocore
 import numpy as np
 
 from sweep.search.proposals import Point, Proposals
+from sweep.search.state import State, Status
 from sweep.spec.space import Sweep
 from sweep.spec.target import Target
-from sweep.spec.trials import FILLERS, Trial
+from sweep.spec.trials import FILLERS, Kind, Trial
 from sweep.store.schema import Record
-
-LASTING = ("FloatingPointError", "ValueError")
-"""Errors that the same settings and data give again, so that another attempt would be wasted."""
 
 
 class Turn(enum.Enum):
@@ -38,8 +36,8 @@ class Search:
     """Asked for the next trial, told how each one ended.
 
     Args:
-        sweep: What to cover, and its limits.
-        records: What the tracking store holds of it already.
+        sweep: The space to cover, and its limits.
+        records: The trials of the sweep that the tracking store holds already.
     """
 
     def __init__(self, sweep: Sweep, records: Iterable[Record] = ()) -> None:
@@ -47,60 +45,63 @@ class Search:
         self.limits = sweep.limits
         self.target = Target.parse(self.limits.target) if self.limits.target else None
         self.records = {record.key: record for record in records}
-        """What the store held at the start, by key, trials of other settings included."""
-        self.trials = {trial.key: trial for trial in sweep.grid()}
+        """The store's records at the start by key, trials of other settings included."""
+        self.states = {trial.key: State(trial) for trial in sweep.grid()}
         """Every trial known so far by key: the grid, then the proposals."""
-        self.proposed: set[str] = set()
-        """Keys of the trials that Optuna proposed."""
+        self.without_intermediates: list[str] = []
+        """Keys of finished fine-tunings that have fewer intermediate checkpoints than are asked for now."""
         for record in self.records.values():
-            self._recall(record)
-        self._leave_out_what_was_not_kept()
-        known = {key: self.records[key] for key in self.trials if key in self.records}
-        self.results: dict[str, Mapping[str, float]] = {
-            key: each.metrics for key, each in known.items() if each.finished
-        }
-        """Final metrics of the finished trials by key."""
-        self.stopped = {key: each.reason for key, each in known.items() if each.stopped and self.limits.stops}
-        """Why a rule stopped a trial, by key."""
-        self.failed: dict[str, str] = {}
-        """Why a trial failed, by key, when its retries were spent."""
-        self.not_run: dict[str, str] = {}
-        """Why a trial cannot run, by key."""
-        self.running: set[str] = set()
-        """Keys of the trials that were asked for and not told."""
-        ended = self.results.keys() | self.stopped.keys()
-        self.waiting = {key: trial for key, trial in self.trials.items() if key not in ended}
-        """Trials that are known and still to run by key, in the order in which they are released."""
-        self.attempts: dict[str, int] = {}
-        """How often a trial has failed in this run, by key."""
+            self._adopt_earlier_proposal(record)
+        self._leave_out_missing_intermediates()
+        for key, state in self.states.items():
+            if key in self.records:
+                self._restore(state, self.records[key])
         self.spent_hours = sum(metrics.get("gpu_hours", 0.0) for metrics in self.results.values())
-        """GPU-hours that the trials cost so far, earlier runs' finished ones included."""
+        """GPU-hours of the trials so far, those that finished in earlier runs included."""
         self._proposals: Proposals | None = None
         self._exhausted = False
 
-    def _recall(self, record: Record) -> None:
-        """Take back a proposal of an earlier run, if its settings are still those of this sweep."""
-        if record.kind == "finetune" and record.proposed and record.lmbda in self.sweep.space.lmbdas:
+    def _restore(self, state: State, record: Record) -> None:
+        if record.finished:
+            state.status, state.metrics = Status.FINISHED, record.metrics
+        elif record.stopped and self.limits.stops:
+            state.end(Status.STOPPED, record.reason)
+
+    def _adopt_earlier_proposal(self, record: Record) -> None:
+        """Make a proposal of an earlier run part of the sweep, if its settings are still those of this sweep."""
+        if record.kind is Kind.FINETUNE and record.proposed and record.lmbda in self.sweep.space.lmbdas:
             trial = self.sweep.finetune(record.lmbda, record.gamma, record.lmbda_share)
-            if trial.key == record.key and trial.key not in self.trials:
+            if trial.key == record.key and trial.key not in self.states:
                 self._adopt(trial)
 
     def _adopt(self, trial: Trial) -> None:
-        """Make a proposed fine-tuning, and what it keeps on its way, part of the sweep."""
-        self.proposed.add(trial.key)
-        for each in (trial, *self.sweep.candidates(trial)):
-            self.trials[each.key] = each
+        """Make a proposed fine-tuning and its intermediate checkpoints part of the sweep."""
+        self.states[trial.key] = State(trial, proposed=True)
+        self.states |= {each.key: State(each) for each in self.sweep.intermediates(trial)}
 
-    def _leave_out_what_was_not_kept(self) -> None:
-        """A fine-tuning that has finished cannot be asked for codecs that it did not keep."""
-        self.not_kept: list[str] = []
-        """Keys of finished fine-tunings that kept fewer codecs on the way than are asked for now."""
-        for trial in [each for each in self.trials.values() if each.kind == "candidate"]:
+    def _leave_out_missing_intermediates(self) -> None:
+        """A finished fine-tuning has the intermediate checkpoints that it wrote, and no others."""
+        for trial in self.trials():
             parent = self.records.get(trial.parent)
-            if parent is not None and parent.finished and trial.step not in parent.kept:
-                del self.trials[trial.key]
-                if trial.parent not in self.not_kept:
-                    self.not_kept.append(trial.parent)
+            if trial.kind is not Kind.INTERMEDIATE or parent is None or not parent.finished:
+                continue
+            if trial.step not in parent.intermediate_steps:
+                del self.states[trial.key]
+                if trial.parent not in self.without_intermediates:
+                    self.without_intermediates.append(trial.parent)
+
+    def trials(self, *statuses: Status) -> list[Trial]:
+        """The trials with one of these states, or all if none is given: those of the grid, then the proposals."""
+        return [each.trial for each in self.states.values() if not statuses or each.status in statuses]
+
+    def reasons(self, *statuses: Status) -> dict[str, str]:
+        """The reasons of the trials with one of these states, by key."""
+        return {trial.key: self.states[trial.key].reason for trial in self.trials(*statuses)}
+
+    @property
+    def results(self) -> dict[str, Mapping[str, float]]:
+        """Final metrics of the finished trials by key."""
+        return {trial.key: self.states[trial.key].metrics for trial in self.trials(Status.FINISHED)}
 
     @property
     def proposals_left(self) -> float:
@@ -110,29 +111,33 @@ class Search:
             return 0
         if self.limits.gpu_hours and not space.trials:
             return math.inf
-        return max(0, space.trials - len(self.proposed))
+        return max(0, space.trials - sum(state.proposed for state in self.states.values()))
 
     @property
     def over_budget(self) -> bool:
-        """Whether the GPU-hours are spent: nothing that trains is started any more."""
+        """Whether the GPU-hours are spent: no more training is started then."""
         return self.spent_hours >= self.limits.budget_hours
 
     @property
     def total(self) -> int:
-        """Trials of the sweep: finished, known and, when their number is fixed, still to be proposed."""
+        """Number of trials: the known ones and, where their number is fixed, those still to be proposed."""
         left = self.proposals_left
-        return len(self.trials) + (int(left) * (1 + len(self.sweep.kept_steps)) if math.isfinite(left) else 0)
+        each = 1 + len(self.sweep.intermediate_steps)
+        return len(self.states) + (int(left) * each if math.isfinite(left) else 0)
 
     def ask(self) -> Trial | Turn:
-        """The next trial, long ones first: stage 1, stage 2, proposals; what trains nothing fills the gaps.
+        """Return the next trial, long ones first: stage 1, stage 2, proposals; fillers where a slot would be idle.
 
-        A proposal waits for the last results of the grid as long as there is something to fill the wait with.
+        A proposal waits for the last results of the grid as long as there is a filler to run meanwhile.
         """
         self._drop_orphans()
-        ready = [trial for trial in self.waiting.values() if self._released(trial)]
+        waiting = [
+            each for each in self.states.values() if each.status is Status.WAITING and self._released(each.trial)
+        ]
+        ready = [each.trial for each in sorted(waiting, key=lambda each: each.attempts == 0)]  # retries first
         long = [trial for trial in ready if trial.kind not in FILLERS and not (trial.steps and self.over_budget)]
         fillers = [trial for trial in ready if trial.kind in FILLERS]
-        informed = not any(self.trials[key].steps for key in self.running)
+        informed = not any(trial.steps for trial in self.trials(Status.RUNNING))
         trial = (
             (long[0] if long else None)
             or (self._propose() if informed else None)
@@ -140,65 +145,76 @@ class Search:
             or self._propose()
         )
         if trial is None:
-            return Turn.WAIT if self.running else Turn.DONE
-        self.waiting.pop(trial.key, None)
-        self.running.add(trial.key)
+            return Turn.WAIT if self.trials(Status.RUNNING) else Turn.DONE
+        self.states[trial.key].end(Status.RUNNING, "")
         return trial
 
     def tell(self, key: str, metrics: Mapping[str, float]) -> None:
         """A trial has finished with these metrics."""
-        self.running.remove(key)
-        self.results[key] = metrics
+        state = self._running(key)
+        state.status, state.metrics = Status.FINISHED, metrics
         self.spent_hours += metrics.get("gpu_hours", 0.0)
         if self._proposals is not None:
-            self._teach(self._proposals, key)
+            self._teach(self._proposals, state)
 
     def stop(self, key: str, reason: str, gpu_hours: float = 0.0) -> None:
-        """A rule has stopped a trial; it counts as no failure and is not tried again while there are rules."""
-        self._end(key, gpu_hours)
-        self.stopped[key] = reason
+        """A rule has stopped a trial. That is no failure, and it is not tried again while there are rules."""
+        self._lose(key, Status.STOPPED, reason, gpu_hours)
 
-    def fail(self, key: str, reason: str, gpu_hours: float = 0.0) -> bool:
-        """A trial has failed; the answer is whether it is tried again. If not, what stands on it will not run."""
-        self.attempts[key] = self.attempts.get(key, 0) + 1
-        if not reason.startswith(LASTING) and self.attempts[key] <= self.limits.retries:
-            self.running.remove(key)
+    def fail(self, key: str, reason: str, gpu_hours: float = 0.0, *, retryable: bool = True) -> bool:
+        """A trial has failed.
+
+        Args:
+            key: Its key.
+            reason: Why it failed.
+            gpu_hours: GPU-hours that the attempt took.
+            retryable: Whether another attempt may succeed.
+
+        Returns:
+            Whether it is tried again. If not, its descendants will not run.
+        """
+        state = self._running(key)
+        state.attempts += 1
+        if retryable and state.attempts <= self.limits.retries:
+            state.end(Status.WAITING, reason)
             self.spent_hours += gpu_hours
-            self.waiting = {key: self.trials[key], **self.waiting}
             return True
-        self._end(key, gpu_hours)
-        self.failed[key] = reason
+        self._lose(key, Status.FAILED, reason, gpu_hours)
         return False
 
-    def _end(self, key: str, gpu_hours: float) -> None:
-        self.running.remove(key)
+    def _running(self, key: str) -> State:
+        state = self.states[key]
+        assert state.status is Status.RUNNING
+        return state
+
+    def _lose(self, key: str, status: Status, reason: str, gpu_hours: float) -> None:
+        state = self._running(key)
+        state.end(status, reason)
         self.spent_hours += gpu_hours
-        if self._proposals is not None and self.trials[key].kind == "finetune":
-            self._proposals.fail(_point(self.trials[key]))
+        if self._proposals is not None and state.trial.kind is Kind.FINETUNE:
+            self._proposals.fail(_point(state.trial))
 
     def _released(self, trial: Trial) -> bool:
-        return not trial.parent or trial.parent in self.results
+        return not trial.parent or self.states[trial.parent].status is Status.FINISHED
 
     def _drop_orphans(self) -> None:
-        """Take away what can never run, as far down the tree as it goes."""
-        for trial in list(self.waiting.values()):  # parents come before what stands on them
-            parent = self.trials.get(trial.parent)
+        """End the waiting trials whose parent was lost, down to the last descendant."""
+        for trial in self.trials(Status.WAITING):  # parents come before their children
+            parent = self.states.get(trial.parent)
             if parent is None:
                 continue
-            what = "fine-tuning" if parent.kind == "finetune" else "pre-training"
-            if parent.key in self.stopped:
-                self.stopped[trial.key] = f"its {what} was stopped: {self.stopped[parent.key]}"
-            elif parent.key in self.failed:
-                self.not_run[trial.key] = f"its {what} failed: {self.failed[parent.key]}"
-            elif parent.key in self.not_run:
-                self.not_run[trial.key] = self.not_run[parent.key]
-            else:
-                continue
-            del self.waiting[trial.key]
+            what = "fine-tuning" if parent.trial.kind is Kind.FINETUNE else "pre-training"
+            match parent.status:
+                case Status.STOPPED:
+                    self.states[trial.key].end(Status.STOPPED, f"its {what} was stopped: {parent.reason}")
+                case Status.FAILED:
+                    self.states[trial.key].end(Status.NOT_RUN, f"its {what} failed: {parent.reason}")
+                case Status.NOT_RUN:
+                    self.states[trial.key].end(Status.NOT_RUN, parent.reason)
 
     def _propose(self) -> Trial | None:
-        """A fine-tuning that is not known yet, or None: no budget, nothing pre-trained, or nothing new to find."""
-        settled = not any(self.trials[key].kind == "pretrain" for key in self.running)
+        """A new fine-tuning, or None: no budget, nothing pre-trained, or nothing new to find."""
+        settled = not any(trial.kind is Kind.PRETRAIN for trial in self.trials(Status.RUNNING))
         pretrained = self._pretrained()
         if not (self.proposals_left and settled and pretrained):
             return None
@@ -212,27 +228,27 @@ class Search:
             return None
         trial = self.sweep.finetune(point.lmbda, point.gamma, point.lmbda_share)
         self._adopt(trial)
-        self.waiting |= {each.key: each for each in self.sweep.candidates(trial)}
         return trial
 
     def _pretrained(self) -> list[float]:
-        return [lmbda for lmbda in self.sweep.space.lmbdas if self.sweep.pretrain(lmbda).key in self.results]
+        finished = {trial.key for trial in self.trials(Status.FINISHED)}
+        return [lmbda for lmbda in self.sweep.space.lmbdas if self.sweep.pretrain(lmbda).key in finished]
 
     def _build(self, pretrained: list[float]) -> Proposals:
         """Proposals that know every fine-tuning."""
         space, seed = self.sweep.space, self.sweep.train.seed
         proposals = Proposals(pretrained, space.gamma_range, self.sweep.lmbda_shares, seed, self.target)
-        for key, trial in self.trials.items():
-            if key in self.results:
-                self._teach(proposals, key)
-            elif trial.kind == "finetune":
-                lost = key in self.failed or key in self.not_run or key in self.stopped
-                (proposals.fail if lost else proposals.hold)(_point(trial))
+        for state in self.states.values():
+            if state.status is Status.FINISHED:
+                self._teach(proposals, state)
+            elif state.trial.kind is Kind.FINETUNE:
+                lost = state.status not in (Status.WAITING, Status.RUNNING)
+                (proposals.fail if lost else proposals.mark_running)(_point(state.trial))
         return proposals
 
-    def _teach(self, proposals: Proposals, key: str) -> None:
-        if self.trials[key].kind == "finetune":
-            proposals.tell(_point(self.trials[key]), self.results[key])
+    def _teach(self, proposals: Proposals, state: State) -> None:
+        if state.trial.kind is Kind.FINETUNE:
+            proposals.tell(_point(state.trial), state.metrics)
 
 
 def _point(trial: Trial) -> Point:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sweep.spec.keys import folder_digest, images_digest, make_key, prefix_of
 from sweep.spec.limits import Limits
-from sweep.spec.trials import Trial
+from sweep.spec.trials import Kind, Trial
 from tfic.classical import QUALITIES
 from tfic.codec import version as codec_version
 from tfic.config import (
@@ -67,7 +67,7 @@ class Space:
     lmbda_shares: tuple[float, ...] = renamed((), first="floors")
     """Shares of lambda that stage 2 keeps, 0 to 1, each with every gamma; empty takes `train.lmbda_share` alone."""
     keep_every: int = renamed(0, first="every")
-    """Steps of stage 2 between codecs that are kept and measured as points of their own; 0 for none."""
+    """Steps of stage 2 between intermediate checkpoints, each measured as a point of its own; 0 for none."""
     warm_start: float = 0.0
     """Lambda from whose pre-training the others start; 0 pre-trains each from its own start."""
     classical: Qualities = field(default_factory=Qualities)
@@ -119,7 +119,7 @@ class Sweep:
     eval: EvalConfig = field(default_factory=EvalConfig)
     """The measurement."""
     limits: Limits = field(default_factory=Limits)
-    """Budget, target, stop rules and patience; they decide no result."""
+    """Budget, target, stop rules and retries; they decide no result."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
@@ -127,14 +127,14 @@ class Sweep:
 
     def reference(self) -> Trial:
         """The images as they are."""
-        return _trial("uncompressed", "uncompressed", self._measured, self._config("uncompressed"))
+        return _trial("uncompressed", Kind.UNCOMPRESSED, self._measured, self._config("uncompressed"))
 
     def anchors(self) -> list[Trial]:
         """The classical codecs, each at each of its qualities."""
         return [
             _trial(
                 f"{name}-q{quality}",
-                "classical",
+                Kind.CLASSICAL,
                 {"codec": name, "quality": quality, **self._measured},
                 self._config(name),
                 quality=quality,
@@ -158,7 +158,7 @@ class Sweep:
         parent = self.pretrain(warm).key if warm else ""
         decides |= {"parent": parent} if parent else {}
         config = replace(self._config(self.codec), lmbda=lmbda, warm_lmbda=warm)
-        return _trial(f"pretrain-l{lmbda:g}", "pretrain", decides, config, parent=parent)
+        return _trial(f"pretrain-l{lmbda:g}", Kind.PRETRAIN, decides, config, parent=parent)
 
     def finetune(self, lmbda: float, gamma: float, lmbda_share: float | None = None) -> Trial:
         """Stage 2 for that gamma, from stage 1 of that lambda, keeping that share of lambda (None: the training's)."""
@@ -167,25 +167,25 @@ class Sweep:
         if lmbda_share is not None:
             config = replace(config, train=replace(config.train, lmbda_share=lmbda_share))
         decides = {"parent": parent.key, "gamma": gamma, **_settings(config.train, STAGE_2)}
-        return _trial(f"finetune-l{lmbda:g}-g{gamma:g}", "finetune", decides, config, parent=parent.key)
+        return _trial(f"finetune-l{lmbda:g}-g{gamma:g}", Kind.FINETUNE, decides, config, parent=parent.key)
 
-    def candidates(self, finetune: Trial) -> list[Trial]:
-        """The codecs that a fine-tuning keeps on its way, earliest first."""
+    def intermediates(self, finetune: Trial) -> list[Trial]:
+        """The intermediate checkpoints of a fine-tuning, earliest first."""
         return [
             _trial(
                 f"{prefix_of(finetune.key)}-at{step}",
-                "candidate",
+                Kind.INTERMEDIATE,
                 {"parent": finetune.key, "step": step},
                 finetune.config,
                 parent=finetune.key,
                 step=step,
             )
-            for step in self.kept_steps
+            for step in self.intermediate_steps
         ]
 
     @property
-    def kept_steps(self) -> range:
-        """Steps of stage 2 at which each fine-tuning keeps its codec."""
+    def intermediate_steps(self) -> range:
+        """Steps of stage 2 at which each fine-tuning writes an intermediate checkpoint."""
         every = self.space.keep_every
         return range(every, self.train.finetune_steps, every) if every else range(0)
 
@@ -204,8 +204,9 @@ class Sweep:
             for gamma in space.gammas
             for lmbda in first
         ]
-        kept = [candidate for trial in tunings for candidate in self.candidates(trial)]
-        return [self.reference(), *(self.pretrain(lmbda) for lmbda in first), *tunings, *kept, *self.anchors()]
+        intermediates = [each for trial in tunings for each in self.intermediates(trial)]
+        pretrainings = [self.pretrain(lmbda) for lmbda in first]
+        return [self.reference(), *pretrainings, *tunings, *intermediates, *self.anchors()]
 
     def _config(self, codec: str) -> Config:
         return Config(codec=codec, data=self.data, train=self.train, eval=self.eval)
@@ -248,7 +249,7 @@ class Sweep:
         return measured | {"test_drawn": self._drawn}
 
 
-def _trial(prefix: str, kind: str, decides: Mapping[str, Any], config: Config, **more: Any) -> Trial:
+def _trial(prefix: str, kind: Kind, decides: Mapping[str, Any], config: Config, **more: Any) -> Trial:
     return Trial(make_key(prefix, decides), kind, config, decides=decides, **more)
 
 

@@ -1,22 +1,32 @@
-"""What a trial is: one node of the stage tree, of one of five kinds.
-
-uncompressed            the images as they are
-classical               a codec that a user would pick instead, at one quality
-pretrain                stage 1, the baseline codec; from its own start or from another lambda's
-finetune                stage 2, from a pre-training
-candidate               a codec that a fine-tuning kept on its way
-"""
+"""Trials: the nodes of the stage tree, each one codec to make and measure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from tfic.config import Config
 
-LEARNED = ("pretrain", "finetune", "candidate")
+
+class Kind(StrEnum):
+    """The kinds of trials."""
+
+    UNCOMPRESSED = "uncompressed"
+    """The images as they are."""
+    CLASSICAL = "classical"
+    """A classical codec at one quality."""
+    PRETRAIN = "pretrain"
+    """Stage 1, the baseline codec of a lambda: from its own start, or from another lambda's codec."""
+    FINETUNE = "finetune"
+    """Stage 2, from a pre-trained codec."""
+    INTERMEDIATE = "intermediate"
+    """An intermediate checkpoint of a fine-tuning. The tracking store calls this kind "candidate"."""
+
+
+LEARNED = (Kind.PRETRAIN, Kind.FINETUNE, Kind.INTERMEDIATE)
 """Kinds of trials whose codec is trained."""
-FILLERS = ("classical", "candidate")
-"""Kinds that train nothing and are there to be compared with; they fill the gaps."""
+FILLERS = (Kind.CLASSICAL, Kind.INTERMEDIATE)
+"""Kinds that train nothing and that no other trial waits for; they run where a slot would be idle."""
 
 
 @dataclass(frozen=True)
@@ -24,39 +34,40 @@ class Trial:
     """One codec to make and measure; it becomes one run in the tracking store."""
 
     key: str
-    """Name for ever: readable, then a hash of what decides the result."""
-    kind: str
-    """"uncompressed", "classical", "pretrain", "finetune", or "candidate": a codec kept on the way of a fine-tuning."""
+    """Readable prefix and a hash of all that decides the result; it never changes."""
+    kind: Kind
+    """The kind of codec."""
     config: Config
-    """What to make and how to measure it; for the kinds that train nothing only codec, data and eval count."""
+    """Settings of the codec and of its measurement; kinds that train nothing use only codec, data and eval."""
     parent: str = ""
-    """Key of the trial whose codec it starts from: a fine-tuning's pre-training, a candidate's fine-tuning."""
+    """Key of the trial whose codec it starts from: a fine-tuning's pre-training, an intermediate one's fine-tuning."""
     quality: int = -1
     """Quality setting of a classical codec."""
     step: int = 0
-    """Step of stage 2 at which a candidate was kept."""
+    """Step of stage 2 at which an intermediate checkpoint was written."""
     decides: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """Everything that decides its result, of which the key has the hash."""
 
     @property
     def title(self) -> str:
-        """What it is, for people: `finetune lmbda 0.003 gamma 1`."""
+        """A name for people: `finetune lmbda 0.003 gamma 1`."""
         config = self.config
         weights = f"lmbda {config.lmbda:g} gamma {config.gamma:g}"
         weights += f" lmbda_share {config.train.lmbda_share:g}" if config.train.lmbda_share else ""
         match self.kind:
-            case "finetune":
-                return f"finetune {weights}"
-            case "candidate":
-                return f"candidate {weights} step {self.step}"
-            case "pretrain":
-                return f"pretrain lmbda {config.lmbda:g}"
-            case "classical":
+            case Kind.FINETUNE:
+                return f"{self.kind} {weights}"
+            case Kind.INTERMEDIATE:
+                return f"{self.kind} {weights} step {self.step}"
+            case Kind.PRETRAIN:
+                return f"{self.kind} lmbda {config.lmbda:g}"
+            case Kind.CLASSICAL:
                 return f"{config.codec} quality {self.quality}"
-        return self.kind
+            case Kind.UNCOMPRESSED:
+                return str(self.kind)
 
     @property
     def steps(self) -> int:
         """Training steps of its own; a fine-tuning does not count those it starts from."""
         train = self.config.train
-        return {"pretrain": train.pretrain_steps, "finetune": train.finetune_steps}.get(self.kind, 0)
+        return {Kind.PRETRAIN: train.pretrain_steps, Kind.FINETUNE: train.finetune_steps}.get(self.kind, 0)

@@ -1,7 +1,7 @@
-"""One driver per sweep: a note in the tracking store that says who drives, renewed as long as the driver lives.
+"""One driver per sweep: an experiment tag that names the driver, renewed as long as the driver lives.
 
-A driver that was killed leaves its note behind. On the same machine the next one sees that the process is gone; from
-another machine it must wait until the note is stale.
+A driver that was killed leaves its tag behind. On the same machine the next driver sees that the process is gone; on
+another machine it must wait until the tag is stale.
 """
 
 import getpass
@@ -20,14 +20,14 @@ from sweep.store.retry import away
 from sweep.store.tracking import Tracker
 from tfic.errors import TficError
 
-NOTE = "driver"
-"""Name of the note in the store."""
+DRIVER = "driver"
+"""Experiment tag that names the driver."""
 BEAT_S = 20.0
 """Seconds between renewals."""
 STALE_S = 90.0
-"""Age at which a note that nobody renewed is a dead driver's, in seconds."""
+"""Age in seconds at which a tag that was not renewed counts as a dead driver's."""
 SETTLE_S = 0.5
-"""Seconds after which a driver looks whether another one began at the same moment."""
+"""Seconds after which a driver checks that no other one began at the same moment."""
 
 
 class SweepTakenError(TficError, ValueError):
@@ -51,7 +51,7 @@ class Lease:
     def __enter__(self) -> "Lease":
         self._refuse_if_taken()
         self._write()
-        time.sleep(SETTLE_S)  # of two that begin at once the later one's note stays
+        time.sleep(SETTLE_S)  # of two that begin at once, the later one's tag stays
         self._refuse_if_taken()
         self._thread.start()
         return self
@@ -62,40 +62,40 @@ class Lease:
         self._stop.set()
         self._thread.join()
         try:
-            if self._is_own(self._tracker.note(NOTE)):
-                self._tracker.write_note(NOTE, {})
+            if self._is_own(self._tracker.experiment_tag(DRIVER)):
+                self._tracker.set_experiment_tag(DRIVER, {})
         except (MlflowException, requests.RequestException) as trouble:
             if not away(trouble):
                 raise
-            # nobody to tell; the note will be stale soon
+            # the tag will be stale soon
 
     def check(self) -> None:
-        """Raise if the right cannot be renewed: SweepTakenError when another driver began while the store was away."""
+        """Raise if the lease cannot be renewed: SweepTakenError when another driver began while the store was away."""
         if self._trouble is not None:
             raise self._trouble
 
     def _refuse_if_taken(self) -> None:
-        note = self._tracker.note(NOTE)
-        if not self._is_own(note) and alive(note):
+        driver = self._tracker.experiment_tag(DRIVER)
+        if not self._is_own(driver) and alive(driver):
             name = self._tracker.sweep
             raise SweepTakenError(
-                f"sweep {name!r} is being driven by {who(note)}; `python -m sweep.status --name {name}` shows it. "
+                f"sweep {name!r} is being driven by {who(driver)}; `python -m sweep.status --name {name}` shows it. "
                 f"Stop that one, or choose another --name (a killed driver's hold ends within {STALE_S:.0f} s)"
             )
 
-    def _is_own(self, note: dict[str, Any]) -> bool:
-        return all(note.get(name) == value for name, value in self._own.items())
+    def _is_own(self, driver: dict[str, Any]) -> bool:
+        return all(driver.get(name) == value for name, value in self._own.items())
 
     def _write(self) -> None:
-        self._tracker.write_note(NOTE, self._own | {"beat": time.time()})
+        self._tracker.set_experiment_tag(DRIVER, self._own | {"beat": time.time()})
 
     def _renew(self) -> None:
         while not self._stop.wait(BEAT_S):
             try:
-                note = self._tracker.note(NOTE)
-                if note and not self._is_own(note):
+                driver = self._tracker.experiment_tag(DRIVER)
+                if driver and not self._is_own(driver):
                     name = self._tracker.sweep
-                    self._trouble = SweepTakenError(f"sweep {name!r} was taken over by {who(note)}; this driver ends")
+                    self._trouble = SweepTakenError(f"sweep {name!r} was taken over by {who(driver)}; this driver ends")
                     return
                 self._write()
             except (MlflowException, requests.RequestException) as error:
@@ -104,19 +104,19 @@ class Lease:
                     return
 
 
-def alive(note: dict[str, Any]) -> bool:
-    """Whether the driver of a note still lives, as far as can be told from here."""
-    if not note:
+def alive(driver: dict[str, Any]) -> bool:
+    """True if the driver that a tag names still lives, as far as this machine can tell."""
+    if not driver:
         return False
-    if note["host"] == platform.node() and not _process_exists(int(note["pid"])):
+    if driver["host"] == platform.node() and not _process_exists(int(driver["pid"])):
         return False
-    return bool(time.time() - note["beat"] < STALE_S)
+    return bool(time.time() - driver["beat"] < STALE_S)
 
 
-def who(note: dict[str, Any]) -> str:
-    """The driver of a note, for people."""
-    since = datetime.fromtimestamp(note["since"]).astimezone().isoformat(" ", "seconds")
-    return f"process {note['pid']} of {note['user']} on {note['host']}, since {since}"
+def who(driver: dict[str, Any]) -> str:
+    """The driver that a tag names, for people."""
+    since = datetime.fromtimestamp(driver["since"]).astimezone().isoformat(" ", "seconds")
+    return f"process {driver['pid']} of {driver['user']} on {driver['host']}, since {since}"
 
 
 def _process_exists(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""Waiting for a tracking store that has gone away: a server that restarts, a network that drops, a locked database."""
+"""Retrying calls of a tracking store that is away: a server that restarts, a network that drops, a locked database."""
 
 import time
 from collections.abc import Callable
@@ -13,20 +13,20 @@ from tfic.store_uri import StoreUnreachableError, first_line, shown
 P = ParamSpec("P")
 T = TypeVar("T")
 
-RETRY_S = 2.0
+RETRY_EVERY_S = 2.0
 """Seconds between two attempts."""
 BUSY = (429, 502, 503, 504)
-"""HTTP answers of a server, or of what stands before it, that will do better later."""
+"""HTTP status codes of a server or its proxy that may go away by themselves."""
 UNANSWERED = ("failed with exception", "failed with timeout", *(f"error code {code} " for code in BUSY))
-"""How MLflow words a request without an answer, or with one of those."""
+"""Parts of MLflow's messages for a request that got no answer, or one of these codes."""
 
 
 class StoreAwayError(TficError, ConnectionError):
-    """The tracking store did not answer for as long as anybody was willing to wait."""
+    """The tracking store did not answer within the time given for retries."""
 
 
 def away(error: Exception) -> bool:
-    """Whether an error says that the store cannot be reached or is locked just now, so that it may work later."""
+    """True if an error means that the store cannot be reached or is locked now, so that the call may work later."""
     if isinstance(error, MlflowException):
         unanswered = error.message.startswith("API request to") and any(words in error.message for words in UNANSWERED)
         return unanswered or error.error_code == "TEMPORARILY_UNAVAILABLE"
@@ -35,13 +35,13 @@ def away(error: Exception) -> bool:
     return isinstance(error, (requests.ConnectionError, requests.Timeout, StoreUnreachableError))
 
 
-class Patience:
+class Retry:
     """Calls the store again until it answers.
 
     Args:
         store: The store's address.
         seconds: The longest to wait for one call.
-        tell: Takes a line when waiting begins and when it ends.
+        tell: Takes a line when waiting begins and one when it ends.
     """
 
     def __init__(self, store: str, seconds: float, tell: Callable[[str], None] = lambda line: None) -> None:
@@ -49,10 +49,10 @@ class Patience:
         self._seconds, self._tell = seconds, tell
 
     def __call__(self, call: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """What `call` returns.
+        """Call, and return the result.
 
         Raises:
-            StoreAwayError: when the store is away for longer than the patience lasts.
+            StoreAwayError: when the store is away for longer than `seconds`.
         """
         began, told = time.monotonic(), False
         while True:
@@ -76,4 +76,4 @@ class Patience:
                 if told:
                     self._tell(f"Tracking store {self._store} is back.")
                 return result
-            time.sleep(min(RETRY_S, self._seconds))
+            time.sleep(min(RETRY_EVERY_S, self._seconds))

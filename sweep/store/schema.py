@@ -1,11 +1,11 @@
-"""A trial as the tracking store knows it: all that a sweep needs to go on, to grow, and to say why."""
+"""The schema of a run: tags and parameters of a trial in the tracking store, and the record that is read from them."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sweep.spec.trials import LEARNED, Trial
+from sweep.spec.trials import LEARNED, Kind, Trial
 from tfic.config import TrainConfig, first_names
 
 if TYPE_CHECKING:
@@ -13,16 +13,20 @@ if TYPE_CHECKING:
 
 LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
 """Parameter of a run: the share of lambda that stage 2 kept, under the setting's first name."""
+STORED_KINDS = {kind: str(kind) for kind in Kind} | {Kind.INTERMEDIATE: "candidate"}
+"""Kinds of trials as the tag `kind` spells them."""
+INTERMEDIATE_STEPS = "kept"
+"""Tag of a fine-tuning: the steps of its intermediate checkpoints, between commas."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What the store holds of one trial."""
+    """One trial as the store holds it."""
 
     key: str
     """The trial's key."""
-    kind: str
-    """The trial's kind."""
+    kind: Kind | None
+    """The trial's kind; None for one that this version does not know."""
     finished: bool
     """Whether everything is measured and logged."""
     lmbda: float = 0.0
@@ -36,22 +40,27 @@ class Record:
     lmbda_share: float = 0.0
     """Share of lambda that its stage 2 kept."""
     running: bool = False
-    """Whether the store calls it running: it is, or its driver died."""
+    """Whether the store has it as RUNNING: it runs, or its driver was killed."""
     reason: str = ""
     """Why it failed or was stopped by a rule, or ""."""
     stopped: bool = False
     """Whether a stop rule ended it."""
-    kept: tuple[int, ...] = ()
-    """Steps of stage 2 at which it kept its codec on the way."""
+    intermediate_steps: tuple[int, ...] = ()
+    """Steps of stage 2 at which it wrote an intermediate checkpoint."""
     decides: Mapping[str, Any] = field(default_factory=dict)
-    """What decided its key; empty for runs of versions that did not write it down."""
+    """Everything that decides its key; empty for runs of versions that did not store it."""
     run_id: str = ""
     """Its run in the store."""
 
 
 def tags(trial: Trial, sweep: str, proposed: bool) -> dict[str, str]:
-    """Tags with which the run of a trial begins."""
-    found = {"trial_key": trial.key, "kind": trial.kind, "sweep": sweep, "decides": json.dumps(trial.decides)}
+    """The first tags of a trial's run."""
+    found = {
+        "trial_key": trial.key,
+        "kind": STORED_KINDS[trial.kind],
+        "sweep": sweep,
+        "decides": json.dumps(trial.decides),
+    }
     found |= {"parent": trial.parent} if trial.parent else {}
     found |= {"proposed": "true"} if proposed else {}
     return found
@@ -66,9 +75,9 @@ def params(trial: Trial) -> dict[str, str]:
         found |= {"lmbda": str(trial.config.lmbda), "gamma": str(trial.config.gamma)}
     if trial.config.warm_lmbda:
         found["warm_lmbda"] = str(trial.config.warm_lmbda)
-    if trial.kind == "classical":
+    if trial.kind is Kind.CLASSICAL:
         found["quality"] = str(trial.quality)
-    if trial.kind == "candidate":
+    if trial.kind is Kind.INTERMEDIATE:
         found["step"] = str(trial.step)
     for table in ("data", "train", "eval") if learned else ("data", "eval"):
         first = first_names(type(getattr(trial.config, table)))
@@ -77,12 +86,13 @@ def params(trial: Trial) -> dict[str, str]:
 
 
 def record(run: "Run") -> Record:
-    """What a run of the store says of its trial."""
+    """The record of a run's trial."""
     tagged, settings = run.data.tags, run.data.params
+    kinds = {stored: kind for kind, stored in STORED_KINDS.items()}
     finished = run.info.status == "FINISHED"
     return Record(
         key=tagged["trial_key"],
-        kind=tagged.get("kind", ""),
+        kind=kinds.get(tagged.get("kind", "")),
         finished=finished,
         lmbda=float(settings.get("lmbda", 0)),
         gamma=float(settings.get("gamma", 0)),
@@ -92,7 +102,7 @@ def record(run: "Run") -> Record:
         running=run.info.status == "RUNNING",
         reason=tagged.get("failure", tagged.get("stopped", "")),
         stopped="stopped" in tagged,
-        kept=tuple(int(step) for step in tagged.get("kept", "").split(",") if step),
+        intermediate_steps=tuple(int(step) for step in tagged.get(INTERMEDIATE_STEPS, "").split(",") if step),
         decides=json.loads(tagged.get("decides", "{}")),
         run_id=run.info.run_id,
     )

@@ -1,8 +1,8 @@
-"""The tracking store: one MLflow run per trial, the one truth about what is finished, with what, from what.
+"""The tracking store: one MLflow run per trial, from which every sweep is resumed.
 
-The driver creates the runs, alone, and hands their ids to the trials: several writers that search or create at once
-make several runs for one key. A run is FINISHED only when everything is logged. A store that is away for a while is
-waited for.
+Only the driver creates runs, and it hands their ids to the trials: several processes that search and create at once
+would make several runs for one key. A run is FINISHED only when everything is logged. Calls wait for a store that is
+away.
 """
 
 import json
@@ -20,14 +20,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Trial
-from sweep.store.retry import Patience
+from sweep.store.retry import Retry
 from sweep.store.schema import Record, params, record, tags
 from tfic.store_uri import CHECKPOINT, check_reachable, first_line, quiet_mlflow, shown, sqlite_file
 
 SETTINGS = "settings"
-"""Name of the note that says what a sweep covers: the tables of its sweep.toml."""
+"""Experiment tag with the settings of the sweep: the tables of its sweep.toml."""
 STATE = "state"
-"""Folder among the artifacts of an unfinished run for what its training needs to go on elsewhere."""
+"""Artifact folder of an unfinished run for the state from which its training resumes on another machine."""
 BATCH = 200
 """Reports of a training in one batch: MLflow takes 1,000 metrics at a time."""
 STEP_METRIC = "train_loss"
@@ -42,34 +42,34 @@ class Tracker:
     Args:
         uri: Address of the store, as `tfic.store_uri.resolve` gives it.
         sweep: Name of the sweep; it is the name of the MLflow experiment. The experiment is created with its first run.
-        patience_s: The longest to wait, in each call, for a store that has gone away.
-        tell: Takes a line when waiting begins and when it ends.
-        known: Whether the store was there before: then it is waited for from the start.
+        retry_s: The longest to wait, in each call, for a store that is away.
+        tell: Takes a line when waiting begins and one when it ends.
+        known: Whether the store is known to exist: then it is waited for already here.
 
     Raises:
         ValueError: when the store cannot be reached or opened.
-        StoreAwayError: (each method) when patience has run out.
+        StoreAwayError: (each method) when the store is away for longer than `retry_s`.
     """
 
     def __init__(
         self,
         uri: str,
         sweep: str,
-        patience_s: float = Limits().patience_s,
+        retry_s: float = Limits().store_retry_s,
         tell: Callable[[str], None] = lambda line: None,
         known: bool = False,
     ) -> None:
         self.uri = uri
         self.sweep = sweep
-        self._patiently = Patience(uri, patience_s, tell)
+        self._retry = Retry(uri, retry_s, tell)
         if known:
-            self._patiently(check_reachable, uri)
+            self._retry(check_reachable, uri)
         else:
             check_reachable(uri)
         quiet_mlflow()
         try:
             self._client = MlflowClient(tracking_uri=uri)
-            experiment = self._patiently(self._client.get_experiment_by_name, sweep)
+            experiment = self._retry(self._client.get_experiment_by_name, sweep)
         except (MlflowException, SQLAlchemyError) as error:
             raise ValueError(f"tracking store {shown(uri)} cannot be opened: {first_line(error, uri)}") from error
         if experiment is not None and experiment.lifecycle_stage != "active":
@@ -78,17 +78,17 @@ class Tracker:
             )
         self._experiment = experiment.experiment_id if experiment is not None else ""
 
-    def hurry(self) -> None:
-        """From now on, do not wait for a store that is away."""
-        self._patiently = Patience(self.uri, 0)
+    def stop_waiting(self) -> None:
+        """From now on, fail at once when the store is away."""
+        self._retry = Retry(self.uri, 0)
 
     def records(self) -> list[Record]:
         """Every trial of the sweep that the store knows, each once."""
-        return [record(run) for run in self._patiently(self._runs, "").values()]
+        return [record(run) for run in self._retry(self._runs, "").values()]
 
     def start(self, trial: Trial, proposed: bool = False) -> str:
-        """The id of the trial's run, found or created, RUNNING and with its parameters. For the driver alone."""
-        return self._patiently(self._start, trial, proposed)
+        """Find or create the trial's run, set it to RUNNING with its parameters, return its id. For the driver only."""
+        return self._retry(self._start, trial, proposed)
 
     def _start(self, trial: Trial, proposed: bool) -> str:
         self._open()
@@ -104,9 +104,9 @@ class Tracker:
         return run.info.run_id
 
     def _open(self) -> None:
-        """Create the experiment unless it is there."""
+        """Create the experiment if it does not exist yet."""
         if not self._experiment:
-            experiment = self._client.get_experiment_by_name(self.sweep)  # another driver may have made it since
+            experiment = self._client.get_experiment_by_name(self.sweep)  # another driver may have created it
             self._experiment = experiment.experiment_id if experiment is not None else ""
         if not self._experiment:
             file = sqlite_file(self.uri)
@@ -115,7 +115,7 @@ class Tracker:
 
     def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run."""
-        self._patiently(self._client.log_batch, run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+        self._retry(self._client.log_batch, run_id, tags=[RunTag(name, value) for name, value in tags.items()])
 
     def last_step(self, run_id: str) -> int:
         """The last global step whose training metrics are in the store, -1 for none. Does not wait."""
@@ -133,25 +133,25 @@ class Tracker:
             self._client.log_batch(run_id, [each for step, values in some for each in _metrics(values, step, now)])
 
     def finish(self, run_id: str, metrics: Mapping[str, float], files: Path) -> None:
-        """Log final metrics (the finite ones) and the files under a folder, then call the run FINISHED."""
-        self._patiently(self._client.log_artifacts, run_id, str(files))
-        known = self._get(run_id).data.metrics  # a kill may have come between the metrics and the end
+        """Log the finite final metrics and the files under a folder, then end the run as FINISHED."""
+        self._retry(self._client.log_artifacts, run_id, str(files))
+        known = self._get(run_id).data.metrics  # an earlier attempt may have been killed after logging them
         new = {name: value for name, value in metrics.items() if name not in known}
-        self._patiently(self._client.log_batch, run_id, metrics=_metrics(new, 0, int(time.time() * 1000)))
-        self._patiently(self._client.set_terminated, run_id, "FINISHED")
+        self._retry(self._client.log_batch, run_id, metrics=_metrics(new, 0, int(time.time() * 1000)))
+        self._retry(self._client.set_terminated, run_id, "FINISHED")
 
     def fail(self, run_id: str, reason: str, details: str = "") -> None:
-        """Call the run FAILED, with the reason as a tag and details, such as a traceback, as failure.txt."""
-        self._patiently(self._client.set_tag, run_id, "failure", reason[:500])
+        """End the run as FAILED, with the reason as a tag and details, such as a traceback, in failure.txt."""
+        self._retry(self._client.set_tag, run_id, "failure", reason[:500])
         if details:
-            self._patiently(self._client.log_text, run_id, details, "failure.txt")
-        self._patiently(self._client.set_terminated, run_id, "FAILED")
+            self._retry(self._client.log_text, run_id, details, "failure.txt")
+        self._retry(self._client.set_terminated, run_id, "FAILED")
 
     def stop(self, run_id: str, rule: str = "") -> None:
-        """Call a run KILLED: stopped on the way to go on with the same command, or by a rule, which says why."""
+        """End a run as KILLED: by Ctrl-C, so that the same command resumes it, or by the rule given, kept as a tag."""
         if rule:
-            self._patiently(self._client.set_tag, run_id, "stopped", rule[:500])
-        self._patiently(self._client.set_terminated, run_id, "KILLED")
+            self._retry(self._client.set_tag, run_id, "stopped", rule[:500])
+        self._retry(self._client.set_terminated, run_id, "KILLED")
 
     def checkpoint(self, key: str, folder: Path, file: str = CHECKPOINT) -> Path:
         """Download a codec of a finished trial into a folder.
@@ -159,54 +159,54 @@ class Tracker:
         Raises:
             ValueError: when the store has no finished run of that trial with such a file.
         """
-        run = self._patiently(self._runs, f"tags.trial_key = '{key}'").get(key)
+        run = self._retry(self._runs, f"tags.trial_key = '{key}'").get(key)
         if run is None or run.info.status != "FINISHED":
             raise ValueError(f"no finished run of {key} in sweep {self.sweep!r} of {shown(self.uri)}; train it first")
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            return Path(self._patiently(self._client.download_artifacts, run.info.run_id, file, str(folder)))
+            return Path(self._retry(self._client.download_artifacts, run.info.run_id, file, str(folder)))
         except (MlflowException, OSError) as error:
             raise ValueError(f"the run of {key} has lost its {file}: {first_line(error, self.uri)}") from error
 
     def keep_state(self, run_id: str, step: int, files: Sequence[Path]) -> None:
-        """Keep what a training needs to go on elsewhere; whoever looks for it sees the step last."""
+        """Upload the files from which a training resumes elsewhere; the tag with their step is set last."""
         for file in files:
-            self._patiently(self._client.log_artifact, run_id, str(file), STATE)
+            self._retry(self._client.log_artifact, run_id, str(file), STATE)
         self.tag(run_id, {"state_step": str(step)})
 
     def state(self, run_id: str, newer_than: int, folder: Path) -> list[Path]:
-        """Download what was kept of a training, if it is of a later step than `newer_than`."""
+        """Download the uploaded state of a training into a folder, if it is of a later step than `newer_than`."""
         kept = int(self._get(run_id).data.tags.get("state_step", -1))
         if kept <= newer_than:
             return []
-        place = Path(self._patiently(self._client.download_artifacts, run_id, STATE, str(folder)))
+        place = Path(self._retry(self._client.download_artifacts, run_id, STATE, str(folder)))
         return sorted(place.iterdir())
 
     def drop_state(self, run_id: str) -> None:
-        """Remove what was kept of a training that has ended."""
+        """Delete the uploaded state of a training that has ended."""
         run = self._get(run_id)
         if "state_step" in run.data.tags:
             repository = get_artifact_repository(str(run.info.artifact_uri), tracking_uri=self.uri)
-            self._patiently(repository.delete_artifacts, STATE)
-            self._patiently(self._client.delete_tag, run_id, "state_step")
+            self._retry(repository.delete_artifacts, STATE)
+            self._retry(self._client.delete_tag, run_id, "state_step")
 
-    def note(self, name: str) -> dict[str, Any]:
-        """What was written down about the sweep as a whole under that name; {} for nothing. Does not wait."""
+    def experiment_tag(self, name: str) -> dict[str, Any]:
+        """A tag of the sweep's experiment, as the JSON object in it; {} if there is none. Does not wait."""
         if not self._experiment:
             return {}
         found: dict[str, Any] = json.loads(self._client.get_experiment(self._experiment).tags.get(name) or "{}")
         return found
 
-    def write_note(self, name: str, note: Mapping[str, Any]) -> None:
-        """Write something down about the sweep as a whole. Does not wait."""
+    def set_experiment_tag(self, name: str, value: Mapping[str, Any]) -> None:
+        """Set a tag of the sweep's experiment to a JSON object. Does not wait."""
         self._open()
-        self._client.set_experiment_tag(self._experiment, name, json.dumps(note))
+        self._client.set_experiment_tag(self._experiment, name, json.dumps(value))
 
     def _get(self, run_id: str) -> Run:
-        return self._patiently(self._client.get_run, run_id)
+        return self._retry(self._client.get_run, run_id)
 
     def _runs(self, filter_string: str) -> dict[str, Run]:
-        """Runs of the sweep by trial key; if someone made two, the finished one, then the newest."""
+        """Runs of the sweep by trial key; of two with one key the finished one, else the newest."""
         found: dict[str, Run] = {}
         token: str | None = None
         while self._experiment:
@@ -228,10 +228,10 @@ def _metrics(values: Mapping[str, float], step: int, now_ms: int) -> list[Metric
 
 
 def last_sweep(uri: str) -> str:
-    """Name of the sweep in a store that was driven last.
+    """Name of the sweep in a store that was run last.
 
     Raises:
-        ValueError: when nobody has driven any.
+        ValueError: when there is none.
     """
     check_reachable(uri)
     for experiment in MlflowClient(tracking_uri=uri).search_experiments(order_by=["last_update_time DESC"]):

@@ -1,7 +1,7 @@
-"""Training metrics on their way to the store: a line on disk first, then a batch to the store by a thread of its own.
+"""Training metrics: each is a line on disk first, then part of a batch that a thread of its own sends to the store.
 
-So training never waits for the store, a kill loses nothing, and each global step arrives once: what the store has
-already is not sent again, and the steps that a resumed training repeats are not written again.
+So training never waits for the store, a kill loses nothing, and each global step arrives once: steps that the store has
+already are not sent again, and steps that a resumed training repeats are not written again.
 """
 
 import json
@@ -15,28 +15,28 @@ from types import TracebackType
 import requests
 from mlflow.exceptions import MlflowException
 
-from sweep.store.retry import RETRY_S, StoreAwayError, away
+from sweep.store.retry import RETRY_EVERY_S, StoreAwayError, away
 from sweep.store.tracking import Entry, Tracker
 from tfic.store_uri import first_line, shown
 
 JOURNAL_FILE = "metrics.jsonl"
 """Name of a training's journal in its directory."""
-FAREWELL_S = 5.0
-"""Longest to wait for the last delivery of a training that failed, in seconds; what is left goes with the next try."""
+LAST_DELIVERY_S = 5.0
+"""Longest to wait for the last delivery of a training that failed, in seconds; the next attempt sends the rest."""
 
 
 class Journal:
     """The training metrics of one run, as a context: on leaving it they are in the store.
 
     Args:
-        file: Where they are kept; what an earlier attempt left there is delivered first.
+        file: The file for them; metrics that an earlier attempt left in it are delivered first.
         tracker: The sweep's store.
         run_id: The trial's run there.
-        patience_s: The longest to wait, on leaving, for a store that is away.
+        retry_s: The longest to wait, on leaving, for a store that is away.
     """
 
-    def __init__(self, file: Path, tracker: Tracker, run_id: str, patience_s: float) -> None:
-        self._tracker, self._run_id, self._patience_s = tracker, run_id, patience_s
+    def __init__(self, file: Path, tracker: Tracker, run_id: str, retry_s: float) -> None:
+        self._tracker, self._run_id, self._retry_s = tracker, run_id, retry_s
         file.parent.mkdir(parents=True, exist_ok=True)
         self._entries = _read(file)
         self._file = file.open("a", encoding="utf-8")
@@ -69,11 +69,11 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        patience = self._patience_s if error is None else min(FAREWELL_S, self._patience_s)
+        wait_s = self._retry_s if error is None else min(LAST_DELIVERY_S, self._retry_s)
         with self._wake:
             self._closing = True
             self._wake.notify_all()
-        self._thread.join(patience)
+        self._thread.join(wait_s)
         self._file.close()
         if error is None:
             self._raise_if_refused()
@@ -81,7 +81,7 @@ class Journal:
                 uri = self._tracker.uri
                 reason = first_line(self._trouble, uri) if self._trouble else "no answer"
                 raise StoreAwayError(
-                    f"tracking store {shown(uri)} has not taken the training metrics for {patience:.0f} s ({reason}); "
+                    f"tracking store {shown(uri)} has not taken the training metrics for {wait_s:.0f} s ({reason}); "
                     "the same command goes on"
                 ) from self._trouble
 
@@ -90,7 +90,7 @@ class Journal:
             raise self._trouble
 
     def _deliver(self) -> None:
-        """Until closed and all is delivered: bring the store up to date, again and again while it is away."""
+        """Send new entries to the store until closed and all are sent; try again while the store is away."""
         sent: int | None = None
         while not self._fatal:
             with self._wake:
@@ -106,11 +106,11 @@ class Journal:
             except (MlflowException, requests.RequestException) as error:
                 self._trouble, self._fatal = error, not away(error)
                 sent = None  # the store may have taken some of it before it went away
-                time.sleep(RETRY_S)
+                time.sleep(RETRY_EVERY_S)
 
 
 def _read(file: Path) -> list[Entry]:
-    """The entries of a journal; the line on which a kill came is cut off, also on disk."""
+    """The entries of a journal; a last line that a kill cut short is removed, also on disk."""
     if not file.exists():
         return []
     *lines, torn = file.read_bytes().split(b"\n")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sweep.spec.limits import Limits
+from sweep.spec.trials import Kind
 from sweep.store.tracking import Tracker
 from tfic.errors import TficError
 from tfic.train import Progress
@@ -64,7 +65,7 @@ def rivals(tracker: Tracker, finetune_steps: int) -> list[Rival]:
     """The finished fine-tunings of a sweep that trained for as many steps: three queries for each."""
     found = []
     for record in tracker.records():
-        if (record.kind, record.finished) == ("finetune", True) and (
+        if (record.kind, record.finished) == (Kind.FINETUNE, True) and (
             record.decides.get("train.finetune_steps") == finetune_steps
         ):
             columns = [dict(tracker.history(record.run_id, name)) for name in OBJECTIVES]

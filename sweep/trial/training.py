@@ -1,20 +1,19 @@
-"""The training in a trial: from its last state, here or in the store, metrics on their way, rules in force."""
+"""The training of a trial: from its last state, here or in the store, with its metrics logged and its rules checked."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sweep.spec.limits import Limits
 from sweep.spec.trials import Trial
 from sweep.store.tracking import Tracker
 from sweep.trial import stopping
+from sweep.trial.conditions import Conditions
 from sweep.trial.journal import JOURNAL_FILE, Journal
 from tfic import train, training_state
 from tfic.config import CODEC_FILE, Config
 
 Report = Callable[[dict[str, Any]], None]
-"""Takes what a trial is doing: `stage`, in training also `step`, `steps`, `bpp`, `loss` and `seconds_left`."""
+"""Takes an event of a trial: `stage`, in training also `step`, `steps`, `bpp`, `loss` and `seconds_left`."""
 
 
 class Fit(Protocol):
@@ -32,34 +31,12 @@ class Fit(Protocol):
     ) -> Path: ...
 
 
-@dataclass(frozen=True)
-class Conditions:
-    """How a trial runs: nothing here decides its result."""
-
-    keep_every: int = 0
-    """Steps of stage 2 between codecs that are kept on the way; 0 for none."""
-    gpus: float = 0.0
-    """GPUs that it holds while it trains; without any, its hours count as those of one."""
-    workers: int = 1
-    """Processes that share each training step."""
-    upload: bool = False
-    """Keep the state of an unfinished training in the store too, so that another machine can go on with it."""
-    limits: Limits = field(default_factory=Limits)
-    """Stop rules and patience."""
-    fit: Fit = train.fit
-    """What trains."""
-
-
-ALONE = Conditions()
-"""One process, no rules, nothing kept on the way."""
-
-
 def train_codec(
-    trial: Trial, tracker: Tracker, run_id: str, workdir: Path, report: Report, conditions: Conditions
+    trial: Trial, tracker: Tracker, run_id: str, workdir: Path, report: Report, conditions: Conditions, fit: Fit
 ) -> Path:
-    """The trained codec's file; training metrics go to the store by global step."""
+    """Train a trial's codec and return its file; training metrics go to the store by global step."""
     config, limits, journal_file = trial.config, conditions.limits, workdir / JOURNAL_FILE
-    _take_up(tracker, run_id, workdir)
+    _restore(tracker, run_id, workdir)
     rivals = stopping.rivals(tracker, config.train.finetune_steps) if limits.stop_margin else []
     if conditions.workers > 1:
         batch = config.train.finetune_batch if config.gamma else config.train.batch
@@ -92,8 +69,8 @@ def train_codec(
         tracker.keep_state(run_id, training_state.step_of(state), [state, journal_file, *new])
         uploaded.update(new)
 
-    with Journal(journal_file, tracker, run_id, limits.patience_s) as journal:
-        return conditions.fit(
+    with Journal(journal_file, tracker, run_id, limits.store_retry_s) as journal:
+        return fit(
             config,
             workdir,
             log,
@@ -103,8 +80,8 @@ def train_codec(
         )
 
 
-def _take_up(tracker: Tracker, run_id: str, workdir: Path) -> None:
-    """Bring here what the store kept of this training, if that is further on than what is here."""
+def _restore(tracker: Tracker, run_id: str, workdir: Path) -> None:
+    """Download the state of this training from the store, if it is of a later step than the one here."""
     if (workdir / CODEC_FILE).exists():
         return
     here = workdir / training_state.STATE_FILE

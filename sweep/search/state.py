@@ -1,0 +1,46 @@
+"""The state of a trial in a search: one record per trial, which only the search changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sweep.spec.trials import Trial
+
+
+class Status(StrEnum):
+    """The states of a trial."""
+
+    WAITING = "waiting"
+    """Not started yet, cut off by the end of an earlier run, or to be tried again."""
+    RUNNING = "running"
+    """Given to a slot."""
+    FINISHED = "finished"
+    """Measured, with its metrics in the store."""
+    STOPPED = "stopped"
+    """Ended by a stop rule, or its parent was."""
+    FAILED = "failed"
+    """Failed, and not to be tried again in this run."""
+    NOT_RUN = "not run"
+    """Never started, because its parent failed."""
+
+
+@dataclass
+class State:
+    """A trial and how far it is."""
+
+    trial: Trial
+    """The trial."""
+    status: Status = Status.WAITING
+    """Its state."""
+    reason: str = ""
+    """Why it failed, was stopped or will not run, or ""."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Final metrics; empty unless finished."""
+    attempts: int = 0
+    """Failed attempts in this run."""
+    proposed: bool = False
+    """Whether Optuna proposed it, beyond the grid."""
+
+    def end(self, status: Status, reason: str) -> None:
+        """Set the state with its reason."""
+        self.status, self.reason = status, reason
