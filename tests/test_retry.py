@@ -15,7 +15,7 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
 from sweep.spec.limits import Limits
 from sweep.spec.presets import preset
-from sweep.store.retry import Patience, StoreAwayError, away
+from sweep.store.retry import Retry, StoreAwayError, away
 from sweep.store.tracking import Tracker
 from sweep.trial.conditions import Conditions
 from sweep.trial.run import run_trial
@@ -84,7 +84,7 @@ def test_retrying_ends_with_what_to_do_and_a_trial_that_starts_without_a_server_
     server.kill()
     with pytest.raises(StoreAwayError, match=r"has not answered for \d+ s .*the same command goes on"):
         tracker.start(preset("tiny").pretrain(0.003))
-    tracker.hurry()
+    tracker.stop_waiting()
     began = time.monotonic()
     with pytest.raises(StoreAwayError):
         tracker.stop("0" * 32)
@@ -125,5 +125,5 @@ def test_a_refusal_is_not_waited_for() -> None:
 
     began = time.monotonic()
     with pytest.raises(MlflowException, match="no such run"):
-        Patience("here", 60)(refuse)
+        Retry("here", 60)(refuse)
     assert time.monotonic() - began < 1
