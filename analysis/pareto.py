@@ -1,6 +1,5 @@
 """The command `python -m analysis.pareto`: the points of a sweep and its front, as a table or as JSON."""
 
-import argparse
 import json
 import math
 import sys
@@ -8,6 +7,7 @@ from collections.abc import Sequence
 
 from analysis import runs
 from analysis.front import OBJECTIVES, front_of
+from tfic import cli
 from tfic.row import MEASURES
 
 COLUMNS = ("bpp", "accuracy", "accuracy_heldout", "psnr_db", "encode_ms")
@@ -16,17 +16,14 @@ COLUMNS = ("bpp", "accuracy", "accuracy_heldout", "psnr_db", "encode_ms")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the points of a sweep; returns the exit code, 2 for input that cannot be used."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.pareto", description="The points of a sweep and its front."
-    )
+    parser = cli.parser("python -m analysis.pareto", "The points of a sweep and its front.")
     parser.add_argument("--json", action="store_true", help="print every point as JSON instead of a table")
     runs.add_options(parser)
     options = parser.parse_args(arguments)
     try:
         sweep = runs.load(options.tracking_uri, options.name)
     except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+        return cli.bad_input(error)
     on_front = front_of([sweep.points[name] for name in OBJECTIVES], list(OBJECTIVES.values()))
     records = [_plain(record) for record in sweep.points.assign(on_front=on_front).to_dict("records")]
     if options.json:

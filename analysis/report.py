@@ -3,7 +3,6 @@
 The text and the layout are in `analysis/templates`; this module computes what they show.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from markupsafe import Markup
 from analysis import claims, figures, findings, palette, pictures, runs, summaries, verdict
 from analysis.front import OBJECTIVES, front_of
 from analysis.sweep_data import SweepData, lossy
+from tfic import cli
 from tfic.row import MEASURES
 from tfic.store_uri import shown
 
@@ -128,9 +128,7 @@ def _figures(data: SweepData, best: verdict.BestPair | None) -> dict[str, figure
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report; returns the exit code, 2 for input that cannot be used."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.report", description="Write the report of a sweep as one HTML file."
-    )
+    parser = cli.parser("python -m analysis.report", "Write the report of a sweep as one HTML file.")
     parser.add_argument(
         "--out", type=Path, default=Path("report.html"), help="the file to write (default: report.html)"
     )
@@ -144,8 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sweep = runs.load(options.tracking_uri, options.name)
         write(sweep, options.out)
     except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+        return cli.bad_input(error)
     print(f"{options.out.resolve()}: {len(sweep.points)} points of sweep {sweep.name} ({sweep.chosen})")
     return 0
 

@@ -30,7 +30,7 @@ class Options:
     sweep: Sweep
     """The sweep."""
     why: str
-    """Why this recipe was chosen, in brackets; "" if the user named it."""
+    """The reason for this recipe, in brackets; "" if the user named it."""
     uri: str
     """Address of the tracking store, absolute."""
     placement: Placement

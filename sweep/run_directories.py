@@ -6,8 +6,8 @@
     RUN/pretrain, RUN/warm  run directory of stage 1, or of what stage 1 started from, where it was trained on the way
     RUN/state.pt            a training that has not ended
 
-What a header does not say is taken as given: that the images were drawn by this version, and that stage 2 started from
-stage 1 of the same settings.
+Two things are not in a header and are assumed: that the images were drawn by this version, and that stage 2 started
+from stage 1 of the same settings.
 """
 
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ EARLIER = frozenset(("pretrain", "warm"))
 COPIES = frozenset(("checkpoint", "start"))
 """Folders in which a trial, or a store, has copies of codecs of other directories."""
 NEARLY = 0.05
-"""How far the size of a file may be from the recorded one: another processor may code a few symbols otherwise."""
+"""Largest relative difference of a file size from the recorded one: processors may code a few symbols differently."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Finished:
     folder: Path
     """Its run directory."""
     checkpoint: Path
-    """The file of its codec that counts."""
+    """The file of its codec: the half precision one if there is one."""
     sweep: Sweep
     """The sweep that would have trained it."""
     trial: Trial
-    """The trial of that sweep that it is."""
+    """Its trial in that sweep."""
 
 
 def find(folder: Path) -> tuple[list[Path], list[Path]]:

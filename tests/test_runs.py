@@ -123,7 +123,7 @@ def test_a_command_fails_in_one_line_with_exit_code_2_and_without_torch(tmp_path
     )
     assert done.returncode == 2
     words = "run `python -m sweep.run` first, or name another --tracking-uri"
-    assert done.stderr.strip() == f"no tracking store at {tmp_path / 'mlflow.db'}; {words}"
+    assert done.stderr.strip() == f"error: no tracking store at {tmp_path / 'mlflow.db'}; {words}"
     assert done.stdout.strip() == "set()"
     assert list(tmp_path.iterdir()) == []
 

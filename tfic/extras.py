@@ -7,8 +7,9 @@ names in a tracking store, `all` for everything.
 
 import contextlib
 import importlib
-import sys
 from collections.abc import Iterator, Sequence
+
+from tfic.cli import bad_input
 
 EXTRAS = {
     "onnx": ("onnxruntime",),
@@ -68,5 +69,4 @@ def refuse(error: ModuleNotFoundError, extra: str = "") -> int:
     sentence = remedy(error, extra)
     if not sentence:
         raise error
-    print(f"error: {sentence}", file=sys.stderr, flush=True)
-    return 2
+    return bad_input(ModuleNotFoundError(sentence))

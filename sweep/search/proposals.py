@@ -1,9 +1,9 @@
-"""Optuna's part in a sweep: points (lambda, gamma, share of lambda in stage 2) beyond the grid. No Ray, no storage.
+"""Proposals of Optuna: points (lambda, gamma, share of lambda in stage 2) beyond the grid. No Ray, no storage.
 
     tell, mark_running, fail --> results, open, failed --> at most MAX_OBSERVATIONS --> a study --> ask --> a new point
 
-The study holds nothing that is not known here, so it is made anew whenever that is simpler: after a restart, for one
-more pre-trained lambda, and when it has grown to twice `MAX_OBSERVATIONS`. No trial in it is ever forgotten RUNNING.
+`Proposals` holds all that the study holds, so the study is made anew whenever that is simpler: after a restart, for one
+more pre-trained lambda, and when it has grown to twice `MAX_OBSERVATIONS`. No trial stays RUNNING in it.
 """
 
 import math
@@ -22,7 +22,7 @@ from sweep.spec.target import OBJECTIVES, Metrics, Target
 from tfic.row import Direction
 
 DRAWS = 20
-"""How often Optuna is asked again for a point that is new, before the search is called exhausted."""
+"""Draws without a new point after which the space counts as exhausted."""
 MAX_OBSERVATIONS = 75
 """Results that a new study begins with; all of a thousand cost ten times as much a proposal (figures in LOG.md)."""
 
@@ -32,7 +32,7 @@ SHARE = "floor"
 
 @dataclass(frozen=True, order=True)
 class Point:
-    """A fine-tuning by what the search chooses of it."""
+    """The settings of a fine-tuning that the search chooses."""
 
     lmbda: float
     """Weight of distortion in stage 1."""
@@ -48,9 +48,9 @@ def tpe(seed: int) -> BaseSampler:
 
 
 class Proposals:
-    """Told what is known of the points of a sweep, proposes new ones.
+    """Proposes new points, given the results of the known ones.
 
-    Without a target it trades off `OBJECTIVES`; with one it looks for the best codec that holds it.
+    Without a target it trades off `OBJECTIVES`; with one it looks for the best codec that meets it.
 
     Args:
         lmbdas: The lambdas that are pre-trained; more may come by `pretrained`.
@@ -58,7 +58,7 @@ class Proposals:
         lmbda_shares: Shares of lambda that stage 2 may keep; with two or more, all between the least and the largest
             are proposed, as for gamma: stage 2 is not shared, so a share between two costs no more than theirs.
         seed: Seed; the same knowledge and seed propose the same point.
-        target: What a codec must hold, if one is sought instead of a front.
+        target: The bound that the codec must meet, to look for one codec instead of a front.
         sampler: Makes Optuna's sampler from a seed.
         max_observations: Results that a study begins with at most; at twice as many it is made anew.
     """
@@ -78,7 +78,7 @@ class Proposals:
         self.results: dict[Point, Metrics] = {}
         """Metrics of the finished points."""
         self.open: set[Point] = set()
-        """Points under way."""
+        """Running points."""
         self.failed: set[Point] = set()
         """Points that failed; they are not proposed again."""
         self._lmbdas = sorted(set(lmbdas))
@@ -86,34 +86,34 @@ class Proposals:
         self._seed, self._target, self._sampler, self._max_observations = seed, target, sampler, max_observations
         self._study: optuna.Study | None = None
         self._numbers: dict[Point, int] = {}
-        """What stands in the study for each point under way."""
+        """Number of the study's trial for each running point."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
 
     def pretrained(self, lmbda: float) -> None:
-        """One more lambda has its stage 1."""
+        """Add a lambda whose stage 1 has finished."""
         if lmbda not in self._lmbdas:
             self._lmbdas = sorted([*self._lmbdas, lmbda])
             self._study = None
 
     def mark_running(self, point: Point) -> None:
-        """A point is under way: it is not to be proposed, nor are its neighbours for now."""
+        """Mark a point as running: it is not proposed, and for now its neighbours are avoided."""
         self.open.add(point)
         self._study = None
 
     def tell(self, point: Point, metrics: Metrics) -> None:
-        """A point is finished, whoever chose it; without a finite value for each objective it teaches nothing."""
+        """Take the result of a point, proposed or of the grid; a result with a value that is not finite is not used."""
         self._close(point)
         self.results[point] = metrics
         if self._study is not None and self._usable(point):
             self._study.add_trial(self._finished(point))
 
     def fail(self, point: Point) -> None:
-        """A point has failed."""
+        """Mark a point as failed."""
         self._close(point)
         self.failed.add(point)
 
     def propose(self) -> Point | None:
-        """A point that is not known yet, now under way; None without a pre-trained lambda or after `DRAWS` old ones."""
+        """Return a new point, marked as running; None without a pre-trained lambda, or after `DRAWS` known points."""
         if not self._lmbdas:
             return None
         study, distributions = self._up_to_date(), self._distributions()
@@ -123,7 +123,7 @@ class Proposals:
             asked = study.ask(distributions)
             point = self._point(asked.params)
             if point in self.results or point in self.open or point in self.failed:
-                old.append(asked)  # left RUNNING for now: samplers keep away from such, Gaussian processes only so
+                old.append(asked)  # left RUNNING for now, so that all samplers, Gaussian processes too, avoid it
                 continue
             found = point
             self.open.add(point)
@@ -133,13 +133,13 @@ class Proposals:
         return found
 
     def _close(self, point: Point) -> None:
-        """A point is no longer under way; its result is added to the study on its own, with gamma as it was run."""
+        """End a running point. Its result is added to the study separately, with gamma as it was run."""
         self.open.discard(point)
         if self._study is not None and point in self._numbers:
             self._study.tell(self._numbers.pop(point), state=TrialState.FAIL)
 
     def _up_to_date(self) -> optuna.Study:
-        """The study, or a new one. The seed of a new one moves with all that is known, so no draw comes twice."""
+        """Return the study, or a new one. Its seed depends on the number of known points, so no draw is repeated."""
         if (
             self._study is not None
             and len(self._study.get_trials(False, (TrialState.COMPLETE,))) < 2 * self._max_observations
@@ -157,7 +157,7 @@ class Proposals:
     def training_subset(self) -> list[Point]:
         """The finished points that a new study begins with, in the order in which they finished.
 
-        Of too many, some are taken evenly from the best to the worst: what is poor tells TPE as much as what is good.
+        If there are too many, a subset evenly from the best to the worst: TPE models the poor points, too.
         """
         points = [point for point in self.results if self._usable(point)]
         if len(points) <= self._max_observations:
@@ -176,7 +176,7 @@ class Proposals:
         return point.lmbda in self._lmbdas and low <= point.gamma <= high and least <= point.lmbda_share <= largest
 
     def _values(self, metrics: Metrics) -> list[float]:
-        """What the sampler is to improve, or nothing unless all that it needs is there and finite."""
+        """The values for the sampler to improve; none if a value that it needs is missing or not finite."""
         if self._target:
             values, needed = [self._target.cost(metrics)], [self._target.excess(metrics)]
         else:
@@ -184,7 +184,7 @@ class Proposals:
         return values if all(map(math.isfinite, values + needed)) else []
 
     def _distributions(self) -> dict[str, BaseDistribution]:
-        """Lambda is a place among the pre-trained, else stage 1 could not be shared; the rest is continuous."""
+        """Lambda is an index into the pre-trained ones, because stage 1 is shared; the rest is continuous."""
         return {
             "lmbda": IntDistribution(0, len(self._lmbdas) - 1),
             "gamma": FloatDistribution(*self._gammas, log=True),
@@ -192,7 +192,7 @@ class Proposals:
         }
 
     def _point(self, params: Mapping[str, Any]) -> Point:
-        """What the sampler asked for in numbers that are easy to read, still within the space."""
+        """The sampler's point, rounded for people, but within the space."""
         gamma = float(np.clip(float(f"{params['gamma']:.3g}"), *self._gammas))
         share = float(np.clip(round(params[SHARE], 2), *self._lmbda_shares))
         return Point(self._lmbdas[params["lmbda"]], gamma, share)

@@ -115,7 +115,7 @@ class Search:
 
     @property
     def over_budget(self) -> bool:
-        """Whether the GPU-hours are spent: no more training is started then."""
+        """True if the GPU-hours are spent: no more training is started then."""
         return self.spent_hours >= self.limits.budget_hours
 
     @property

@@ -33,13 +33,13 @@ class State:
     status: Status = Status.WAITING
     """Its state."""
     reason: str = ""
-    """Why it failed, was stopped or will not run, or ""."""
+    """The reason why it failed, was stopped or will not run; else ""."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Final metrics; empty unless finished."""
     attempts: int = 0
     """Failed attempts in this run."""
     proposed: bool = False
-    """Whether Optuna proposed it, beyond the grid."""
+    """True if Optuna proposed it, beyond the grid."""
 
     def end(self, status: Status, reason: str) -> None:
         """Set the state with its reason."""

@@ -1,4 +1,4 @@
-"""Names for ever: a readable prefix and a hash of everything that decides a result, and of nothing else."""
+"""Keys of trials: a readable prefix and a hash of everything that decides the result, and of nothing else."""
 
 import hashlib
 import json
@@ -41,12 +41,12 @@ def folder_digest(folder: Path) -> str:
 
 
 def prefix_of(key: str) -> str:
-    """The readable part of a key: what two versions of one trial have in common."""
+    """The readable part of a key, which two versions of one trial have in common."""
     return key[: -HASH_DIGITS - 1]
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What changed between what decided two keys, as `train.pretrain_steps 600 -> 700`, nested settings with dots."""
+    """The settings that differ between two keys, as `train.pretrain_steps 600 -> 700`, nested ones with dots."""
     flat_before, flat_after = _flat(before), _flat(after)
     return [
         f"{name} {flat_before.get(name, 'none')} -> {flat_after.get(name, 'none')}"

@@ -14,7 +14,7 @@ class Limits:
     gpu_hours: float = 0.0
     """GPU-hours, or on machines without GPUs hours of a slot, after which nothing more is started; 0 for no end."""
     target: str = ""
-    """What the wanted codec must hold, such as `accuracy>=0.95`: proposals look for the cheapest that does."""
+    """A bound for the codec that is sought, such as `accuracy>=0.95`: proposals look for the cheapest that meets it."""
     retries: int = 2
     """Most times that a trial whose process or machine died is tried again, each time from its last checkpoint."""
     bpp_low: float = 0.0
@@ -40,7 +40,7 @@ class Limits:
 
     @property
     def stops(self) -> bool:
-        """Whether any rule may stop a trial."""
+        """True if a rule may stop a trial."""
         return bool(self.bpp_low or self.bpp_high or self.stop_margin)
 
 

@@ -1,8 +1,7 @@
-"""What a sweep covers: its grid, the trials in it, and the keys by which they are known for ever.
+"""The space of a sweep: its grid, the trials in it, and their keys.
 
-A trial's key is a readable name and a hash of everything that decides its result and of nothing else. So the same
-command finds what is done, a grown grid reuses what still applies, and how often a run reports or on how many
-threads it runs changes nothing.
+A trial's key is a readable prefix and a hash of everything that decides its result, and of nothing else. So the same
+command finds the finished trials, a larger grid reuses them, and settings such as the number of threads change no key.
 """
 
 import math
@@ -56,14 +55,14 @@ class Qualities:
 
 @dataclass(frozen=True)
 class Space:
-    """The grid, and how far the search may go beyond it. Duplicates are removed."""
+    """The grid, and the proposals beyond it. Duplicates are removed."""
 
     lmbdas: tuple[float, ...] = (0.0018, 0.0035, 0.0067, 0.013)
     """Weights of distortion; each is pre-trained once and is a point itself, the baseline codec."""
     gammas: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
     """Weights of reading; each fine-tunes every pre-trained codec."""
     trials: int = 0
-    """Fine-tunings proposed by Optuna beyond the grid; with a budget of GPU-hours, the most of them."""
+    """Fine-tunings that Optuna proposes beyond the grid; with a budget of GPU-hours, at most so many."""
     lmbda_shares: tuple[float, ...] = renamed((), first="floors")
     """Shares of lambda that stage 2 keeps, 0 to 1, each with every gamma; empty takes `train.lmbda_share` alone."""
     keep_every: int = renamed(0, first="every")
@@ -71,7 +70,7 @@ class Space:
     warm_start: float = 0.0
     """Lambda from whose pre-training the others start; 0 pre-trains each from its own start."""
     classical: Qualities = field(default_factory=Qualities)
-    """The codecs a user would pick instead."""
+    """Classical codecs to compare with."""
 
     def __post_init__(self) -> None:
         for name, values in (("lmbdas", self.lmbdas), ("gammas", self.gammas)):
@@ -111,7 +110,7 @@ class Sweep:
     codec: str = "tic-tiny"
     """Name of a codec, as `tfic.build` takes it."""
     space: Space = field(default_factory=Space)
-    """The grid and what lies beyond it."""
+    """The grid and the proposals beyond it."""
     data: DataConfig = field(default_factory=DataConfig)
     """The images."""
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -213,7 +212,7 @@ class Sweep:
 
     @cached_property
     def _drawn(self) -> dict[str, Any]:
-        """What decides a synthetic image of a given split and index."""
+        """Everything that decides a synthetic image of a given split and index."""
         data = self.data
         drawn: dict[str, Any] = {
             "version": DRAWING_VERSION,

@@ -1,7 +1,7 @@
-"""A target: what a codec must hold, written as `accuracy>=0.95`, `psnr_db>=30` or `bpp<=0.3`.
+"""A target: a bound that the codec must meet, written as `accuracy>=0.95`, `psnr_db>=30` or `bpp<=0.3`.
 
-A sweep with a target looks for one codec instead of a front: the cheapest in bits that reads or looks well enough, or
-the one that reads best within so many bits.
+A sweep with a target looks for one codec instead of a front: the one with the fewest bits at that accuracy or PSNR, or
+the one with the best accuracy within that rate.
 """
 
 import math
@@ -13,7 +13,7 @@ from tfic import row
 
 Metrics = Mapping[str, float]
 OBJECTIVES: dict[str, row.Direction] = {name: row.MEASURES[name].direction for name in row.OBJECTIVES}
-"""What a sweep trades off, by name of the metric, and which way is better; a front is what no other point beats."""
+"""The objectives of a sweep: metrics and the better direction of each."""
 EXAMPLES = "accuracy>=0.95, psnr_db>=30 or bpp<=0.3"
 
 
@@ -63,16 +63,16 @@ class Target:
 
     @property
     def objective(self) -> str:
-        """What is best among the codecs that hold the target: the fewest bpp, or for a bound on bpp the accuracy."""
+        """The metric that decides among codecs that hold the target: bpp, or accuracy for a bound on bpp."""
         return "accuracy" if self.metric == "bpp" else "bpp"
 
     def excess(self, metrics: Metrics) -> float:
-        """How far a result is beyond the bound, in the metric's unit: 0 or less when it holds; nan if not measured."""
+        """Distance of a result beyond the bound, in the metric's unit: 0 or less if it holds; nan if not measured."""
         distance = metrics.get(self.metric, math.nan) - self.value
         return distance if OBJECTIVES[self.metric] == "minimize" else -distance
 
     def holds(self, metrics: Metrics) -> bool:
-        """Whether a result holds the target."""
+        """True if a result holds the target."""
         return self.excess(metrics) <= 0
 
     def cost(self, metrics: Metrics) -> float:

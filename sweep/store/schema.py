@@ -28,23 +28,23 @@ class Record:
     kind: Kind | None
     """The trial's kind; None for one that this version does not know."""
     finished: bool
-    """Whether everything is measured and logged."""
+    """True if all its metrics and files are logged."""
     lmbda: float = 0.0
     """Weight of distortion; 0 for the kinds that train nothing."""
     gamma: float = 0.0
     """Weight of reading; 0 for the kinds without stage 2."""
     proposed: bool = False
-    """Whether Optuna proposed it, beyond the grid."""
+    """True if Optuna proposed it, beyond the grid."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Final metrics by name; empty unless finished."""
     lmbda_share: float = 0.0
     """Share of lambda that its stage 2 kept."""
     running: bool = False
-    """Whether the store has it as RUNNING: it runs, or its driver was killed."""
+    """True if the store has it as RUNNING: it runs, or its driver was killed."""
     reason: str = ""
-    """Why it failed or was stopped by a rule, or ""."""
+    """The reason why it failed or was stopped by a rule; else ""."""
     stopped: bool = False
-    """Whether a stop rule ended it."""
+    """True if a stop rule ended it."""
     intermediate_steps: tuple[int, ...] = ()
     """Steps of stage 2 at which it wrote an intermediate checkpoint."""
     decides: Mapping[str, Any] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from sweep.spec.limits import Limits
 
 @dataclass(frozen=True)
 class Conditions:
-    """How a trial runs."""
+    """Processes, GPUs, checkpoints and rules of a trial."""
 
     keep_every: int = 0
     """Steps of stage 2 between intermediate checkpoints; 0 for none."""

@@ -12,14 +12,14 @@ from sweep.trial.stopping import StoppedByRuleError
 
 @dataclass(frozen=True)
 class End:
-    """How a trial ended that did not finish."""
+    """The end of a trial that did not finish."""
 
     stage: str
     """`stopped` by a rule, `failed`, or `cut off` by Ctrl-C and the like."""
     reason: str = ""
     """The rule with its numbers, or the error in one sentence that begins with its type; "" if cut off."""
     retryable: bool = False
-    """Whether another attempt may succeed."""
+    """True if another attempt may succeed."""
     details: str = ""
     """Traceback of a failure."""
 

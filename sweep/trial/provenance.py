@@ -1,4 +1,4 @@
-"""What made a result: the commit, the versions, the host and the device, as tags of a run."""
+"""Provenance of a result: commit, versions and host, as tags of a run."""
 
 import platform
 import subprocess

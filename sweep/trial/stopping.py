@@ -1,7 +1,7 @@
-"""When to give a fine-tuning up: rules that are safe with several objectives, each on the second half of its steps.
+"""Rules that stop a fine-tuning early, checked on the second half of its steps, and safe with several objectives.
 
-A codec that loses on one objective may win on another, so the only comparison allowed is on all of them at once. It is
-a fair one: at a given step every trial of a sweep trains on the same crops.
+A codec that loses on one objective may win on another, so a trial is stopped only if it loses on all of them. The
+comparison is fair: at a given step every trial of a sweep trains on the same crops.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,9 +14,9 @@ from tfic.errors import TficError
 from tfic.train import Progress
 
 CODED_BITS = 2.0
-"""How much larger the bits estimated in training are than the coded ones, at most: 1.3 to 1.9 times were measured."""
+"""Largest ratio of bits estimated in training to coded ones; 1.3 to 1.9 were measured."""
 OBJECTIVES = ("train_bpp", "train_ocr", "train_mse")
-"""Training metrics that stand for rate, reading and distortion; less is better of each."""
+"""Training metrics for rate, reading and distortion; less is better for each."""
 
 
 class StoppedByRuleError(TficError):
@@ -25,7 +25,7 @@ class StoppedByRuleError(TficError):
 
 @dataclass(frozen=True)
 class Rival:
-    """A finished fine-tuning, as it was on its way."""
+    """The training curve of a finished fine-tuning."""
 
     key: str
     """Its trial's key."""
