@@ -9,7 +9,7 @@ from mlflow.tracking import MlflowClient
 
 from sweep.spec.trials import Trial
 from sweep.store import schema
-from sweep.store.lease import NOTE
+from sweep.store.lease import DRIVER
 from sweep.store.tracking import SETTINGS, Tracker
 from tfic.row import MEASURES
 
@@ -22,14 +22,16 @@ def test_every_tag_and_parameter_with_which_a_run_begins_is_listed_for_its_kind(
     tags, params = runs_table("tag"), runs_table("parameter") | settings_of_a_run()
     begun, given = schema.tags(trial, "demo", proposed=True).keys(), schema.params(trial).keys()
     assert begun <= tags.keys()
-    assert given == {name for name, kinds in params.items() if trial.kind in kinds} | (given & {"warm_lmbda"})
+    assert given == {name for name, kinds in params.items() if schema.STORED_KINDS[trial.kind] in kinds} | (
+        given & {"warm_lmbda"}
+    )
     assert begun - {"proposed"} - ({"parent"} if trial.config.warm_lmbda else set()) <= {
-        name for name, kinds in tags.items() if trial.kind in kinds
+        name for name, kinds in tags.items() if schema.STORED_KINDS[trial.kind] in kinds
     }
 
 
 def test_every_kind_and_every_conditional_parameter_is_among_these_trials() -> None:
-    assert {trial.kind for trial in TRIALS.values()} == {
+    assert {schema.STORED_KINDS[trial.kind] for trial in TRIALS.values()} == {
         "uncompressed",
         "classical",
         "pretrain",
@@ -72,4 +74,4 @@ def test_no_tag_is_listed_that_nothing_writes() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "sweep").rglob("*.py"))
     for name, kinds in runs_table("tag").items():
         assert kinds or f'"{name}"' in source, name
-    assert all(f"`{name}`" in text("docs/runs.md").partition("## Notes")[2] for name in (SETTINGS, NOTE))
+    assert all(f"`{name}`" in text("docs/runs.md").partition("## Notes")[2] for name in (SETTINGS, DRIVER))
