@@ -138,7 +138,7 @@ def drawn(folder: Path) -> list[tuple[float, float]]:
     """What chance gives for crops and for noise in three steps, and in the first again."""
     found = []
     for step in (0, 1, 2, 0):
-        rng = stages.chance(config(), "pretrain", step)
+        rng = stages.seed_step(config(), "pretrain", step)
         found.append((float(rng.random()), float(torch.rand(()))))
     return found
 

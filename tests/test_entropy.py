@@ -62,8 +62,8 @@ def test_a_stream_is_no_longer_than_compressai_s_for_the_same_symbols(coder: Lat
         encoder = BufferedRansEncoder()
         channels = torch.arange(4, dtype=torch.int32).view(1, -1, 1, 1).expand(z.shape)
         for values, indexes, model in (
-            (z_symbols, channels, coder.z_density),
-            (y_symbols, gaussians.indexes(), coder.y_density),
+            (z_symbols, channels, coder.entropy_bottleneck),
+            (y_symbols, gaussians.indexes(), coder.gaussian_conditional),
         ):
             tables = (model.quantized_cdf.tolist(), model.cdf_length.tolist(), model.offset.tolist())
             encoder.encode_with_indexes(values.flatten().tolist(), indexes.flatten().tolist(), *tables)
@@ -95,5 +95,5 @@ def test_a_scale_index_is_compressai_s_own_off_the_limits_between_two(coder: Lat
         1, 1, 1, -1
     )
     ours = Gaussians(scales.double(), torch.zeros_like(scales)).indexes()
-    assert torch.equal(ours.int(), coder.y_density.build_indexes(scales))
+    assert torch.equal(ours.int(), coder.gaussian_conditional.build_indexes(scales))
     assert np.diff(SCALES).min() > 0

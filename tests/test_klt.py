@@ -1,12 +1,15 @@
 """A KLT start is a codec that works before its first step."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import nn
 
 from tfic import losses
 from tfic.codec import build
+from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.klt import start_from_klt, step_size
 from tfic.codec.tic import SIZES
 from tfic.synth import draw
@@ -58,3 +61,24 @@ def test_without_rounding_what_is_kept_of_an_image_is_its_principal_components()
     inner = (slice(None), slice(None), slice(16, -16), slice(16, -16))
     assert float(((x_hat - x)[inner] ** 2).mean()) < 1e-3
     assert SIZES["tiny"].channels[3] == codec.g_a(x).shape[1]
+
+
+@pytest.mark.parametrize(
+    ("transform", "layers", "words"),
+    [
+        ("g_a", lambda old: [nn.ReLU(), *old[1:]], r"g_a has ReLU\(\) where a KLT start needs a Conv2d or Down"),
+        ("g_s", lambda old: [*old[:-1], nn.Conv2d(3, 3, 1)], "g_s has Conv2d.* needs a ConvTranspose2d or Up"),
+        ("h_s", lambda old: [*old, nn.ReLU()], r"h_s has ReLU\(\) where"),
+        ("g_a", lambda old: [*old, nn.Conv2d(128, 128, 1)], "g_a has 5 layers and g_s has 4"),
+    ],
+)
+def test_a_codec_of_other_layers_is_refused_by_the_name_of_the_layer(
+    transform: str, layers: Callable[[list[nn.Module]], list[nn.Module]], words: str
+) -> None:
+    codec = build("lite").eval()
+    assert isinstance(codec, MeanScaleHyperprior)
+    setattr(codec, transform, nn.Sequential(*layers(list(getattr(codec, transform).children()))))
+    before = codec.fingerprint
+    with pytest.raises(ValueError, match=words):
+        start_from_klt(codec, torch.rand(1, 3, 64, 64), 0.01)
+    assert codec.fingerprint == before

@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from types import TracebackType
 from typing import Any, TypeVar
 
 import torch
@@ -77,28 +76,42 @@ def mean_over_ranks(values: Mapping[str, float]) -> dict[str, float]:
     return dict(zip(values, (total / world()).tolist(), strict=True))
 
 
-class together:  # noqa: N801 - reads as a statement: `with together():`
-    """What goes wrong in the block on any rank ends it on all: there as it is, on the others as `WorkerFailedError`."""
+@contextmanager
+def sync_errors() -> Iterator[None]:
+    """An error in the block on any rank ends the block on all ranks.
 
-    def __enter__(self) -> None:
-        pass
+    Raises:
+        WorkerFailedError: when another rank has raised; this rank's own error is raised as it is. Ctrl-C is not waited
+            for.
+    """
+    try:
+        yield
+    except Exception as error:
+        _gather_errors(error)
+        raise
+    for other, reason in enumerate(_gather_errors(None)):
+        if reason:
+            raise WorkerFailedError(f"worker {other} of {world()} ended the training: {reason}")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if world() == 1 or not (error is None or isinstance(error, Exception)):  # Ctrl-C waits for nobody
-            return
-        found: list[Any] = [None] * world()
-        dist.all_gather_object(found, f"{type(error).__name__}: {error}" if error else "")
-        for other, reason in enumerate(found):
-            if reason and not error:
-                raise WorkerFailedError(f"worker {other} of {world()} ended the training: {reason}")
+
+def _gather_errors(error: Exception | None) -> list[str]:
+    """The error of each rank as a sentence, "" for none."""
+    own = f"{type(error).__name__}: {error}" if error else ""
+    found: list[Any] = [own]
+    if world() > 1:
+        found *= world()
+        dist.all_gather_object(found, own)
+    return found
 
 
-def from_first(make: Callable[[], T]) -> T:
-    """What `make` gives on rank 0, on every rank; what it raises there ends the others as `WorkerFailedError`."""
+def broadcast_from_rank0(make: Callable[[], T]) -> T:
+    """Call `make` on rank 0 and return its result on every rank.
+
+    Raises:
+        WorkerFailedError: on the other ranks, when `make` raises.
+    """
     made: list[Any] = [None]
-    with together():
+    with sync_errors():
         if rank() == 0:
             made = [make()]
     if world() > 1:

@@ -44,7 +44,7 @@ def pretrain(config: Config, pages: Sequence[Page]) -> Stage:
     train = config.train
 
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
-        rng = chance(config, "pretrain", step)
+        rng = seed_step(config, "pretrain", step)
         crops = draw_crops(pages, rng, train.batch, train.crop_height_px, train.crop_width_px, on_text=False)
         x = crops.on(_device_of(codec))[distributed.rank() :: distributed.world()]
         result = codec(x)
@@ -60,7 +60,7 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
     reader = LineReader()
 
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
-        rng = chance(config, "finetune", step)
+        rng = seed_step(config, "finetune", step)
         crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, on_text=True)
         part = range(distributed.rank(), train.finetune_batch, distributed.world())
         device = _device_of(codec)
@@ -79,7 +79,7 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
     return Stage("finetune", train.finetune_steps, before, train.finetune_learning_rate, True, loss)
 
 
-def chance(config: Config, stage: str, step: int) -> np.random.Generator:
+def seed_step(config: Config, stage: str, step: int) -> np.random.Generator:
     """Chance for one step, the same on all ranks, and torch's own, for noise, seeded by the rank as well.
 
     A resumed training draws what it would have drawn.

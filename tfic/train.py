@@ -98,7 +98,7 @@ def fit(
     """
     check_batches(config.train, distributed.world(), finetune=config.gamma > 0)
     finished = run / CODEC_FILE
-    if distributed.from_first(lambda: _is_finished(finished, config)):
+    if distributed.broadcast_from_rank0(lambda: _is_finished(finished, config)):
         return finished
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
@@ -109,23 +109,26 @@ def fit(
             replace(config, lmbda=config.warm_lmbda, warm_lmbda=0.0), run / "warm", report, on_checkpoint=on_checkpoint
         )
 
-    with distributed.together():
+    with distributed.sync_errors():
         pages = train_pages(config.data)
         stage = (stages.finetune if config.gamma else stages.pretrain)(config, pages)
-    state = distributed.from_first(lambda: _state(run / STATE_FILE, config))
+    state = distributed.broadcast_from_rank0(lambda: _state(run / STATE_FILE, config))
     torch.manual_seed(config.train.seed)
     codec = build(config.codec)
     if config.gamma or config.warm_lmbda:
         assert start is not None
-        codec.load_state_dict(distributed.from_first(lambda: _weights(start, config)))
+        codec.load_state_dict(distributed.broadcast_from_rank0(lambda: _weights(start, config)))
     elif config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and not state:
-        rng = stages.chance(config, "pretrain", 0)
+        rng = stages.seed_step(config, "pretrain", 0)
         sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
-        start_from_klt(codec.eval(), sample.on("cpu"), config.lmbda)
+        try:
+            start_from_klt(codec.eval(), sample.on("cpu"), config.lmbda)
+        except ValueError as error:
+            raise ValueError(f"codec {config.codec}: {error}; set train.klt_start to false") from error
     if isinstance(codec, VariableRate):
         codec.settle(config.lmbda)
     _run_stage(stage, codec, state, config, _Callbacks(run, report, keep_every if config.gamma else 0, on_checkpoint))
-    distributed.from_first(lambda: _finish(codec, config, finished))
+    distributed.broadcast_from_rank0(lambda: _finish(codec, config, finished))
     return finished
 
 
@@ -230,13 +233,13 @@ def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, ca
             means = {name: total / since for name, total in sums.items()}
             means.setdefault("ocr", math.nan)
             progress = Progress(stage.name, done, stage.steps, stage.steps_before + done, **means, seconds_left=left)
-            with distributed.together():
+            with distributed.sync_errors():
                 if distributed.rank() == 0:
                     callbacks.report(progress)
             sums, since = {}, 0
         if done == stage.steps:
             break
-        with distributed.together():
+        with distributed.sync_errors():
             if distributed.rank() == 0:
                 _leave(parts, done, stage, average.module if averaging else codec, config, callbacks)
     if stage.averaged:

@@ -24,10 +24,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # compressai scripts its bounds at import, which torch calls deprecated
     from compressai.entropy_models import EntropyBottleneck, EntropyModel, GaussianConditional
 
-_LOW, _HIGH, _COUNT = 0.11, 256.0, 64
-_LOG_STEP = math.log(_HIGH / _LOW) / (_COUNT - 1)
-SCALES = tuple(_LOW * math.exp(i * _LOG_STEP) for i in range(_COUNT))
+SCALES_MIN, SCALES_MAX, SCALES_LEVELS = 0.11, 256.0, 64
+_LOG_STEP = math.log(SCALES_MAX / SCALES_MIN) / (SCALES_LEVELS - 1)
+SCALES = tuple(SCALES_MIN * math.exp(i * _LOG_STEP) for i in range(SCALES_LEVELS))
 """The standard deviations that a y element may be coded with (those of CompressAI's models)."""
+
+STORED_NAMES = {"entropy_bottleneck": "z_density", "gaussian_conditional": "y_density"}
+"""Names of z's and y's models in state dicts, and so in files: their first names, which fingerprints are made of."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Gaussians:
 
     def uncertain(self) -> Bool[Tensor, "1 ..."]:
         """Elements with a scale above the smallest; the others are as good as certain to be their means."""
-        return self.scales > _LOW
+        return self.scales > SCALES_MIN
 
     def rounded(self, y: Float[Tensor, "1 ..."]) -> "Part":
         """The symbols of y: rounded distances from the means, zero where it is as good as certain."""
@@ -75,14 +78,15 @@ class LatentCoder(nn.Module):
 
     def __init__(self, z_channels: int) -> None:
         super().__init__()
-        self.z_density = EntropyBottleneck(z_channels)
-        self.z_density.quantiles.requires_grad_(False)  # found by bisection in `update`, not by an auxiliary loss
-        self.y_density = GaussianConditional(list(SCALES))
+        self.entropy_bottleneck = EntropyBottleneck(z_channels)
+        self.entropy_bottleneck.quantiles.requires_grad_(False)  # `update` finds them by bisection: no auxiliary loss
+        self.gaussian_conditional = GaussianConditional(list(SCALES))
         self._tables: tuple[Tables, Tables] | None = None
+        self.register_state_dict_post_hook(_under_stored_names)
 
     def z_likelihoods(self, z: Float[Tensor, "B N h w"]) -> tuple[Tensor, Tensor]:
         """z_hat (with uniform noise in training, rounded to the medians else) and its likelihoods."""
-        return self.z_density(z)
+        return self.entropy_bottleneck(z)
 
     def y_likelihoods(
         self,
@@ -97,7 +101,7 @@ class LatentCoder(nn.Module):
         y_hat is rounded and its gradient passes unchanged: the decoder is trained on what it will really be given.
         Source: Minnen and Singh, Channel-wise autoregressive entropy models (arXiv 2007.08739), section 3.3.
         """
-        y_hat, likelihoods = self.y_density(y, scales, means)
+        y_hat, likelihoods = self.gaussian_conditional(y, scales, means)
         if self.training and straight_through:
             y_hat = y + ((y - means).round() + means - y).detach()
         return y_hat, likelihoods
@@ -108,14 +112,14 @@ class LatentCoder(nn.Module):
         Raises:
             ValueError: when the tables have not been made.
         """
-        if not len(self.z_density.quantized_cdf):
+        if not len(self.entropy_bottleneck.quantized_cdf):
             raise ValueError("this codec has no coding tables yet; call update() once it is trained")
-        return {"z": frequencies(self.z_density), "y": frequencies(self.y_density)}
+        return {"z": frequencies(self.entropy_bottleneck), "y": frequencies(self.gaussian_conditional)}
 
     def update(self) -> None:
         """Fix the coding tables to the present weights; to be called after training, before coding."""
-        self.z_density.update(force=True, update_quantiles=True)
-        self.y_density.update()
+        self.entropy_bottleneck.update(force=True, update_quantiles=True)
+        self.gaussian_conditional.update()
         self._tables = None
 
     def z_symbols(self, z: Float[Tensor, "1 N h w"]) -> Int[Tensor, "1 N h w"]:
@@ -166,7 +170,7 @@ class LatentCoder(nn.Module):
     def read_z(self, reader: LatentReader, shape: tuple[int, int, int, int]) -> Int[Tensor, "1 N h w"]:
         """z's symbols, of `shape`; to be read first."""
         symbols = reader.read_z(shape, self._coding_tables()[0])
-        return torch.from_numpy(symbols).to(self.z_density.quantiles.device)
+        return torch.from_numpy(symbols).to(self.entropy_bottleneck.quantiles.device)
 
     def read_y(self, reader: LatentReader, gaussians: Gaussians) -> Int[Tensor, "1 M h w"]:
         """y's symbols.
@@ -179,14 +183,15 @@ class LatentCoder(nn.Module):
         return torch.from_numpy(symbols).to(gaussians.means.device)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
-        make_room(self.z_density, state_dict, f"{prefix}z_density.")
-        make_room(self.y_density, state_dict, f"{prefix}y_density.")
+        for name, stored in STORED_NAMES.items():
+            _rename(state_dict, prefix + stored, prefix + name)
+            make_room(getattr(self, name), state_dict, f"{prefix}{name}.")
         self._tables = None
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def medians(self) -> Float[Tensor, "1 N 1 1"]:
         """The value of z, for each channel, from which symbols count."""
-        return self.z_density.quantiles[:, 0, 1].view(1, -1, 1, 1)
+        return self.entropy_bottleneck.quantiles[:, 0, 1].view(1, -1, 1, 1)
 
     def _coding_tables(self) -> tuple[Tables, Tables]:
         if self._tables is None:
@@ -202,12 +207,24 @@ def _nearest_indexes(scales: Float[Tensor, " n"]) -> UInt8[Tensor, " n"]:
 
 def _steps(scales: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     # tensors, not numbers: an exported graph (tfic.export) keeps numbers in float32 only
-    low, step = scales.new_tensor(_LOW), scales.new_tensor(_LOG_STEP)
+    low, step = scales.new_tensor(SCALES_MIN), scales.new_tensor(_LOG_STEP)
     return torch.maximum(scales, low).div_(low).log_().div_(step)
 
 
 def _as_index(steps: Float[Tensor, "..."]) -> UInt8[Tensor, "..."]:
-    return steps.clamp_(0, _COUNT - 1).to(torch.uint8)
+    return steps.clamp_(0, SCALES_LEVELS - 1).to(torch.uint8)
+
+
+def _under_stored_names(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, metadata: Any) -> None:
+    """Rename the tensors of a state dict that was just made."""
+    for name, stored in STORED_NAMES.items():
+        _rename(state_dict, prefix + name, prefix + stored)
+
+
+def _rename(state_dict: dict[str, Tensor], old: str, new: str) -> None:
+    """Rename the tensors of a model in a state dict."""
+    for key in [each for each in state_dict if each.startswith(f"{old}.")]:
+        state_dict[new + key.removeprefix(old)] = state_dict.pop(key)
 
 
 def make_room(model: EntropyModel, state_dict: dict[str, Tensor], prefix: str) -> None:

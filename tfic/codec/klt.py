@@ -10,6 +10,7 @@ a deep codec is started from it is ours.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,13 @@ from torch import Tensor, nn
 
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.lite import Down, Up
+
+_KNOWN: dict[str, tuple[type[nn.Module], ...]] = {
+    "g_a": (nn.Conv2d, Down),
+    "g_s": (nn.ConvTranspose2d, Up),
+    "h_s": (nn.Conv2d, nn.ConvTranspose2d),
+}
+"""The kinds of layers that are set, by the transform that they are in."""
 
 
 def step_size(lmbda: float) -> float:
@@ -38,10 +46,16 @@ def start_from_klt(codec: MeanScaleHyperprior, x: Float[Tensor, "B 3 H W"], lmbd
         x: images of the kind it will be trained on, in [0, 1]; a few dozen do.
         lmbda: weight of distortion that it will be trained for.
 
+    Raises:
+        ValueError: for a codec of other layers; names the first of them. Its weights are untouched then.
     """
     analysis, synthesis = list(codec.g_a.children()), list(codec.g_s.children())[::-1]
     downs, groups = analysis[0::2], analysis[1::2]
     ups, inverse_groups = synthesis[0::2], synthesis[1::2]
+    last = list(codec.h_s.children())[-1]
+    _check_layers({"g_a": downs, "g_s": ups, "h_s": [last]})
+    _check_mirrored(analysis, synthesis)
+    assert isinstance(last, (nn.Conv2d, nn.ConvTranspose2d))
     features, scale = x, 1.0  # scale: of the features, against an orthonormal transform of the pixels
     for level, (down, group) in enumerate(zip(downs, groups, strict=True)):
         means = features.mean((0, 2, 3))
@@ -59,11 +73,28 @@ def start_from_klt(codec: MeanScaleHyperprior, x: Float[Tensor, "B 3 H W"], lmbd
         scale *= stretch * gain
         undo = stretch * gain * _gain(inverse_groups[level](features), features)
         _set(ups[level], basis / undo, means)
-    last = list(codec.h_s.children())[-1]
-    assert isinstance(last, (nn.Conv2d, nn.ConvTranspose2d))
     last.weight.mul_(0.1)
     assert last.bias is not None
     last.bias.copy_(torch.cat([features.std((0, 2, 3)), features.mean((0, 2, 3))]))
+
+
+def _check_layers(found: Mapping[str, Sequence[nn.Module]]) -> None:
+    """Raise ValueError unless the layers of each transform, by its name, are of the kinds that can be started."""
+    for transform, layers in found.items():
+        for layer in layers:
+            inner = layer.conv if isinstance(layer, _KNOWN[transform]) and hasattr(layer, "conv") else layer
+            if not isinstance(layer, _KNOWN[transform]) or inner.bias is None:
+                names = " or ".join(each.__name__ for each in _KNOWN[transform])
+                raise ValueError(f"{transform} has {layer!r} where a KLT start needs a {names} with a bias")
+
+
+def _check_mirrored(analysis: Sequence[nn.Module], synthesis: Sequence[nn.Module]) -> None:
+    """Raise ValueError unless both alternate layers and groups, as many as the other."""
+    if len(analysis) % 2 or len(analysis) != len(synthesis):
+        raise ValueError(
+            f"g_a has {len(analysis)} layers and g_s has {len(synthesis)}; a KLT start needs pairs of a layer that "
+            "changes the size and a group, as many in g_s as in g_a"
+        )
 
 
 def _shape(down: nn.Module) -> tuple[int, int]:
