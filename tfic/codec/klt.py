@@ -82,10 +82,9 @@ def _check_layers(found: Mapping[str, Sequence[nn.Module]]) -> None:
     """Raise ValueError unless the layers of each transform, by its name, are of the kinds that can be started."""
     for transform, layers in found.items():
         for layer in layers:
-            inner = layer.conv if isinstance(layer, _KNOWN[transform]) and hasattr(layer, "conv") else layer
-            if not isinstance(layer, _KNOWN[transform]) or inner.bias is None:
+            if not isinstance(layer, _KNOWN[transform]):
                 names = " or ".join(each.__name__ for each in _KNOWN[transform])
-                raise ValueError(f"{transform} has {layer!r} where a KLT start needs a {names} with a bias")
+                raise ValueError(f"{transform} has {layer!r} where a KLT start needs a {names}")
 
 
 def _check_mirrored(analysis: Sequence[nn.Module], synthesis: Sequence[nn.Module]) -> None:
