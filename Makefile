@@ -1,6 +1,7 @@
 # make demo    install, sweep the demo on two CPU cores, draw its report
 # make check   lint, types, import contracts and the fast tests: for the loop of work
 # make test    install, then every check that a change must pass
+# make docs    the API reference, from the docstrings, in build/docs
 # make bench   ratios of times: entropy coding, codecs stage by stage, transforms; the sweep engine (an hour)
 # make stress  what takes longer than a change should wait: 100,000 mutated files, a cluster of namespaces (root)
 # make help    this text
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 ## two processes share the test files, those with slow tests first
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo static check test bench stress help
+.PHONY: demo static check test docs bench stress help
 .DEFAULT_GOAL := help
 
 help:
@@ -40,6 +41,9 @@ check: static
 
 test: static
 	$(PYTEST)
+
+docs: $(VENV)/installed
+	$(BIN)/python scripts/build_docs.py build/docs
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/entropy_coding.py

