@@ -20,6 +20,7 @@ import numpy as np
 
 from analysis import stats
 from tfic import checkpoint, recipes
+from tfic.codec.image_codec import ImageCodec, fingerprint_of
 from tfic.config import Config
 from tfic.evaluate import measure
 from tfic.train import Progress, check_same, fit
@@ -119,9 +120,13 @@ def _halve(path: Path, config: Config, run: Path) -> None:
     """Make what ships from the checkpoint at `path`; a measurement of another codec goes."""
     codec = checkpoint.load(path)
     checkpoint.halve(codec)
-    if not (run / HALF).exists() or checkpoint.load(run / HALF).fingerprint != codec.fingerprint:
+    if not (run / HALF).exists() or not _same(checkpoint.load(run / HALF), codec):
         (run / ROWS).unlink(missing_ok=True)
         checkpoint.save(codec, config, run / HALF)
+
+
+def _same(one: ImageCodec, other: ImageCodec) -> bool:
+    return fingerprint_of(one.state_dict()) == fingerprint_of(other.state_dict())
 
 
 def _reporter(name: str, until: float) -> Callable[[Progress], None]:

@@ -26,10 +26,14 @@ def test_every_training_setting_decides_stage_one_or_stage_two_or_nothing() -> N
     assert sorted([*STAGE_1, *STAGE_2, *NO_MATTER]) == sorted(each.name for each in fields(TrainConfig))
 
 
+OTHER = {"reading": "features", "readers": "2*ppocrv6-small", "learns": "encoder", "pretrain_average": 0.5}
+
+
 @pytest.mark.parametrize("name", sorted(STAGE_1 | STAGE_2 | NO_MATTER))
 def test_a_training_setting_changes_the_keys_of_the_stages_it_decides(name: str) -> None:
     sweep = preset("tiny")
-    other = replace(sweep, train=replace(sweep.train, **{name: getattr(sweep.train, name) * 2 + 1}))
+    value = OTHER[name] if name in OTHER else getattr(sweep.train, name) * 2 + 1
+    other = replace(sweep, train=replace(sweep.train, **{name: value}))
     assert changed(sweep, other) == [False, False, name in STAGE_1, name in STAGE_1 | STAGE_2]
 
 

@@ -22,18 +22,21 @@ def save(codec: ImageCodec, config: Config, path: Path) -> None:
     Tensors that lose nothing by it (see `halve`) are written in half precision.
     """
     tensors = {name: _compact(tensor.detach().cpu()) for name, tensor in codec.state_dict().items()}
-    metadata = {"config": json.dumps(asdict(config)), "fingerprint": fingerprint_of(codec).hex()}
+    metadata = {"config": json.dumps(asdict(config)), "fingerprint": fingerprint_of(codec.state_dict()).hex()}
+    metadata |= {"decoder": codec.shared_decoder.hex()} if codec.shared_decoder else {}
     write_whole(path, safetensors.torch.save(tensors, metadata))
 
 
 def halve(codec: ImageCodec) -> None:
     """Round the weights of the networks to half precision, for a file of half the size, and update the codec.
 
-    The codec is another one afterwards, with a fingerprint of its own: what is measured must be measured again.
+    The codec is another one afterwards, with a fingerprint of its own: what is measured must be measured again. One
+    whose decoder is another's, and is left as it was by rounding, still has that one's fingerprint.
 
     Raises:
         ValueError: when a weight is too large for half precision.
     """
+    decoder = fingerprint_of(codec.decoder_state())
     with torch.no_grad():
         for name in ("g_a", "g_s", "h_a", "h_s", "head", "context"):
             transform = getattr(codec, name, None)
@@ -41,7 +44,10 @@ def halve(codec: ImageCodec) -> None:
                 if weight.abs().max() > torch.finfo(torch.half).max:
                     raise ValueError(f"a weight of {name} is {float(weight.abs().max())}; half precision ends at 65504")
                 weight.copy_(weight.half())
-    codec.update()
+    if codec.shared_decoder and fingerprint_of(codec.decoder_state()) == decoder:
+        codec.eval()
+    else:
+        codec.update()
 
 
 def load(path: Path) -> ImageCodec:
@@ -59,9 +65,13 @@ def load(path: Path) -> ImageCodec:
         codec.load_state_dict(safetensors.torch.load_file(path))
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged or was written by another version: {_first_line(error)}") from error
-    if codec.fingerprint.hex() != metadata["fingerprint"]:
+    if fingerprint_of(codec.state_dict()).hex() != metadata["fingerprint"]:
         raise ValueError(
             f"{path} is damaged: its weights do not match its fingerprint; get a fresh copy or train again"
+        )
+    if "decoder" in metadata and not codec.take_decoder(metadata["decoder"]):
+        raise ValueError(
+            f"{path} is damaged: its decoder is not the one that it names; get a fresh copy or train again"
         )
     return codec.eval()
 

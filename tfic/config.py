@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from tfic.weights import parse
+
 T = TypeVar("T")
 CODEC_FILE = "codec.safetensors"
 """Name of a trained codec's file in the directory of its training."""
@@ -85,6 +87,18 @@ class TrainConfig:
     """Share of lambda that stage 2 keeps, 0 to 1; 0 is TFIC's own loss, in which distortion counts for nothing."""
     finetune_learning_rate: float = 1e-4
     """Peak learning rate of Adam in stage 2."""
+    reading: str = "ctc"
+    """Terms of the reading loss, `ctc` (TFIC's own), `features` or `logits`, or a sum: `ctc+0.5*features`."""
+    readers: str = "ppocrv6-small"
+    """Frozen readers of stage 2, or a sum of them; each reads the same lines."""
+    learns: str = "all"
+    """What learns in stage 2: `all` (TFIC's own), or `encoder`: the decoder stays that of stage 1."""
+    text_distortion: float = 1.0
+    """Weight, in the distortion that stage 2 keeps, of pixels on text."""
+    rest_distortion: float = 1.0
+    """Weight, in the distortion that stage 2 keeps, of all other pixels."""
+    pretrain_average: float = 0.0
+    """Share of stage 1, its end, over which weights are averaged; 0 for none."""
     clip_norm: float = 1.0
     """Largest gradient norm."""
     seed: int = 0
@@ -100,19 +114,40 @@ class TrainConfig:
         counts = ("batch", "finetune_batch", "crop_height_px", "crop_width_px", "read_width_px")
         for name in ("pretrain_steps", "finetune_steps", *counts, "checkpoint_every", "log_every"):
             check_at_least(name, getattr(self, name), 1)
-        for name in ("seed", "threads", "lmbda_share"):
+        for name in ("seed", "threads", "lmbda_share", "text_distortion", "rest_distortion", "pretrain_average"):
             check_at_least(name, getattr(self, name), 0)
         for name in ("learning_rate", "finetune_learning_rate", "clip_norm"):
             check_positive(name, getattr(self, name))
+        if self.pretrain_average > 1:
+            raise ValueError(f"pretrain_average is {self.pretrain_average!r}; it must be a share of stage 1, 0 to 1")
+        if self.learns not in LEARNERS:
+            raise ValueError(f"learns is {self.learns!r}; it must be {' or '.join(LEARNERS)}")
+        parse(self.reading, READING_TERMS, "reading")
+        parse(self.readers, READERS, "readers")
 
 
+READING_TERMS = ("ctc", "features", "logits")
+"""Terms of the reading loss (`tfic.reading_terms`)."""
+READERS = ("ppocrv6-small",)
+"""Readers to train against."""
+LEARNERS = ("all", "encoder")
+"""What may learn in stage 2."""
 STAGE_1 = frozenset((
     "pretrain_steps", "klt_start", "batch", "crop_height_px", "crop_width_px",
-    "learning_rate", "clip_norm", "seed",
+    "learning_rate", "clip_norm", "seed", "pretrain_average",
 ))  # fmt: skip
 """Training settings that decide a pre-trained codec, and through it everything fine-tuned from it."""
-STAGE_2 = frozenset(("finetune_steps", "finetune_batch", "read_width_px", "lmbda_share", "finetune_learning_rate"))
+STAGE_2 = frozenset((
+    "finetune_steps", "finetune_batch", "read_width_px", "lmbda_share", "finetune_learning_rate",
+    "reading", "readers", "learns", "text_distortion", "rest_distortion",
+))  # fmt: skip
 """Training settings that decide a fine-tuned codec only."""
+CONTROL = frozenset(("finetune_steps", "finetune_batch", "finetune_learning_rate"))
+"""Those of stage 2 that decide a control too."""
+LATER = frozenset((
+    "reading", "readers", "learns", "text_distortion", "rest_distortion", "pretrain_average",
+))  # fmt: skip
+"""Settings that earlier versions did not have: part of a key only where they differ from their default."""
 NO_MATTER = frozenset(("checkpoint_every", "log_every", "threads"))
 """Training settings that decide no result."""
 
@@ -151,6 +186,8 @@ class Config:
     """The measurement."""
     warm_lmbda: float = 0.0
     """lambda of the pre-training from whose weights stage 1 starts; 0 = from its own start."""
+    control: bool = False
+    """Continue stage 1 for the steps of stage 2, on its crops and learning rate: what more steps alone give."""
 
     def __post_init__(self) -> None:
         check_positive("lmbda", self.lmbda)
@@ -158,6 +195,13 @@ class Config:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} is {value!r}; it must be 0 ({zero}) or a positive number")
+        if self.control and self.gamma:
+            raise ValueError(f"gamma is {self.gamma:g} for a control, which is trained without reading; give gamma 0")
+
+    @property
+    def from_stage_1(self) -> bool:
+        """The training is stage 2 or a control, which start from a finished stage 1."""
+        return bool(self.gamma) or self.control
 
 
 def check_positive(name: str, value: float) -> None:

@@ -6,12 +6,14 @@ Because nothing is remembered from step to step, training that was killed and re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from tfic.lines import Line, Page, Quad, quad_of
+from tfic.ocr.rectify import with_margin
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,17 @@ class Crops:
     """Pixels as they are on the page."""
     lines: list[tuple[int, Line]]
     """Lines in pixels of their crop, each with the index of the crop in the batch."""
+    quads: list[list[Quad]]
+    """For each crop the places of all lines of its page, in pixels of the crop, beyond its sides too."""
+
+    def on_text(self, device: torch.device | str) -> Float[Tensor, "B 1 h w"]:
+        """1 for each pixel on a line of text or in the margin with which lines are read, 0 for the others."""
+        height, width = self.pixels.shape[-2:]
+        masks = np.zeros((len(self.quads), 1, height, width), dtype=np.uint8)
+        for mask, quads in zip(masks, self.quads, strict=True):
+            for quad in quads:
+                cv2.fillConvexPoly(mask[0], np.round(with_margin(quad)).astype(np.int32), (1,))
+        return torch.from_numpy(masks).to(device).float()
 
     def on(self, device: torch.device | str) -> Float[Tensor, "B 3 h w"]:
         """Pixels in [0, 1] on a device, to which they travel as bytes."""
@@ -43,7 +56,7 @@ def draw_crops(
         width_px: width of a crop.
         on_text: place each crop around a line of its page, if the page has one that fits.
     """
-    pixels, lines = [], []
+    pixels, lines, quads = [], [], []
     for b, index in enumerate(rng.integers(len(pages), size=batch)):
         page = pages[int(index)]
         height, width = page.image.shape[:2]
@@ -59,9 +72,10 @@ def draw_crops(
         if any(missing):
             crop = np.pad(crop, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
         pixels.append(crop)
-        moved = (Line(line.text, _moved(line.quad, left, top)) for line in page.lines)
+        moved = [Line(line.text, _moved(line.quad, left, top)) for line in page.lines]
         lines += [(b, line) for line in moved if _inside(line, height_px, width_px)]
-    return Crops(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2), lines)
+        quads.append([line.quad for line in moved])
+    return Crops(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2), lines, quads)
 
 
 def _around(

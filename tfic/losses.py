@@ -11,9 +11,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def distortion(x: Float[Tensor, "B 3 H W"], x_hat: Float[Tensor, "B 3 H W"]) -> Float[Tensor, ""]:
-    """`L_dist = 255^2 * MSE` of images in [0, 1], so that lambda has the scale of CompressAI's."""
-    return 255**2 * F.mse_loss(x_hat, x)
+def distortion(
+    x: Float[Tensor, "B 3 H W"], x_hat: Float[Tensor, "B 3 H W"], weights: Float[Tensor, "B 1 H W"] | None = None
+) -> Float[Tensor, ""]:
+    """`L_dist = 255^2 * MSE` of images in [0, 1], so that lambda has the scale of CompressAI's.
+
+    With `weights` the squared error of each pixel counts so often; the mean is still over all pixels.
+    """
+    if weights is None:
+        return 255**2 * F.mse_loss(x_hat, x)
+    return 255**2 * (weights * (x_hat - x).square()).mean()
 
 
 def rate(bits: Float[Tensor, ""], x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, ""]:

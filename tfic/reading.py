@@ -1,17 +1,23 @@
 """How reading teaches a codec: which lines are read in a step, and how their loss comes back to the pixels."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tfic import losses
+from tfic import losses, reading_terms
 from tfic.lines import Line
-from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX, LineReader
+from tfic.ocr.ppocr import LineReader
 from tfic.ocr.rectify import rectify, width_at
+from tfic.ocr.training_reader import TrainingReader
+from tfic.reading_terms import Task
+
+CTC = MappingProxyType({"ctc": 1.0})
+"""The term of TFIC's own reading loss."""
 
 SQUEEZE = 0.7
 """Share of their width that lines keep in stage 2: reading costs less by as much and is as good (figures in LOG.md)."""
@@ -21,8 +27,21 @@ be read at all have gradients a thousand times those of the others (figures in L
 rate."""
 
 
+def build_readers(weights: Mapping[str, float]) -> list[tuple[TrainingReader, float]]:
+    """Readers by their names in `tfic.config.READERS`, each with its weight."""
+    assert set(weights) == {"ppocrv6-small"}, "the only reader to train against so far"
+    return [(LineReader(), weight) for weight in weights.values()]
+
+
+def legible(reader: TrainingReader, line: Line) -> bool:
+    """Whether a reader can spell a line's text within the line's width."""
+    if not line.text or not reader.alphabet.knows(line.text):
+        return False
+    return losses.ctc_steps(reader.alphabet.encode(line.text)) <= _read_width(line, reader) // reader.stride_px
+
+
 def readable(
-    lines: Sequence[tuple[int, Line]], reader: LineReader, rng: np.random.Generator, budget_px: int
+    lines: Sequence[tuple[int, Line]], reader: TrainingReader, rng: np.random.Generator, budget_px: int
 ) -> list[tuple[int, Line]]:
     """Random lines that the reader can spell, as many as `budget_px` of width allow, one at least if there is any.
 
@@ -32,34 +51,30 @@ def readable(
         rng: where chance comes from.
         budget_px: width in pixels at the reader's height; each line is padded to the widest.
     """
-
-    def fits(line: Line) -> bool:
-        if not line.text or not reader.alphabet.knows(line.text):
-            return False
-        return losses.ctc_steps(reader.alphabet.encode(line.text)) <= _read_width(line) // STRIDE_PX
-
-    candidates = [(b, line) for b, line in lines if fits(line)]
+    candidates = [(b, line) for b, line in lines if legible(reader, line)]
     chosen: list[tuple[int, Line]] = []
     for i in rng.permutation(len(candidates)):
-        widest = max(_read_width(line) for _, line in [*chosen, candidates[i]])
+        widest = max(_read_width(line, reader) for _, line in [*chosen, candidates[i]])
         if chosen and widest * (len(chosen) + 1) > budget_px:
             break
         chosen.append(candidates[i])
     return chosen
 
 
-def _read_width(line: Line) -> int:
-    """Width in pixels at which the reader is given a line, in whole steps of its sequence."""
-    return math.ceil(width_at(line.quad, HEIGHT_PX, SQUEEZE) / STRIDE_PX) * STRIDE_PX
+def _read_width(line: Line, reader: TrainingReader) -> int:
+    """Width in pixels at which a reader is given a line, in whole steps of its sequence."""
+    return math.ceil(width_at(line.quad, reader.height_px, SQUEEZE) / reader.stride_px) * reader.stride_px
 
 
 def reading_loss(
-    reader: LineReader,
+    reader: TrainingReader,
     x_hat: Float[Tensor, "B 3 H W"],
     lines: Sequence[tuple[int, Line]],
     part: range | None = None,
+    terms: Mapping[str, float] = CTC,
+    x: Float[Tensor, "B 3 H W"] | None = None,
 ) -> Float[Tensor, ""]:
-    """`L_OCR` of reconstructions: the lines cut out where they truly stand, read, and held against their true text.
+    """`L_OCR` of reconstructions: the lines cut out where they truly stand, read, and held against the truth.
 
     The gradient of each line's pixels is clipped to `LINE_CLIP_NORM`.
 
@@ -69,20 +84,33 @@ def reading_loss(
         lines: lines, each with the index of its image in the batch.
         part: indexes of the batch's images that `x_hat` holds, from r in steps of the number of parts; None for all.
             The mean of all parts' losses, gradients included, is the loss of the whole.
+        terms: weights of the terms of `tfic.reading_terms`.
+        x: the originals of `x_hat`; not used where no term needs them.
     """
     part = range(x_hat.shape[0]) if part is None else part
     mine = [(part.index(b), line) for b, line in lines if b in part]
     if not mine:
         return 0 * x_hat.sum()  # not a constant: every parameter has a gradient, if of zero, in every part
-    width = max(_read_width(line) for _, line in lines)
-    crops = rectify(x_hat.clamp(0, 1), [line.quad for _, line in mine], [b for b, _ in mine], HEIGHT_PX, width, SQUEEZE)
+    width = max(_read_width(line, reader) for _, line in lines)
+    quads, pages = [line.quad for _, line in mine], [b for b, _ in mine]
+
+    def cut(images: Tensor) -> Tensor:
+        return rectify(images.clamp(0, 1), quads, pages, reader.height_px, width, SQUEEZE)
+
+    crops, wanted = cut(x_hat), reading_terms.wants(terms)
+    original = None
+    if reading_terms.needs_original(terms):
+        assert x is not None, "a term compares with the original"
+        with torch.no_grad():
+            original = reader.look(cut(x), *wanted)
     characters = sum(len(reader.alphabet.encode(line.text)) for _, line in lines) / part.step
     targets = [reader.alphabet.encode(line.text) for _, line in mine]
     if crops.requires_grad:
         lengths = torch.tensor([len(target) for target in targets], device=crops.device)
         limits = LINE_CLIP_NORM * lengths / characters
         crops.register_hook(lambda gradient: _clip_lines(gradient, limits))
-    return losses.reading(reader(crops), targets, characters)
+    task = Task(targets, [_read_width(line, reader) / width for _, line in mine], characters)
+    return reading_terms.reading(terms, reader.look(crops, *wanted), original, task)
 
 
 def _clip_lines(gradient: Float[Tensor, "L 3 h w"], limits: Float[Tensor, " L"]) -> Float[Tensor, "L 3 h w"]:

@@ -1,7 +1,8 @@
-"""What one step of training minimises, in either of the two stages.
+"""What one step of training minimises.
 
 Stage 1 ("pretrain", gamma = 0) minimises `lmbda * 255^2 * MSE + bpp`; stage 2 ("finetune", lambda = 0) minimises
-`bpp + gamma * L_OCR` against the frozen reader.
+`bpp + gamma * L_OCR` against frozen readers. A control ("control") goes on with the loss of stage 1 on the steps,
+crops, learning rate and averaging of stage 2, so that the two differ in what is minimised and in what learns alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,27 +14,27 @@ from torch import Tensor
 from torch.nn import Module
 
 from tfic import distributed, losses
-from tfic.config import Config
+from tfic.config import READERS, READING_TERMS, Config
 from tfic.crops import draw_crops
 from tfic.lines import Page
-from tfic.ocr.ppocr import LineReader
-from tfic.reading import readable, reading_loss
+from tfic.reading import build_readers, legible, readable, reading_loss
+from tfic.weights import parse
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One of the two stages."""
+    """One stage of a training."""
 
     name: str
-    """`pretrain` or `finetune`."""
+    """`pretrain`, `finetune` or `control`."""
     steps: int
     """Steps of this stage."""
     steps_before: int
     """Steps of the stages before it."""
     learning_rate: float
     """Peak learning rate of Adam."""
-    averaged: bool
-    """Whether it ends with the mean of the weights over its second half."""
+    averaged: float
+    """Share of its steps, the last ones, over which weights are averaged; 0 for none."""
     loss: Callable[[Module, int], dict[str, Tensor]]
     """Codec (`distributed.wrap`) and step to the terms `loss`, `bpp_estimated`, `mse` and, in stage 2, `ocr`: those of
     this worker's part of the batch, whose mean over the workers is that of the batch."""
@@ -51,32 +52,68 @@ def pretrain(config: Config, pages: Sequence[Page]) -> Stage:
         bpp, distortion = losses.rate(result.bits(), x), losses.distortion(x, result.x_hat)
         return {"loss": config.lmbda * distortion + bpp, "bpp_estimated": bpp, "mse": distortion / 255**2}
 
-    return Stage("pretrain", train.pretrain_steps, _warm_steps(config), train.learning_rate, False, loss)
+    return Stage(
+        "pretrain", train.pretrain_steps, _warm_steps(config), train.learning_rate, train.pretrain_average, loss
+    )
 
 
 def finetune(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 2 on the given pages."""
     train = config.train
-    reader = LineReader()
+    readers = build_readers(parse(train.readers, READERS, "readers"))
+    terms = parse(train.reading, READING_TERMS, "reading")
+    weighted = (train.text_distortion, train.rest_distortion) != (1.0, 1.0)
 
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
         rng = seed_step(config, "finetune", step)
         crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, on_text=True)
         part = range(distributed.rank(), train.finetune_batch, distributed.world())
         device = _device_of(codec)
-        reader.to(device)
         x = crops.on(device)[part.start :: part.step]
         result = codec(x, straight_through=True)  # the reader is to see what the decoder will really show
         bpp = losses.rate(result.bits(), x)
-        lines = readable(crops.lines, reader, rng, train.read_width_px)
+        lines = [(b, line) for b, line in crops.lines if all(legible(reader, line) for reader, _ in readers[1:])]
+        lines = readable(lines, readers[0][0], rng, train.read_width_px)
         # without a line g_s learns nothing, on one worker; several must agree on which parameters learn
-        ocr = reading_loss(reader, result.x_hat, lines, part) if lines or part.step > 1 else bpp.new_zeros(())
+        ocr = bpp.new_zeros(())
+        if lines or part.step > 1:
+            for reader, weight in readers:
+                reader.to(device)
+                ocr = ocr + weight * reading_loss(reader, result.x_hat, lines, part, terms, x)
         distortion = losses.distortion(x, result.x_hat)
-        loss = train.lmbda_share * config.lmbda * distortion + bpp + config.gamma * ocr
+        kept = distortion
+        if weighted:
+            on_text = crops.on_text(device)[part.start :: part.step]
+            weights = train.rest_distortion + (train.text_distortion - train.rest_distortion) * on_text
+            kept = losses.distortion(x, result.x_hat, weights)
+        loss = train.lmbda_share * config.lmbda * kept + bpp + config.gamma * ocr
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2, "ocr": ocr}
 
     before = _warm_steps(config) + train.pretrain_steps
-    return Stage("finetune", train.finetune_steps, before, train.finetune_learning_rate, True, loss)
+    return Stage("finetune", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss)
+
+
+def control(config: Config, pages: Sequence[Page]) -> Stage:
+    """Stage 1 for as many steps more as stage 2 has, on the same crops."""
+    train = config.train
+
+    def loss(codec: Module, step: int) -> dict[str, Tensor]:
+        rng = seed_step(config, "finetune", step)
+        crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, on_text=True)
+        x = crops.on(_device_of(codec))[distributed.rank() :: distributed.world()]
+        result = codec(x, straight_through=True)
+        bpp, distortion = losses.rate(result.bits(), x), losses.distortion(x, result.x_hat)
+        return {"loss": config.lmbda * distortion + bpp, "bpp_estimated": bpp, "mse": distortion / 255**2}
+
+    before = _warm_steps(config) + train.pretrain_steps
+    return Stage("control", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss)
+
+
+def of(config: Config, pages: Sequence[Page]) -> Stage:
+    """Return the stage that these settings train."""
+    if config.control:
+        return control(config, pages)
+    return (finetune if config.gamma else pretrain)(config, pages)
 
 
 def seed_step(config: Config, stage: str, step: int) -> np.random.Generator:

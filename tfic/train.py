@@ -1,4 +1,4 @@
-"""Training of one codec in two stages (`tfic.stages`), killed and resumed as often as need be."""
+"""Training of one codec, stage by stage (`tfic.stages`), killed and resumed as often as need be."""
 
 import math
 import time
@@ -15,7 +15,7 @@ from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.klt import start_from_klt
 from tfic.codec.variable_rate import VariableRate
-from tfic.config import CODEC_FILE, NO_MATTER, STAGE_2, Config, TrainConfig, check_batches
+from tfic.config import CODEC_FILE, CONTROL, NO_MATTER, STAGE_2, Config, TrainConfig, check_batches
 from tfic.crops import draw_crops
 from tfic.data import train_pages
 from tfic.stages import Stage
@@ -30,13 +30,13 @@ class Progress:
     """Where a training stands."""
 
     stage: str
-    """`pretrain` or `finetune`."""
+    """`pretrain`, `finetune` or `control`."""
     step: int
     """Steps done in this stage."""
     steps: int
     """Steps of this stage."""
     global_step: int
-    """Steps done in all: stage 2 counts on from the end of stage 1, and that from the end of its warm start's."""
+    """Steps done in all: stage 2 and controls count on from the end of stage 1, and that from its warm start's."""
     loss: float
     """The stage's loss, mean since the last report; so are the next three."""
     bpp_estimated: float
@@ -44,7 +44,7 @@ class Progress:
     mse: float
     """Mean squared error of pixels in [0, 1]."""
     ocr: float
-    """Negative log-likelihood of the true text in nats per character; nan in stage 1."""
+    """Negative log-likelihood of the true text in nats per character, or the sum of the stage's terms; nan without."""
     seconds_left: float
     """Estimated seconds to the end of this stage."""
 
@@ -60,6 +60,8 @@ class _Callbacks:
     report: Report
     keep_every: int
     on_checkpoint: Callable[[Path], None] | None
+    owner: Path | None
+    """Checkpoint of the codec whose decoder is kept; None where all learns."""
 
 
 def fit(
@@ -82,10 +84,10 @@ def fit(
     of workers differ in quantisation noise only.
 
     Args:
-        config: what to train; with gamma 0 stage 1 alone, else stage 2 from `start`.
+        config: what to train; with gamma 0 stage 1 alone, else stage 2 from `start`; a control starts there too.
         run: directory of this training and no other.
         report: called every `log_every` steps and at the end; what it raises ends the training.
-        start: checkpoint to start from: of stage 1 where gamma > 0; where gamma is 0 and warm_lmbda is not, of the
+        start: checkpoint to start from: of stage 1 for stage 2 and controls; for stage 1 with warm_lmbda, of the
             pre-training with that lambda. When it is None, that is trained first, in `run/pretrain` or `run/warm`.
         keep_every: with gamma > 0, also keep the codec each time that so many steps of stage 2 are done (see `kept`); 0
             for never.
@@ -96,14 +98,14 @@ def fit(
         FloatingPointError: when a term of the loss is not finite; names step and term.
         distributed.WorkerFailedError: when another rank raised.
     """
-    check_batches(config.train, distributed.world(), finetune=config.gamma > 0)
+    check_batches(config.train, distributed.world(), finetune=config.from_stage_1)
     finished = run / CODEC_FILE
     if distributed.broadcast_from_rank0(lambda: _is_finished(finished, config)):
         return finished
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
-    if start is None and config.gamma:
-        start = fit(replace(config, gamma=0.0), run / "pretrain", report, on_checkpoint=on_checkpoint)
+    if start is None and config.from_stage_1:
+        start = fit(replace(config, gamma=0.0, control=False), run / "pretrain", report, on_checkpoint=on_checkpoint)
     elif start is None and config.warm_lmbda:
         start = fit(
             replace(config, lmbda=config.warm_lmbda, warm_lmbda=0.0), run / "warm", report, on_checkpoint=on_checkpoint
@@ -111,11 +113,11 @@ def fit(
 
     with distributed.sync_errors():
         pages = train_pages(config.data)
-        stage = (stages.finetune if config.gamma else stages.pretrain)(config, pages)
+        stage = stages.of(config, pages)
     state = distributed.broadcast_from_rank0(lambda: _state(run / STATE_FILE, config))
     torch.manual_seed(config.train.seed)
     codec = build(config.codec)
-    if config.gamma or config.warm_lmbda:
+    if config.from_stage_1 or config.warm_lmbda:
         assert start is not None
         codec.load_state_dict(distributed.broadcast_from_rank0(lambda: _weights(start, config)))
     elif config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and not state:
@@ -127,8 +129,12 @@ def fit(
             raise ValueError(f"codec {config.codec}: {error}; set train.klt_start to false") from error
     if isinstance(codec, VariableRate):
         codec.settle(config.lmbda)
-    _run_stage(stage, codec, state, config, _Callbacks(run, report, keep_every if config.gamma else 0, on_checkpoint))
-    distributed.broadcast_from_rank0(lambda: _finish(codec, config, finished))
+    owner = start if config.gamma and config.train.learns == "encoder" else None
+    if owner:
+        codec.freeze_decoder()
+    callbacks = _Callbacks(run, report, keep_every if config.gamma else 0, on_checkpoint, owner)
+    _run_stage(stage, codec, state, config, callbacks)
+    distributed.broadcast_from_rank0(lambda: _finish(codec, config, finished, owner))
     return finished
 
 
@@ -137,7 +143,7 @@ def check_same(found: Config, wanted: Config, path: Path) -> None:
 
     def decisive(config: Config) -> Config:
         # stage 1 does not know how stage 2 will go on from it
-        ignored = NO_MATTER if config.gamma else NO_MATTER | STAGE_2
+        ignored = NO_MATTER if config.gamma else NO_MATTER | STAGE_2 - (CONTROL if config.control else frozenset())
         return replace(config, train=replace(config.train, **{name: getattr(TrainConfig(), name) for name in ignored}))
 
     if decisive(found) != decisive(wanted):
@@ -152,9 +158,8 @@ def _is_finished(finished: Path, config: Config) -> bool:
     return finished.exists()
 
 
-def _finish(codec: ImageCodec, config: Config, finished: Path) -> None:
-    codec.cpu().eval().update()
-    checkpoint.save(codec, config, finished)
+def _finish(codec: ImageCodec, config: Config, finished: Path, owner: Path | None) -> None:
+    checkpoint.save(training_state.ready(codec, owner), config, finished)
     (finished.parent / STATE_FILE).unlink(missing_ok=True)
 
 
@@ -170,12 +175,15 @@ def _state(path: Path, config: Config) -> bytes:
 def _weights(start: Path, config: Config) -> dict[str, torch.Tensor]:
     """Weights of the checkpoint that a training starts from; ValueError when it is not the one that `config` wants."""
     found = checkpoint.config_of(start)
-    stage, wanted = (2, "of stage 1 (gamma 0)") if config.gamma else (1, f"with lambda {config.warm_lmbda}, gamma 0")
-    other_lmbda = not config.gamma and found.lmbda != config.warm_lmbda
-    if (found.codec, found.gamma) != (config.codec, 0.0) or other_lmbda:
+    stage, wanted = "stage 1", f"with lambda {config.warm_lmbda}, gamma 0"
+    if config.from_stage_1:
+        stage, wanted = "a control" if config.control else "stage 2", "of stage 1 (gamma 0)"
+    other_lmbda = not config.from_stage_1 and found.lmbda != config.warm_lmbda
+    if (found.codec, found.from_stage_1) != (config.codec, False) or other_lmbda:
+        what = "a control of a" if found.control else "a"
         raise ValueError(
-            f"{start} is a {found.codec} with lambda {found.lmbda}, gamma {found.gamma}; "
-            f"stage {stage} starts from a {config.codec} {wanted}"
+            f"{start} is {what} {found.codec} with lambda {found.lmbda}, gamma {found.gamma}; "
+            f"{stage} starts from a {config.codec} {wanted}"
         )
     return checkpoint.load(start).state_dict()
 
@@ -191,8 +199,9 @@ def _learning_rate(peak: float, step: int, steps: int) -> float:
 def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, callbacks: _Callbacks) -> None:
     """Train `codec` from a state (or b"") to the end of the stage.
 
-    An averaged stage ends with the mean of the weights over its second half: with few lines a step the gradients of
-    reading are noisy, and the mean forgets the noise (Izmailov et al., arXiv 1803.05407; figures in LOG.md).
+    An averaged stage ends with the mean of the weights over the share of it that it names: with few lines a step the
+    gradients of reading are noisy, and the mean forgets the noise (Izmailov et al., arXiv 1803.05407; figures in
+    LOG.md).
     """
     codec.to(distributed.device()).train()
     parameters = [p for p in codec.parameters() if p.requires_grad]
@@ -223,7 +232,7 @@ def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, ca
                 f"the gradient's norm is {norm} at step {step + 1} of {stage.steps} of {stage.name}"
             )
         optimiser.step()
-        averaging = stage.averaged and step >= stage.steps // 2
+        averaging = bool(stage.averaged) and step >= int((1 - stage.averaged) * stage.steps)
         if averaging:
             average.update_parameters(codec)
 
@@ -254,7 +263,7 @@ def _leave(
     if every and done % every == 0:  # before the state, from which a resumed training goes on
         average = parts["average"]
         assert isinstance(average, AveragedModel)
-        training_state.keep(codec, average.module, config, callbacks.run, done)
+        training_state.keep(codec, average.module, config, callbacks.run, done, callbacks.owner)
     if done % config.train.checkpoint_every == 0:
         state = training_state.write(parts, stage.name, done, config, callbacks.run)
         if callbacks.on_checkpoint:

@@ -67,13 +67,28 @@ def restore(parts: Parts, stage: str, data: bytes) -> int:
     return int(state["step"])
 
 
-def keep(codec: Module, pattern: Module, config: Config, run: Path, step: int) -> None:
+def keep(codec: Module, pattern: Module, config: Config, run: Path, step: int, owner: Path | None = None) -> None:
     """Write a codec as it is after `step` steps; `pattern` is one that was never run and can be copied."""
     copied = copy.deepcopy(pattern)
     assert isinstance(copied, ImageCodec)
     copied.load_state_dict(codec.state_dict())
-    copied.cpu().eval().update()
-    checkpoint.save(copied, config, run / kept_file(step))
+    checkpoint.save(ready(copied, owner), config, run / kept_file(step))
+
+
+def ready(codec: ImageCodec, owner: Path | None = None) -> ImageCodec:
+    """Make a trained codec ready to code, on the CPU.
+
+    Args:
+        codec: the codec, which is changed.
+        owner: checkpoint of the codec whose decoder it kept while it was trained, coding tables included; its files are
+            that codec's.
+    """
+    codec.cpu().eval()
+    if owner is None:
+        codec.update()
+    else:
+        codec.share_decoder(checkpoint.load(owner))
+    return codec
 
 
 def kept_file(step: int) -> str:

@@ -18,6 +18,7 @@ from sweep.spec.trials import Kind, Trial
 from tfic.classical import QUALITIES
 from tfic.codec import version as codec_version
 from tfic.config import (
+    LATER,
     MEASURING_VERSION,
     STAGE_1,
     STAGE_2,
@@ -253,5 +254,13 @@ def _trial(prefix: str, kind: Kind, decides: Mapping[str, Any], config: Config, 
 
 
 def _settings(train: TrainConfig, names: Iterable[str]) -> dict[str, Any]:
+    """Settings as a key knows them; those of `LATER` only where they are not the default."""
     first = first_names(TrainConfig)  # a renamed setting keeps its first name in keys
-    return dict(sorted((f"train.{first.get(name, name)}", getattr(train, name)) for name in names))
+    values = {name: getattr(train, name) for name in names}
+    return dict(
+        sorted(
+            (f"train.{first.get(name, name)}", value)
+            for name, value in values.items()
+            if name not in LATER or value != getattr(TrainConfig(), name)
+        )
+    )

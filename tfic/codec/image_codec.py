@@ -2,6 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -37,6 +38,7 @@ class ImageCodec(nn.Module, ABC):
     def __init__(self) -> None:
         super().__init__()
         self._fingerprint = b""
+        self._shared = b""
 
     def forward(self, x: Float[Tensor, "B 3 H W"], straight_through: bool = False) -> Reconstruction:
         """Images in [0, 1] to reconstructions and likelihoods.
@@ -84,10 +86,52 @@ class ImageCodec(nn.Module, ABC):
 
     @property
     def fingerprint(self) -> bytes:
-        """8 bytes that name these weights and coding tables; a file can be decoded by no others."""
+        """8 bytes that name the decoder of this codec's files, which no other can decode.
+
+        They are a hash of all weights and coding tables, or, while the decoder is the one that `share_decoder` was
+        given, that codec's.
+        """
         if not self._fingerprint:
-            self._fingerprint = fingerprint_of(self)
+            self._fingerprint = self.shared_decoder[:8] or fingerprint_of(self.state_dict())
         return self._fingerprint
+
+    def decoder_state(self) -> dict[str, Tensor]:
+        """The weights and coding tables that a decoder needs: all but those of g_a and h_a."""
+        return {name: tensor for name, tensor in self.state_dict().items() if not _of_encoder(name)}
+
+    def freeze_decoder(self) -> None:
+        """Let g_a and h_a alone learn."""
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(parameter.requires_grad and _of_encoder(name))
+
+    def share_decoder(self, owner: "ImageCodec") -> None:
+        """Write files in the name of another codec, whose decoder this one has, and read that one's.
+
+        Raises:
+            ValueError: when the decoders differ.
+        """
+        if fingerprint_of(self.decoder_state()) != fingerprint_of(owner.decoder_state()):
+            raise ValueError(
+                f"this codec's decoder is not that of model {owner.fingerprint.hex()}; only codecs whose g_s, h_s, "
+                "densities and coding tables are equal can share files"
+            )
+        self._shared = _bound(owner.fingerprint, self.decoder_state())
+        self._fingerprint = b""
+
+    @property
+    def shared_decoder(self) -> bytes:
+        """8 bytes that name the codec whose decoder this one has, and 8 that bind them to it; b"" if it is its own."""
+        valid = self._shared and self._shared == _bound(self._shared[:8], self.decoder_state())
+        return self._shared if valid else b""
+
+    def take_decoder(self, shared: str) -> bool:
+        """Take the name of another codec's decoder, hexadecimal as in a checkpoint; whether it is of this decoder."""
+        try:
+            self._shared = bytes.fromhex(shared)
+        except ValueError:
+            return False
+        self._fingerprint = b""
+        return bool(self.shared_decoder)
 
     def train(self, mode: bool = True) -> Self:
         """As `nn.Module.train`: what is trained becomes another codec."""
@@ -190,13 +234,23 @@ class ImageCodec(nn.Module, ABC):
         return next(self.parameters()).device
 
 
-def fingerprint_of(codec: nn.Module) -> bytes:
+def fingerprint_of(tensors: Mapping[str, Tensor]) -> bytes:
     """8 bytes of BLAKE2b over the names and values of all tensors."""
     digest = hashlib.blake2b(digest_size=8)
-    for name, tensor in sorted(codec.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
     return digest.digest()
+
+
+def _of_encoder(name: str) -> bool:
+    """Whether a tensor belongs to g_a or h_a."""
+    return not {"g_a", "h_a"}.isdisjoint(name.split("."))
+
+
+def _bound(fingerprint: bytes, decoder: Mapping[str, Tensor]) -> bytes:
+    """A fingerprint, and a hash of it and of the decoder that it names."""
+    return fingerprint + hashlib.blake2b(fingerprint + fingerprint_of(decoder), digest_size=8).digest()
 
 
 def _batch_of_one(image: Image.Image | np.ndarray | Tensor) -> tuple[Float[Tensor, "1 3 H W"], bool]:

@@ -59,6 +59,13 @@ class Tic(MeanScaleHyperprior):
     The weights are the same, and the check in a file tells which of the two networks wrote it.
     """
 
+    def freeze_decoder(self) -> None:
+        """Let g_a and h_a alone learn, before a decoder without stochastic depth."""
+        super().freeze_decoder()
+        for block in (*self.g_s.modules(), *self.h_s.modules()):
+            if isinstance(block, SwinBlock):
+                block.drop_path = 0.0
+
     def _decoder_gaussians(self, reader: LatentReader, z_hat: Float[Tensor, "1 N h w"], h: int, w: int) -> Gaussians:
         gaussians = super()._decoder_gaussians(reader, z_hat, h, w)
         if max(z_hat.shape[-2:]) <= WINDOW_AT_64 or reader.fits(gaussians.table_indexes()):

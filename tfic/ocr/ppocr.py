@@ -1,17 +1,21 @@
-"""PP-OCRv6 small as a frozen, differentiable line reader.
+"""PP-OCRv6 small as a frozen, differentiable line reader, and the feature maps on its way to the text.
 
 The weights are the ONNX file that ships inside the `rapidocr` wheel (Apache-2.0, PaddlePaddle authors). `onnx2torch`
 turns the graph into a PyTorch module, so the loss of reading flows back to the pixels while no weight of it moves.
 """
 
 import warnings
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
+
+from tfic.ocr.training_reader import Sight
 
 HEIGHT_PX = 48
 """Height of a line image, as the recogniser was trained."""
@@ -83,6 +87,9 @@ class LineReader(nn.Module):
     Input is RGB in [0, 1]; the channel swap and scaling that the recogniser wants happen inside.
     """
 
+    height_px = HEIGHT_PX
+    stride_px = STRIDE_PX
+
     def __init__(self) -> None:
         super().__init__()
         with warnings.catch_warnings():
@@ -92,6 +99,9 @@ class LineReader(nn.Module):
         (characters,) = (each.value for each in model.metadata_props if each.key == "character")
         self.alphabet = Alphabet(characters)
         self.network = convert(model)
+        maps = _feature_nodes(self.network)
+        (text,) = self.network.graph.output_node().args
+        self._to_maps, self._to_both = _cut(self.network, maps), _cut(self.network, [*maps, text])
         self.requires_grad_(False)
         self.eval()
 
@@ -101,7 +111,52 @@ class LineReader(nn.Module):
 
     def forward(self, x: Float[Tensor, "B 3 48 W"]) -> Float[Tensor, "B T K"]:
         """Log-probabilities over the alphabet for each of the T = W / 8 steps; x is RGB in [0, 1]."""
+        return _log(self._run(self.network, x))
+
+    def look(self, x: Float[Tensor, "B 3 48 W"], features: bool, text: bool) -> Sight:
+        """Return the feature maps, the log-probabilities or both, in one pass that computes no more than that.
+
+        The maps are the ends of the three convolutional stages and the features that the head classifies.
+        """
+        if not features:
+            return Sight((), self(x) if text else None)
+        *maps, last = self._run(self._to_both if text else self._to_maps, x)
+        log_probabilities = None
+        if text:
+            log_probabilities, last = _log(last), maps.pop()
+        return Sight((*maps, last.transpose(1, 2)[:, :, None]), log_probabilities)
+
+    def _run(self, network: nn.Module, x: Tensor) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # onnx2torch indexes with a list of slices
-            probabilities = self.network(x.flip(1) * 2 - 1)
-        return probabilities.clamp_min(1e-12).log()
+            return network(x.flip(1) * 2 - 1)
+
+
+def _log(probabilities: Tensor) -> Tensor:
+    return probabilities.clamp_min(1e-12).log()
+
+
+def _feature_nodes(network: fx.GraphModule) -> list[fx.Node]:
+    """Where a stage ends, in front of a convolution that halves the height alone and of the pooling, and the head."""
+    ends, products = [], []
+    for node in network.graph.nodes:
+        module = network.get_submodule(node.target) if node.op == "call_module" else None
+        if isinstance(module, nn.AvgPool2d) or (isinstance(module, nn.Conv2d) and module.stride == (2, 1)):
+            ends.append(node.args[0])
+        elif node.op == "call_module" and type(module).__name__ == "OnnxMatMul":
+            products.append(node.args[0])
+    assert len(ends) == 3
+    return [*ends, products[-1]]
+
+
+def _cut(network: fx.GraphModule, ends: Sequence[fx.Node]) -> fx.GraphModule:
+    """The part of a network that computes `ends`, with the same weights."""
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    graph.graph_copy(network.graph, copies)
+    graph.output(tuple(copies[end] for end in ends))
+    part = fx.GraphModule(network, graph)
+    part.graph.eliminate_dead_code()
+    part.delete_all_unused_submodules()
+    part.recompile()
+    return part

@@ -1,0 +1,55 @@
+"""What a reader must do to teach a codec: read line images differentiably, with frozen weights.
+
+A new one is a class like this, a name in `tfic.config.READERS` and a branch in `tfic.reading.build_readers`.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a reader makes of L line images."""
+
+    features: tuple[Float[Tensor, "L C h w"], ...]
+    """Feature maps, early ones first, whose w positions divide the width of the images evenly; empty if not asked."""
+    log_probabilities: Float[Tensor, "L T K"] | None
+    """CTC log-probabilities; None if not asked."""
+
+
+class Spelling(Protocol):
+    """The characters that a reader knows."""
+
+    def knows(self, text: str) -> bool:
+        """Whether every character of `text` has a class."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """Class indexes of the characters of `text`."""
+        ...
+
+
+class TrainingReader(Protocol):
+    """A frozen CTC reader of line images."""
+
+    height_px: int
+    """Height of a line image."""
+    stride_px: int
+    """Pixels of width for one step of the CTC sequence."""
+
+    @property
+    def alphabet(self) -> Spelling:
+        """Its characters; class 0 is the blank."""
+        ...
+
+    def look(self, x: Float[Tensor, "L 3 h W"], features: bool, text: bool) -> Sight:
+        """The feature maps, the log-probabilities or both, in one pass; x is RGB in [0, 1]."""
+        ...
+
+    def to(self, device: torch.device) -> Any:
+        """Move the weights."""
+        ...

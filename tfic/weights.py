@@ -1,0 +1,34 @@
+"""Sums of named terms, written as text: `ctc`, `ctc+features`, `0.5*ctc+2*features`."""
+
+import math
+from collections.abc import Sequence
+
+
+def parse(text: str, known: Sequence[str], what: str) -> dict[str, float]:
+    """The weight of each term of a sum, 1 where none is written.
+
+    Args:
+        text: terms joined by `+`, each a known name, or a positive number, `*` and a known name.
+        known: the names.
+        what: the setting, which opens an error's sentence.
+
+    Raises:
+        ValueError: for an unknown or repeated name, or a weight that is not positive.
+    """
+    example = f"{known[0]}, or a sum such as {known[0]}+0.5*{known[-1]}"
+    weights: dict[str, float] = {}
+    for term in text.split("+"):
+        number, _, name = term.rpartition("*")
+        name = name.strip()
+        if name not in known:
+            raise ValueError(f"{what} is {text!r}; {name!r} is none of {', '.join(known)}; write {example}")
+        if name in weights:
+            raise ValueError(f"{what} is {text!r}; {name} is in it twice; add its weights up")
+        try:
+            weight = float(number) if number or "*" in term else 1.0
+        except ValueError:
+            weight = math.nan
+        if not (math.isfinite(weight) and weight > 0):
+            raise ValueError(f"{what} is {text!r}; the weight of {name} must be a positive number; write {example}")
+        weights[name] = weight
+    return weights
