@@ -1,0 +1,106 @@
+"""The foundation as it ships: half precision, measured at several qualities, and its model card."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from analysis import stats
+from tfic import checkpoint, evaluate
+from tfic.codec.quality import lmbda_of
+from tfic.codec.variable_rate import VariableRate
+from tfic.config import Config, DataConfig, EvalConfig, TrainConfig
+from tfic.row import read_rows
+
+NAME = "lite-vbr"
+"""What it is called in the zoo, and the codec it is."""
+QUALITIES = (0.0, 20.0, 40.0, 50.0, 60.0, 80.0, 100.0)
+"""Qualities that are measured for the card."""
+COLUMNS = ("bpp", "psnr_db", "accuracy", "accuracy_lines", "accuracy_heldout")
+WORDS = (
+    "bits per pixel, whole file", "PSNR, dB", "accuracy, page, PP-OCRv6", "accuracy, lines at their true place",
+    "accuracy, page, Tesseract (held out)",
+)  # fmt: skip
+"""What these columns are, in words."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How it was trained."""
+
+    steps: int
+    """Steps in all."""
+    seconds: float
+    """The time they took."""
+    batch: int
+    """Pages in a step."""
+    learning_rate: float
+    """Adam's, at its highest."""
+    train_count: int
+    """Training pages."""
+    test_count: int
+    """Test pages."""
+
+
+def ship(codec: VariableRate, trained: Trained, run: Path, out: Path) -> None:
+    """Write what ships: the average in half precision, measured at several qualities, and its model card."""
+    half = run / "half.safetensors"
+    checkpoint.halve(codec)
+    config = Config(
+        codec=NAME, lmbda=lmbda_of(50), eval=EvalConfig(detect_side_px=256),
+        data=DataConfig(train_count=trained.train_count, test_count=trained.test_count),
+        train=TrainConfig(
+            pretrain_steps=max(1, trained.steps), batch=trained.batch, learning_rate=trained.learning_rate, threads=1
+        ),
+    )  # fmt: skip
+    checkpoint.save(codec, config, half)
+    rows = {
+        quality: evaluate.measure(codec.at(quality), config, run / "measured" / f"quality-{quality:g}")
+        for quality in QUALITIES
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{NAME}.safetensors").write_bytes(half.read_bytes())
+    (out / f"{NAME}.md").write_text(_card(trained, run, config, half.stat().st_size), encoding="utf-8")
+    print({quality: {name: round(value, 4) for name, value in row.items()} for quality, row in rows.items()})
+
+
+def _card(trained: Trained, run: Path, config: Config, size_bytes: int) -> str:
+    """The model card, from settings and measured rows alone."""
+
+    def shown(quality: float, column: str) -> str:
+        rows = read_rows(run / "measured" / f"quality-{quality:g}" / "rows.csv")
+        values = np.array([getattr(row, column) for row in rows])
+        return stats.show(stats.mean(values)) if np.isfinite(values).any() else "not measured"
+
+    own = "\n".join(f"| {what} | {shown(50.0, column)} |" for what, column in zip(WORDS, COLUMNS, strict=True))
+    table = "\n".join(
+        f"| {quality:g} | {lmbda_of(quality):.3g} | " + " | ".join(shown(quality, each) for each in COLUMNS) + " |"
+        for quality in QUALITIES
+    )
+    data, train = config.data, config.train
+    return f"""# zoo/{NAME}
+
+One codec for every quality, 0 to 100: `tfic.load("zoo/{NAME}").encode(image, quality=30)`. Trained for pixels alone, as
+a foundation to fine-tune.
+
+| | |
+| --- | --- |
+| codec | {NAME} |
+| lambda | {config.lmbda:g} (quality 50, its own; quality 0 is 0.0008, 100 is 0.0128) |
+| gamma | 0 (stage 1 alone: the baseline) |
+| steps | {train.pretrain_steps:,} (batch {train.batch}), {trained.seconds / 3600:.1f} hours, averaged weights |
+| data | {data.train_count:,} synthetic pages of {data.width_px} x {data.height_px} pixels, seed {data.seed} |
+| file | {size_bytes:,} bytes, half precision |
+| licence | Apache-2.0 |
+
+Measured with these very weights on {data.test_count} test pages of fonts it was not trained on (detector at
+{config.eval.detect_side_px} pixels); brackets are 95 % bootstrap intervals over the pages. At its own quality:
+
+| measure | mean |
+| --- | --- |
+{own}
+
+| quality | lambda | bpp | PSNR, dB | page | lines | Tesseract |
+| --- | --- | --- | --- | --- | --- | --- |
+{table}
+"""
