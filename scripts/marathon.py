@@ -226,12 +226,12 @@ def started() -> VariableRate:
     if f"zoo/{NAME}" in models.zoo():
         codec.load_state_dict(tfic.load(f"zoo/{NAME}").state_dict())
     else:
-        _take_over(codec, tfic.load("zoo/lite-cpu-0.003"))
+        take_over(codec, tfic.load("zoo/lite-cpu-0.003"))
     return codec
 
 
 @torch.no_grad()
-def _take_over(codec: VariableRate, trained: nn.Module) -> None:
+def take_over(codec: VariableRate, trained: nn.Module) -> None:
     """Take the weights of a trained lite; added blocks, gains and the context remain what does nothing."""
     for name in ("g_a", "g_s", "h_a", "h_s"):
         mine = [each for each in getattr(codec, name) if not isinstance(each, (Gain, Shift))]

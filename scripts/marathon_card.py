@@ -14,7 +14,7 @@ from tfic.row import read_rows
 
 NAME = "lite-vbr"
 """What it is called in the zoo, and the codec it is."""
-QUALITIES = (0.0, 20.0, 40.0, 50.0, 60.0, 80.0, 100.0)
+QUALITIES = (0.0, 25.0, 50.0, 75.0, 100.0)
 """Qualities that are measured for the card."""
 COLUMNS = ("bpp", "psnr_db", "accuracy", "accuracy_lines", "accuracy_heldout")
 WORDS = (
