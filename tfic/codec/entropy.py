@@ -128,7 +128,7 @@ class LatentCoder(nn.Module):
         Training finds no medians; where it rounds z, those of its start would soon be a step away from the true ones.
         """
         with torch.no_grad():
-            self.z_density.quantiles.copy_(other.z_density.quantiles)
+            self.entropy_bottleneck.quantiles.copy_(other.entropy_bottleneck.quantiles)
 
     def z_symbols(self, z: Float[Tensor, "1 N h w"]) -> Int[Tensor, "1 N h w"]:
         """Rounded distance of z from the channel's median."""
