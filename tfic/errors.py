@@ -8,7 +8,7 @@
     ├── StoreAwayError (ConnectionError)    sweep.store.retry      a tracking store was away for too long
     ├── SweepTakenError (ValueError)        sweep.store.lease      another driver runs the sweep
     ├── StoppedByRuleError                  sweep.trial.stopping   a stop rule ended a trial
-    └── RayLostError (RuntimeError)         sweep.on_ray.watch     a process of Ray died under a running sweep
+    └── RayLostError (RuntimeError)         sweep.on_ray.watch     Ray has not started, or died under a running sweep
 
 In brackets: the built-in exception that each one is as well. Every other wrong input is a plain ValueError, and a loss
 that is not finite is a FloatingPointError. All messages say what was given, what was wanted and what to do.

@@ -20,7 +20,7 @@ from ray import tune
 from sweep.on_ray.resources import HERE, Capacity, Placement, Slot, share
 from sweep.on_ray.searcher import Adapter
 from sweep.on_ray.signals import insistent_ctrl_c
-from sweep.on_ray.watch import Watch
+from sweep.on_ray.watch import RayLostError, Watch
 from sweep.search.progress import Progress
 from sweep.search.search import Search
 from sweep.store.tracking import Tracker
@@ -69,7 +69,7 @@ def run(
     Raises:
         ValueError: when the machine has too little for one trial, or no cluster answers.
         StoreAwayError: when the store is away for longer than `Limits.store_retry_s`.
-        RayLostError: when a process of the Ray that was started here dies.
+        RayLostError: when Ray does not start here, or one of its processes dies.
         KeyboardInterrupt: on Ctrl-C, after the trials are stopped.
     """
     for name, value in QUIET.items():
@@ -89,7 +89,11 @@ def run(
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(max(placement.concurrent or slots, 1))
         adapter = Adapter(search, tracker, Progress(search, capacity, write), capacity, check)
         conditions = Conditions(
-            search.sweep.space.keep_every, slot.gpus, slot.workers, bool(placement.address), search.limits
+            keep_every=search.sweep.space.keep_every,
+            gpus=slot.gpus,
+            workers=slot.workers,
+            upload=bool(placement.address),
+            limits=search.limits,
         )
         with tempfile.TemporaryDirectory(prefix="tfic-sweep-") as scratch, insistent_ctrl_c(), Watch():
             tune.Tuner(
@@ -122,13 +126,17 @@ def resources(slot: Slot, trains: bool) -> tune.PlacementGroupFactory:
 
 def _connect(address: str) -> None:
     if not address:
-        ray.init(
-            address="local",  # else Ray joins any cluster that it sees running on this machine, whoever's it is
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=OBJECT_STORE_BYTES,
-        )
+        try:
+            ray.init(
+                address="local",  # else Ray joins any cluster that it sees running on this machine, whoever's it is
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                object_store_memory=OBJECT_STORE_BYTES,
+            )
+        except Exception as error:  # Ray raises a bare Exception when its start times out
+            reason = " ".join(str(error).split())
+            raise RayLostError(f"Ray has not started ({reason}); the same command begins again") from error
         return
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)

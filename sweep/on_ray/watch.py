@@ -16,7 +16,7 @@ NEEDED = ("raylet", "gcs_server")
 
 
 class RayLostError(TficError, RuntimeError):
-    """A process of Ray died under a running sweep."""
+    """Ray has not started, or a process of it died under a running sweep."""
 
 
 class Watch:

@@ -11,7 +11,6 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -26,7 +25,7 @@ from sweep.trial.training import Fit, Report, train_codec
 from tfic import train, training_state
 from tfic.checkpoint import load
 from tfic.classical import classical, uncompressed
-from tfic.evaluate import measure
+from tfic.evaluate import Coder, measure
 
 
 def run_trial(
@@ -61,7 +60,7 @@ def run_trial(
         tracker.tag(run_id, provenance() | {"device": device()})
         match trial.kind:
             case Kind.UNCOMPRESSED:
-                coder: Any = uncompressed()
+                coder: Coder = uncompressed()
             case Kind.CLASSICAL:
                 coder = classical(trial.config.codec, trial.quality)
             case Kind.INTERMEDIATE:
@@ -110,7 +109,7 @@ def device() -> str:
     return f"cpu, {os.cpu_count()} cores"
 
 
-def _keep(codec: Path, files: Path) -> Any:
+def _keep(codec: Path, files: Path) -> Coder:
     keep_codec(codec, files)
     return load(codec)
 
