@@ -125,6 +125,7 @@ def test_a_set_is_a_sequence_and_travels_to_other_processes() -> None:
     assert pages[0].image.any()
 
 
+@pytest.mark.slow
 def test_a_program_with_torch_and_threads_draws_on_many_processes() -> None:
     code = (
         "import torch, multiprocessing as m\n"

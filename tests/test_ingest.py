@@ -16,6 +16,8 @@ from sweep.trial.run import run_trial
 from tfic import checkpoint
 from tfic.row import means, read_rows
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def taken(two_stages: Path, empty_store: str) -> Tracker:

@@ -16,6 +16,8 @@ from tfic.recipes import recipe
 from tfic.train import Progress, Report, _learning_rate, fit
 from tfic.training_state import STATE_FILE, kept
 
+pytestmark = pytest.mark.slow
+
 
 class StoppedError(Exception):
     """Ends a training from its report, as a kill would."""

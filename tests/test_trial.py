@@ -18,6 +18,8 @@ from sweep.store.tracking import CHECKPOINT, Tracker
 from sweep.trial.run import run_trial
 from tfic.config import DataConfig, EvalConfig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tracker(empty_store: str) -> Tracker:
