@@ -14,6 +14,7 @@ COLUMNS = ("bpp", "accuracy", "accuracy_heldout", "psnr_db", "encode_ms")
 """The measures in the table; the JSON has all."""
 
 
+@cli.piped
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the points of a sweep; returns the exit code, 2 for input that cannot be used."""
     parser = cli.parser("python -m analysis.pareto", "The points of a sweep and its front.")
@@ -21,15 +22,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs.add_options(parser)
     options = parser.parse_args(arguments)
     try:
-        sweep = runs.load(options.tracking_uri, options.name)
+        sweep = runs.load(options.tracking_uri, options.name, options.test_set)
     except ValueError as error:
         return cli.bad_input(error)
     on_front = front_of([sweep.points[name] for name in OBJECTIVES], list(OBJECTIVES.values()))
     records = [_plain(record) for record in sweep.points.assign(on_front=on_front).to_dict("records")]
     if options.json:
-        print(json.dumps({"sweep": sweep.name, "chosen": sweep.chosen, "points": records}, indent=1, allow_nan=False))
+        found: dict[str, object] = {"sweep": sweep.name, "chosen": sweep.chosen, "test_set": sweep.test_set}
+        found |= {"other_test_sets": list(sweep.others)}
+        print(json.dumps({**found, "points": records}, indent=1, allow_nan=False))
     else:
         print(f"sweep {sweep.name} ({sweep.chosen}); * is on the front of bpp, accuracy and PSNR")
+        if sweep.on:
+            print(sweep.on)
         print(table(records))
     return 0
 

@@ -3,6 +3,8 @@
 import base64
 import difflib
 import io
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from analysis import runs
 from analysis.matched import nearest
 from analysis.sweep_data import SweepData
 from analysis.verdict import BestPair
+from tfic.row import picture_name
 
 LARGEST_PX = 320
 """Sides of a page that is shown whole; of a larger one the busiest window of this size is cut out."""
@@ -70,10 +73,10 @@ def side_by_side(sweep: runs.Sweep, data: SweepData, best: BestPair) -> list[tup
     classical = nearest(data.kind("classical"), best.tuned["bpp"])
     original = nearest(data.kind("uncompressed"), best.tuned["bpp"])
     points = [point for point in (original, classical, near, best.tuned) if point is not None]
-    files = {point["trial_key"]: runs.pictures(sweep, point["trial_key"]) for point in points}
+    names = sorted(set(data.rows["image"]))
+    files = {point["trial_key"]: _by_image(runs.pictures(sweep, point["trial_key"]), names) for point in points}
     kept = sorted(set.intersection(*(set(found) for found in files.values())))
-    stems = data.rows["image"].map(lambda name: Path(name).stem)
-    rows = data.rows.assign(stem=stems).set_index(["trial_key", "stem"])
+    rows = data.rows.set_index(["trial_key", "image"])
     accuracy = rows["accuracy"].astype(float).unstack("trial_key").loc[kept]
     order = (accuracy[near["trial_key"]] - accuracy[best.tuned["trial_key"]]).sort_values(kind="stable").index.tolist()
     places = {"In between": len(order) // 2, "Where it gains least": len(order) - 1, "Where TFIC gains most": 0}
@@ -81,14 +84,29 @@ def side_by_side(sweep: runs.Sweep, data: SweepData, best: BestPair) -> list[tup
     titles = {place: title for title, place in places.items() if order}
     shown = []
     for place in sorted(titles):
-        stem = order[place]
-        window = busiest(files[points[0]["trial_key"]][stem])
+        name = order[place]
+        window = busiest(files[points[0]["trial_key"]][name])
         cut = [
-            Shown(point["label"], crop(files[point["trial_key"]][stem], window), rows.loc[(point["trial_key"], stem)])
+            Shown(point["label"], crop(files[point["trial_key"]][name], window), rows.loc[(point["trial_key"], name)])
             for point in points
         ]
-        shown.append((f"{titles[place]}: {stem}", cut))
+        shown.append((f"{titles[place]}: {name}", cut))
     return shown
+
+
+def _by_image(files: dict[str, bytes], names: Sequence[str]) -> dict[str, bytes]:
+    """Pictures by the name of their image: `picture_name`, or its stem where an earlier version wrote them.
+
+    Of several images with one stem such a picture is nobody's.
+    """
+    stems = Counter(Path(name).stem for name in names)
+    found = {}
+    for name in names:
+        old = f"{Path(name).stem}.png" if stems[Path(name).stem] == 1 else ""
+        file = picture_name(name) if picture_name(name) in files else old
+        if file in files:
+            found[name] = files[file]
+    return found
 
 
 def busiest(png: bytes) -> tuple[int, int, int, int]:

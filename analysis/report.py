@@ -102,7 +102,7 @@ def provenance(sweep: runs.Sweep, data: SweepData) -> dict[str, str]:
         "sweep": f"{sweep.name} ({sweep.chosen})",
         "tracking store": shown(sweep.uri),
         "finished": f"{len(sweep.points)} runs, the last on {sweep.metadata['ended'].max():%Y-%m-%d %H:%M} UTC",
-        "test images": f"{data.rows['image'].nunique()}",
+        "test images": f"{data.rows['image'].nunique()}; {sweep.test_set}",
         "computing": f"{seconds.sum() / 60:.0f} minutes of {len(seconds)} trials{elsewhere}",
         **{name: "; ".join(runs.distinct(sweep.metadata, column)) for name, column in FACTS.items()},
         "report written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
@@ -126,6 +126,7 @@ def _figures(data: SweepData, best: verdict.BestPair | None) -> dict[str, figure
     return drawn
 
 
+@cli.piped
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report; returns the exit code, 2 for input that cannot be used."""
     parser = cli.parser("python -m analysis.report", "Write the report of a sweep as one HTML file.")
@@ -139,11 +140,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(
                 f"there is no folder {options.out.resolve().parent} to write {options.out.name} in; make it first"
             )
-        sweep = runs.load(options.tracking_uri, options.name)
+        sweep = runs.load(options.tracking_uri, options.name, options.test_set)
         write(sweep, options.out)
     except ValueError as error:
         return cli.bad_input(error)
     print(f"{options.out.resolve()}: {len(sweep.points)} points of sweep {sweep.name} ({sweep.chosen})")
+    if sweep.on:
+        print(sweep.on)
     return 0
 
 

@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 
+from analysis import sets
 from tfic.config import TrainConfig, first_names
 from tfic.row import MEASURES, TEXTS
 from tfic.store_uri import DEFAULT, check_exists, first_line, quiet_mlflow, resolve, shown
@@ -52,11 +53,25 @@ class Sweep:
     """Tags and parameters of the same runs, indexed by trial_key, with the times `started` and `ended`."""
     unfinished: int
     """Runs of the sweep that failed or still run, and so are no points."""
+    test_set: str = ""
+    """The test set that all points were measured on, in a few words."""
+    others: tuple[str, ...] = ()
+    """Names of the sweep's other test sets, as `--test-set` takes them."""
+
+    @property
+    def on(self) -> str:
+        """The test set and the others, in a sentence; "" where there is but one."""
+        if not self.others:
+            return ""
+        return f"Measured on {self.test_set}; --test-set shows others of this sweep: {', '.join(self.others)}."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the sweep and its store."""
     parser.add_argument("--name", help="the sweep; by default the only one of the store, else the most recent")
+    parser.add_argument(
+        "--test-set", metavar="SET", help="the test set, if the sweep has several; default the last one"
+    )
     parser.add_argument(
         "--tracking-uri",
         default="",
@@ -64,13 +79,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load(uri: str, name: str | None = None) -> Sweep:
-    """The finished runs of the sweep called `name`, by default of the most recent one.
+def load(uri: str, name: str | None = None, test_set: str | None = None) -> Sweep:
+    """The finished runs of the sweep called `name` on one test set, by default of the most recent sweep and set.
 
     `uri` is a store as `tfic.store_uri.resolve` takes it.
 
     Raises:
-        ValueError: when there is no store, no such sweep (naming the nearest), or no finished run in it.
+        ValueError: when there is no store, no such sweep or test set (naming those that are), or no finished run.
     """
     uri = resolve(uri)
     client = _open(uri)
@@ -82,6 +97,10 @@ def load(uri: str, name: str | None = None) -> Sweep:
         raise ValueError(f"the tracking store at {shown(uri)} cannot be read: {first_line(error, uri)}") from error
     # A trial key has one run; of two, the later one is that of a user who ran it again.
     latest = {run.data.tags["trial_key"]: run for run in sorted(runs, key=lambda run: run.info.end_time or 0)}
+    belongs = {key: sets.of_run(run, latest) for key, run in latest.items()}
+    last = max(latest, key=lambda key: latest[key].info.end_time or 0)
+    here, others = _choose_set(belongs, test_set, last)
+    latest = {key: run for key, run in latest.items() if belongs[key].identity == here.identity}
     finetuned = [run for run in latest.values() if run.data.tags["kind"] == "finetune"]
     shares = len({run.data.params.get(LMBDA_SHARE) for run in finetuned}) > 1
     points = pd.DataFrame([_point(run, latest, shares) for run in latest.values()])
@@ -89,11 +108,13 @@ def load(uri: str, name: str | None = None) -> Sweep:
     metadata = pd.DataFrame([_metadata(run) for run in latest.values()]).set_index("trial_key")
     times = ["started", "ended"]
     metadata[times] = metadata[times].apply(pd.to_datetime, unit="ms")
-    return Sweep(experiment.name, chosen, uri, points, metadata, unfinished)
+    return Sweep(experiment.name, chosen, uri, points, metadata, unfinished, here.about, others)
 
 
 def rows(sweep: Sweep) -> pd.DataFrame:
     """The per-image measurements of every point: the columns of rows.csv after `trial_key`.
+
+    An image that some codec or reader could not take is left out of all, so that all are compared on the same images.
 
     Raises:
         ValueError: when a finished run's rows.csv is gone.
@@ -103,16 +124,18 @@ def rows(sweep: Sweep) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(8) as threads:
         tables = list(threads.map(lambda run: _rows_of(client, run[0], run[1], Path(folder)), runs))
     table = pd.concat(tables, ignore_index=True)
+    lacking = set(table.loc[table["accuracy"].isna(), "image"])
+    table = table[~table["image"].isin(lacking)].reset_index(drop=True)
     return table.assign(**{name: float("nan") for name in MEASURES if name not in table})
 
 
 def pictures(sweep: Sweep, trial_key: str) -> dict[str, bytes]:
-    """PNG files of a run's reconstructions (of the originals for the uncompressed reference) by image stem."""
+    """PNG files of a run's reconstructions (of the originals for the uncompressed reference) by their names."""
     client = _open(sweep.uri)
     run_id = str(sweep.points.set_index("trial_key").at[trial_key, "run_id"])
     with tempfile.TemporaryDirectory() as folder:
         found = [each.path for each in client.list_artifacts(run_id, "pictures") if each.path.endswith(".png")]
-        return {Path(path).stem: Path(client.download_artifacts(run_id, path, folder)).read_bytes() for path in found}
+        return {Path(path).name: Path(client.download_artifacts(run_id, path, folder)).read_bytes() for path in found}
 
 
 def _open(uri: str) -> MlflowClient:
@@ -161,6 +184,22 @@ def _choose(client: MlflowClient, name: str | None, uri: str) -> tuple[Experimen
     latest = max(ended, key=lambda each: ended[each])
     reason = f"the most recent of {', '.join(sorted(ended))}" if len(ended) > 1 else "the only one with finished runs"
     return sweeps[latest], reason
+
+
+def _choose_set(
+    belongs: Mapping[str, sets.TestSet], asked: str | None, last: str
+) -> tuple[sets.TestSet, tuple[str, ...]]:
+    """The test set to show, by default that of the run that ended last, and the names of the others."""
+    by_identity = {each.identity: each for each in belongs.values()}
+    names = sets.names(by_identity)
+    if asked is None:
+        here = belongs[last]
+    else:
+        found = [each for name, identity in names.items() if asked in (name, (each := by_identity[identity]).place)]
+        if not found:
+            raise ValueError(f"no test set {asked!r} in this sweep; there are: {', '.join(names)}")
+        here = found[0]
+    return here, tuple(name for name, identity in names.items() if identity != here.identity)
 
 
 def _point(run: Run, runs: Mapping[str, Run], shares: bool) -> dict[str, object]:
@@ -212,7 +251,8 @@ def _rows_of(client: MlflowClient, trial_key: str, run_id: str, folder: Path) ->
     except (MlflowException, OSError) as error:
         place = client.get_run(run_id).info.artifact_uri
         raise ValueError(
-            f"trial {trial_key} is finished but {place}/rows.csv cannot be read; was the folder moved?"
+            f"trial {trial_key} is finished but {place}/rows.csv cannot be read; if the folder of the store was moved, "
+            "`python -m sweep.relocate` writes the new place down"
         ) from error
     return read_rows(Path(path)).assign(trial_key=trial_key)
 

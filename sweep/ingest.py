@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
 from tfic import cli
-from tfic.cli import bad_input, say
+from tfic.cli import bad_input, piped, say
 from tfic.store_uri import DEFAULT, resolve, shown
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sweep.store.tracking import Tracker
 
 
+@piped
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:

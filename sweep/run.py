@@ -26,13 +26,14 @@ from sweep.search.state import Status
 from sweep.spec.space import Sweep
 from sweep.spec.target import Target
 from sweep.spec.trials import LEARNED
-from tfic.cli import bad_input, say
+from tfic.cli import bad_input, piped, say
 from tfic.store_uri import check_reachable, shown, sqlite_file
 
 if TYPE_CHECKING:
     from sweep.store.tracking import Tracker
 
 
+@piped
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
@@ -52,7 +53,11 @@ def _main(arguments: Sequence[str] | None) -> int:
         return bad_input(error)
     say(f"Sweep {sweep.name!r}, recipe {sweep.recipe!r}{options.why}, tracked in {shown(options.uri)}")
     if options.plan:
-        for line in plan(search):
+        try:
+            lines = _training_lines(search) if sweep.data.train_dir else []
+        except (ValueError, OSError) as error:
+            return bad_input(error)
+        for line in [*plan(search), *lines]:
             say(line)
         return 0
     if search.trials(Status.WAITING) or search.proposals_left:
@@ -76,6 +81,21 @@ def _open(uri: str, sweep: Sweep, plan: bool) -> "Tracker | None":
     return Tracker(uri, sweep.name, sweep.limits.store_retry_s, say)
 
 
+def _training_lines(search: Search) -> list[str]:
+    """How many lines of the training images stage 2 can read, if it is still to run for any lambda.
+
+    Raises:
+        ValueError: when there is none.
+    """
+    tunings = [trial for trial in search.trials(Status.WAITING) if trial.kind == "finetune"]
+    if not (tunings or search.proposals_left):
+        return []
+    from tfic import teachable  # seconds of import
+
+    config = tunings[0].config if tunings else search.sweep.finetune(search.sweep.space.lmbdas[0], 1.0).config
+    return [f"Stage 2: {teachable.of_settings(config).sentence()}."]
+
+
 def _run(search: Search, tracker: "Tracker", placement: Placement) -> int:
     """Run the trials that are left; the exit code if the command ends here, else 0."""
     from sweep.on_ray.watch import RayLostError
@@ -93,7 +113,10 @@ def _run(search: Search, tracker: "Tracker", placement: Placement) -> int:
 
             say("Looking at the images; synthetic ones are drawn on all cores the first time.")
             images = len(data.train_pages(sweep.data)), len(data.test_pages(sweep.data))
-            say(f"{images[0]:,} images to train on, {images[1]:,} to test on. Starting Ray.")
+            say(f"{images[0]:,} images to train on, {images[1]:,} to test on.")
+            for line in _training_lines(search):
+                say(line)
+            say("Starting Ray.")
             from sweep.on_ray import driver
 
             driver.run(search, tracker, Path("runs", sweep.name).absolute(), say, placement, lease.check)

@@ -15,13 +15,14 @@ from sweep.search.plan import plan
 from sweep.search.search import Search
 from sweep.spec.presets import from_tables
 from tfic import cli
-from tfic.cli import bad_input, say
+from tfic.cli import bad_input, piped, say
 from tfic.store_uri import DEFAULT, check_exists, resolve, shown
 
 EVERY_S = 10.0
 """Seconds between two updates of --watch."""
 
 
+@piped
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     args = _parser().parse_args(arguments)

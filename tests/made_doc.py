@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from made_kinds import kinds
+from made_labels import FOLDS, LABELS
 
 DOC = Path(__file__).parent.parent / "docs" / "files.md"
 
@@ -26,7 +27,8 @@ def written(text: str) -> str:
 
 def tables() -> dict[str, Iterable[tuple[str, str]]]:
     """The rows of each table by the name of its place in the page."""
-    return {"images": [(kind.comes, kind.becomes) for kind in kinds()]}
+    named = {"images": kinds(), "texts": FOLDS, "labels": LABELS}
+    return {name: [(each.comes, each.becomes) for each in table] for name, table in named.items()}
 
 
 if __name__ == "__main__":

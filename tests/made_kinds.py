@@ -156,7 +156,7 @@ def _others() -> Iterator[Kind]:
         within=3,
     )
     yield Kind(
-        "WebP, lossless AVIF, GIF, PPM, QOI, JPEG 2000, PCX of one image",
+        "WebP and JPEG 2000 without loss, PPM, QOI, PCX",
         RIGHT,
         {
             "x.webp": saved(RGB, "WEBP", lossless=True),

@@ -256,7 +256,10 @@ SQUARE = [[1, 1], [20, 1], [20, 9], [1, 9]]
         ({"lines": {}}, "", "lines is {}; it must be a list"),
         ({"lines": []}, "", "list of at least one"),
         ({"lines": ["x"]}, "", "'x' in lines; it must be an object"),
-        ({"lines": [{"text": " ", "quad": SQUARE}]}, "", "empty text"),
+        ({"lines": [{"text": "\ud83d", "quad": SQUARE}]}, "", r"text of a line has lone surrogates, .ud83d; write"),
+        ({"text": "\udc00 and \ud800"}, "", r"text has lone surrogates, .ud800, .udc00"),
+        ({"lines": [{"text": "x", "quad": [*SQUARE[:3], [1, 10**400]]}]}, "", "must be four"),
+        ({"text": "a\n###\nb"}, "lines", "no 'lines' that say where"),
         ({"lines": [{"text": "x", "quad": SQUARE[:3]}]}, "", "must be four"),
         ({"lines": [{"text": "x", "quad": [*SQUARE[:3], [1, None]]}]}, "", "must be four"),
         ({"lines": [{"text": "x", "quad": [*SQUARE[:3], [1, float("nan")]]}]}, "", "must be four"),
@@ -268,7 +271,7 @@ SQUARE = [[1, 1], [20, 1], [20, 9], [1, 9]]
 def test_a_broken_record_is_named_with_its_line(folder: Path, change: dict[str, Any], drop: str, words: str) -> None:
     rewrite(folder, 2, change, drop)
     with pytest.raises(ValueError, match=rf"metadata.jsonl:2: .*{words}"):
-        data.read_folder(folder)
+        data.read_folder(folder, lines_required=drop != "lines")
 
 
 @pytest.mark.parametrize("row", [b'{"file_name": ', b"[1]", b'{"a": "\xff"}', b"null"])
@@ -294,3 +297,61 @@ def test_folders_without_data_are_told(tmp_path: Path) -> None:
     (tmp_path / "metadata.jsonl").write_text("\n")
     with pytest.raises(ValueError, match="lists no image"):
         data.read_folder(tmp_path)
+
+
+def test_regions_without_text_and_those_not_to_care_for_are_no_lines(folder: Path, tmp_path: Path) -> None:
+    lines = [{"text": text, "quad": SQUARE} for text in ("here", " ", "", "###", " ### ", "#", "a ### b")]
+    rewrite(folder, 1, {"lines": lines})
+    page = data.read_folder(folder)[0]
+    assert [line.text for line in page.lines] == ["here", "#", "a ### b"]
+    assert len(page.ignored) == 4
+    data.write_folder([page], tmp_path / "again")
+    again = data.read_folder(tmp_path / "again")[0]
+    assert (again.lines, again.ignored) == (page.lines, page.ignored)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(folder: Path) -> None:
+    path = folder / "metadata.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(data.read_folder(folder)) == 3
+
+
+def test_labels_are_composed_and_their_blanks_are_spaces(folder: Path) -> None:
+    rewrite(folder, 1, {"lines": [{"text": "Cafe\u0301\u00a0\u202f cre\u0300me", "quad": SQUARE}]})
+    assert data.read_folder(folder)[0].lines[0].text == "Caf\u00e9 cr\u00e8me"
+
+
+def test_images_are_read_when_they_are_asked_for_and_the_last_ones_stay(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tfic.data.PIXEL_CACHE_BYTES", 2 * 64 * 90 * 3)
+    pages = data.read_folder(folder)
+    assert [page.size_px for page in pages] == [(64, 80), (64, 81), (64, 82)]
+    first, second = pages[0].image, pages[1].image
+    assert pages[0].image is first
+    assert pages[2].image.shape == (64, 82, 3)
+    assert pages[0].image is first
+    assert pages[1].image is not second
+    assert np.array_equal(pages[1].image, second)
+    with pytest.raises(ValueError, match="read-only"):
+        first[:] = 0
+
+
+def test_an_image_that_changes_its_size_under_a_sweep_is_told(folder: Path) -> None:
+    page = data.read_folder(folder)[0]
+    Image.new("RGB", (5, 5)).save(folder / page.name)
+    with pytest.raises(ValueError, match="was 80 x 64 pixels and has changed"):
+        page.image  # noqa: B018
+
+
+def test_an_image_is_looked_at_again_only_when_it_was_touched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tfic.contents._SETTLED_NS", 0)
+    data.read_folder(folder)
+    seen: list[str] = []
+    real = data.Contents.size_px.__globals__["open_image"]
+    monkeypatch.setattr("tfic.contents.open_image", lambda path: seen.append(path.name) or real(path))
+    data.read_folder(folder)
+    assert seen == []
+    (folder / "train-000001.png").touch()
+    data.read_folder(folder)
+    assert seen == ["train-000001.png"]

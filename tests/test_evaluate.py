@@ -2,6 +2,8 @@
 
 import csv
 import math
+import re
+import unicodedata
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from tfic.evaluate import evaluate, measure
 from tfic.lines import Page, page_text
 from tfic.ocr.page import PPOCRPageReader
 from tfic.recipes import recipe
-from tfic.row import MEASURES, Row, means
+from tfic.row import MEASURES, Row, means, picture_name, read_rows, write_rows
 from tfic.synth import draw
 
 
@@ -96,3 +98,67 @@ def test_measuring_leaves_rows_pictures_and_a_comparison(tmp_path: Path) -> None
     assert len(pictures) == config.eval.pictures == 2
     with Image.open(tmp_path / "comparison.png") as comparison:
         assert comparison.size == (2 * 256 + 4, 2 * 256 + 4)
+
+
+def test_what_is_found_in_a_region_not_to_be_read_counts_neither_for_nor_against(reader: PPOCRPageReader) -> None:
+    page = draw(0, "test", 0)
+    first, *others = page.lines
+    cared = Page(page.name, page.image, tuple(others), None, (first.quad,))
+    (whole,) = evaluate(uncompressed(), [page], reader)
+    (row,) = evaluate(uncompressed(), [cared], reader)
+    assert first.text not in row.truth
+    assert first.text in whole.text
+    assert first.text not in row.text
+    counting = Page(page.name, page.image, tuple(others))
+    assert row.accuracy > evaluate(uncompressed(), [counting], reader)[0].accuracy
+
+
+@pytest.mark.parametrize("size", [(32, 5200), (5200, 32), (9, 1400), (1, 1), (3, 2100)])
+def test_no_shape_of_a_page_is_beyond_the_reader(reader: PPOCRPageReader, size: tuple[int, int]) -> None:
+    strip = Page("strip.png", np.full((*size, 3), 255, np.uint8), ())
+    (row,) = evaluate(uncompressed(), [strip], reader)
+    assert (row.text, row.accuracy, row.missing) == ("", 1.0, "")
+
+
+def test_an_image_that_a_codec_cannot_take_is_missing_with_its_reason_and_fails_no_other(
+    reader: PPOCRPageReader, tmp_path: Path
+) -> None:
+    wide = Page("wide.png", np.full((16, 16_400, 3), 255, np.uint8), ())
+    rows = evaluate(classical("webp", 10), [wide, draw(0, "test", 0)], reader)
+    assert rows[0].missing == ("an image of 16400 x 16 pixels is too large for webp, whose sides go up to 16383")
+    assert math.isnan(rows[0].bpp)
+    assert rows[1].missing == ""
+    assert means(rows)["bpp"] == rows[1].bpp
+    write_rows(rows, tmp_path / "rows.csv")
+    assert [row.missing for row in read_rows(tmp_path / "rows.csv")] == [row.missing for row in rows]
+    with pytest.raises(ValueError, match=r"none of the 1 test images can be measured; an image of 16400 x 16"):
+        evaluate(classical("webp", 10), [wide], reader)
+
+
+def test_composed_and_decomposed_letters_read_alike(reader: PPOCRPageReader) -> None:
+    page = draw(0, "test", 2)
+    text = "Caf\u00e9 \u00c5land"
+    texts = [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
+    assert texts[0] != texts[1]
+    pages = [Page(page.name, page.image, (), stated_text=each) for each in texts]
+    assert len({row.accuracy for row in evaluate(uncompressed(), pages, reader)}) == 1
+    assert metrics.accuracy(*texts) == 1.0
+    assert metrics.cer(*texts) == 0.0
+
+
+def test_pictures_of_one_stem_in_two_folders_and_of_any_name_are_kept_apart() -> None:
+    names = [
+        "a.png",
+        "b/a.png",
+        "c/a.png",
+        "a.jpg",
+        "x" * 250 + ".png",
+        "wh\u00e4t?.png",
+        "../a.png",
+        "a b.png",
+        ".png",
+    ]
+    pictures = [picture_name(name) for name in names]
+    assert len(set(pictures)) == len(names)
+    assert pictures[0] == "a.png"
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]{5,100}", each) for each in pictures)

@@ -1,12 +1,21 @@
 """Keys: what two versions of one trial have in common, and what changed between them."""
 
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sweep.spec.keys import differences, images_digest, make_key, prefix_of
+from sweep.spec.keys import differences, folder_digest, images_digest, make_key, prefix_of
 from sweep.spec.presets import preset
+from tfic.data import write_folder
+from tfic.synth import draw
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def test_a_key_hashes_what_decides_whatever_its_order() -> None:
@@ -42,5 +51,34 @@ def test_code_that_trains_or_measures_otherwise_changes_the_keys_that_it_decides
 
 
 def test_a_folder_that_is_no_set_of_images_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no metadata\.jsonl there"):
+    with pytest.raises(ValueError, match=r"has no metadata\.jsonl"):
         images_digest(tmp_path)
+
+
+def test_a_file_corrected_in_place_changes_the_digest_even_with_its_size_and_time(tmp_path: Path) -> None:
+    write_folder([draw(0, "test", i, 32, 48) for i in range(2)], tmp_path / "set")
+    image, truth = tmp_path / "set" / "test-000001.png", tmp_path / "set" / "metadata.jsonl"
+    seen = [images_digest(tmp_path / "set"), folder_digest(tmp_path / "set")]
+    for path in (image, truth):
+        before, data = path.stat(), bytearray(path.read_bytes())
+        data[-20] ^= 1
+        path.write_bytes(bytes(data))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert path.stat().st_size == before.st_size
+        seen += [folder_digest(tmp_path / "set")] + ([images_digest(tmp_path / "set")] if path == image else [])
+    assert len(set(seen)) == len(seen)
+
+
+def test_the_digest_is_of_contents_and_not_of_the_place_nor_of_what_is_not_listed(tmp_path: Path) -> None:
+    write_folder([draw(0, "test", 0, 32, 48)], tmp_path / "set")
+    before = images_digest(tmp_path / "set")
+    shutil.copytree(tmp_path / "set", tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "Thumbs.db").write_text("made by a file manager")
+    assert images_digest(tmp_path / "elsewhere") == before
+
+
+def test_a_listed_image_that_is_missing_is_named(tmp_path: Path) -> None:
+    write_folder([draw(0, "test", 0, 32, 48)], tmp_path / "set")
+    (tmp_path / "set" / "test-000000.png").unlink()
+    with pytest.raises(ValueError, match=r"test-000000.png cannot be read \(No such file"):
+        images_digest(tmp_path / "set")

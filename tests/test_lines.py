@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from tfic.lines import Line, Page, normalise, page_text, reading_order
+from tfic.lines import Line, Page, counted, normalise, page_text, reading_order
 
 
 def box(text: str, left: float, top: float, width: float = 40, height: float = 10) -> Line:
@@ -44,3 +44,10 @@ def test_runs_of_blanks_count_as_one_and_case_counts(text: str, expected: str) -
 def test_a_page_s_text_is_its_lines_in_reading_order() -> None:
     page = Page("x.png", np.zeros((100, 300, 3), np.uint8), tuple(reversed(RECEIPT)))
     assert page.text == "Tea\n2.50\nCake\n4.00\nTotal"
+
+
+def test_lines_of_which_half_lies_in_a_region_not_to_be_read_do_not_count() -> None:
+    region = box("", 100, 0, 40, 10).quad
+    found = [box("in", 105, 0, 30), box("half", 80, 0, 40), box("beside", 20, 0), box("less", 50, 0, 60)]
+    assert [line.text for line in counted(found, [region])] == ["beside", "less"]
+    assert counted(found, []) == found

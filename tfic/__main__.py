@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tfic import extras
-from tfic.cli import Parser, bad_input
+from tfic.cli import Parser, bad_input, piped
 from tfic.config import Config, DataConfig, from_mapping
 from tfic.models import FORMS
 from tfic.recipes import RECIPES, recipe
@@ -38,6 +38,7 @@ STOPPED = "files that were finished are whole, and no others are left"
 """What is true of files when a command is interrupted."""
 
 
+@piped
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     args = _parser().parse_args(arguments)
@@ -82,11 +83,14 @@ def _config(args: argparse.Namespace) -> Config:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from tfic import distributed
+    from tfic import distributed, teachable
     from tfic.train import fit
 
+    config = _config(args)
     with distributed.join():
-        path = fit(_config(args), args.out, _print_progress, Path(args.start) if args.start else None)
+        if config.gamma and distributed.rank() == 0:
+            print(teachable.of_settings(config).sentence(), flush=True)
+        path = fit(config, args.out, _print_progress, Path(args.start) if args.start else None)
         if distributed.rank() == 0:
             print(f"trained codec: {path}")
 

@@ -7,6 +7,7 @@ import math
 from PIL import Image
 
 from tfic.config import unknown_key
+from tfic.errors import ImageUnsuitedError
 
 QUALITIES = {
     "jpeg": (1, 5, 10, 20, 40, 75),
@@ -14,6 +15,9 @@ QUALITIES = {
     "avif": (1, 10, 25, 40, 60, 80),
 }
 """Classical codecs and the qualities (Pillow's scale, 0 to 100) that trace their curve from unreadable to faithful."""
+
+SIDES_PX = {"jpeg": 65500, "webp": 16383, "avif": 65535}
+"""Longest side that each format, or its encoder, has room for."""
 
 _OPTIONS: dict[str, dict[str, object]] = {
     "jpeg": {"optimize": True},
@@ -33,6 +37,12 @@ class FileFormat:
 
     def encode(self, image: Image.Image) -> bytes:
         """An image of mode RGB as the bytes of a file."""
+        side = SIDES_PX.get(self.name)
+        if side is not None and max(image.size) > side:
+            raise ImageUnsuitedError(
+                f"an image of {image.width} x {image.height} pixels is too large for {self.name}, "
+                f"whose sides go up to {side}"
+            )
         file = io.BytesIO()
         image.save(file, self.name, **self._options)
         return file.getvalue()

@@ -1,8 +1,15 @@
 """The command lines of tfic, sweep and analysis: bad input is one line on stderr, `error: ...`, and exit code 2."""
 
 import argparse
+import functools
+import os
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, ParamSpec
+
+P = ParamSpec("P")
+UNREAD = 141
+"""Exit code of a command whose output is not read to its end, as shells have it for SIGPIPE."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,11 +32,37 @@ def parser(prog: str, description: str | None) -> Parser:
 
 
 def say(line: str) -> None:
-    """Print a line at once, also when stdout is a file or a pipe."""
-    print(line, flush=True)
+    """Print a line at once, also when stdout is a file or a pipe; nowhere once the reader of a pipe has gone away."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        _discard_output()
 
 
 def bad_input(error: Exception) -> int:
     """Print an error in one line and return the exit code for bad input."""
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
     return 2
+
+
+def piped(main: Callable[P, int]) -> Callable[P, int]:
+    """A command line that ends without a word, with exit code 141, when its output is not read to the end (`| head`)."""
+
+    @functools.wraps(main)
+    def command(*args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            code = main(*args, **kwargs)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard_output()
+            return UNREAD
+        return code
+
+    return command
+
+
+def _discard_output() -> None:
+    """Print nowhere from now on."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -14,6 +14,7 @@ from PIL import Image
 from tfic import bulk, checkpoint, images, models
 from tfic.bulk import Outcome
 from tfic.codec import bitstream
+from tfic.errors import ImageUnsuitedError
 from tfic.file_plan import make_folder, plan
 from tfic.lines import page_text
 
@@ -59,8 +60,6 @@ def info(args: argparse.Namespace) -> int:
 
 def read(args: argparse.Namespace) -> int:
     """The text of an image, as the reader or the held-out reader finds it."""
-    from rapidocr.utils.process_img import ResizeImgError
-
     from tfic.ocr.page import PPOCRPageReader
     from tfic.ocr.tesseract import TesseractPageReader, tesseract_is_installed
 
@@ -70,9 +69,8 @@ def read(args: argparse.Namespace) -> int:
     reader = TesseractPageReader() if args.heldout else PPOCRPageReader()
     try:
         text = page_text(reader.read(picture))
-    except (RuntimeError, ResizeImgError) as error:
-        size = f"{picture.shape[1]} x {picture.shape[0]} pixels"
-        raise ValueError(f"{reader.name} cannot read {args.image}, {size}: {str(error) or 'it is too long'}") from error
+    except ImageUnsuitedError as error:
+        raise ValueError(f"{args.image}: {error}") from error
     if text:
         print(text)
     else:

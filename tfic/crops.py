@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from tfic import pieces
+from tfic.config import DataConfig
 from tfic.lines import Line, Page, Quad, quad_of
 from tfic.ocr.rectify import with_margin
 
@@ -42,7 +44,13 @@ class Crops:
 
 
 def draw_crops(
-    pages: Sequence[Page], rng: np.random.Generator, batch: int, height_px: int, width_px: int, on_text: bool
+    pages: Sequence[Page],
+    rng: np.random.Generator,
+    batch: int,
+    height_px: int,
+    width_px: int,
+    on_text: bool,
+    cut: bool = False,
 ) -> Crops:
     """A random crop of `batch` random pages.
 
@@ -55,27 +63,59 @@ def draw_crops(
         height_px: height of a crop.
         width_px: width of a crop.
         on_text: place each crop around a line of its page, if the page has one that fits.
+        cut: of a line that no crop can hold, take the words that lie whole in the crop as a line of their own, where
+            its words can be told apart (`tfic.pieces`).
     """
     pixels, lines, quads = [], [], []
     for b, index in enumerate(rng.integers(len(pages), size=batch)):
         page = pages[int(index)]
-        height, width = page.image.shape[:2]
+        image = page.image
+        height, width = image.shape[:2]
         room_y, room_x = max(height - height_px, 0), max(width - width_px, 0)
         top, left = int(rng.integers(room_y + 1)), int(rng.integers(room_x + 1))
+        whole = [on_page(line, height, width) for line in page.lines]
+        wide = [pieces.words(line, image) for line in whole if cut and not fits(line, height_px, width_px)]
         if on_text:
-            places = [place for line in page.lines if (place := _around(line, room_y, room_x, height_px, width_px))]
+            candidates = [*whole, *(pieces.joined([word]) for found in wide for word in found)]
+            places = [place for line in candidates if (place := _around(line, room_y, room_x, height_px, width_px))]
             if places:
                 (top_from, top_to), (left_from, left_to) = places[int(rng.integers(len(places)))]
                 top, left = int(rng.integers(top_from, top_to + 1)), int(rng.integers(left_from, left_to + 1))
-        crop = page.image[top : top + height_px, left : left + width_px]
+        crop = image[top : top + height_px, left : left + width_px]
         missing = (height_px - crop.shape[0], width_px - crop.shape[1])
         if any(missing):
             crop = np.pad(crop, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
         pixels.append(crop)
-        moved = [Line(line.text, _moved(line.quad, left, top)) for line in page.lines]
+        moved = [_at(line, left, top) for line in whole]
         lines += [(b, line) for line in moved if _inside(line, height_px, width_px)]
         quads.append([line.quad for line in moved])
+        for found in wide:
+            seen = [word for word in found if _inside(_at(word, left, top), height_px, width_px)]
+            if seen:
+                lines.append((b, _at(pieces.joined(seen), left, top)))
     return Crops(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2), lines, quads)
+
+
+def cuts(data: DataConfig) -> bool:
+    """Whether lines that are wider than a crop are cut: those of a user's folder; drawn ones have results already."""
+    return bool(data.train_dir)
+
+
+def on_page(line: Line, height_px: int, width_px: int) -> Line:
+    """The line with its corners on the page: annotators round."""
+    if _inside(line, height_px, width_px):
+        return line
+    return Line(line.text, quad_of((min(max(x, 0), width_px), min(max(y, 0), height_px)) for x, y in line.quad))
+
+
+def fits(line: Line, height_px: int, width_px: int) -> bool:
+    """Whether a crop of that size can hold a whole line."""
+    xs, ys = [x for x, _ in line.quad], [y for _, y in line.quad]
+    return all(np.ceil(max(each)) - np.floor(min(each)) <= side for each, side in ((xs, width_px), (ys, height_px)))
+
+
+def _at(line: Line | pieces.Word, left: int, top: int) -> Line:
+    return Line(line.text, _moved(line.quad, left, top))
 
 
 def _around(

@@ -5,9 +5,12 @@ A folder holds images and `metadata.jsonl`, one JSON object per image:
 with quads in pixels, clockwise from the top left of the text. For testing alone, `lines` may be missing.
 """
 
+import functools
 import json
-import math
+import os
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,16 +19,15 @@ from PIL import Image
 
 from tfic import images
 from tfic.config import DataConfig
+from tfic.contents import Contents
 from tfic.files import write_whole
-from tfic.lines import Line, Page, Quad, quad_of
+from tfic.labels import DO_NOT_CARE, METADATA, Label, check_inside, labels
+from tfic.lines import Page, StoredPage
 from tfic.synth import backgrounds, typefaces
 from tfic.synth.drawn import SetSpec, drawn_set
 
-METADATA = "metadata.jsonl"
-"""Name of the file with the truth."""
-
-_OUTSIDE_PX = 1.0
-"""By how much a corner may lie outside the image: annotators round."""
+PIXEL_CACHE_BYTES = 512 << 20
+"""Memory for the images of a folder that were read last: twenty A4 pages at 300 dpi."""
 
 
 def train_pages(data: DataConfig) -> Sequence[Page]:
@@ -77,6 +79,7 @@ def write_folder(pages: Iterable[Page], out: Path) -> int:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(page.image).save(out / name)
         lines = [{"text": line.text, "quad": line.quad} for line in page.lines]
+        lines += [{"text": DO_NOT_CARE, "quad": quad} for quad in page.ignored]
         record: dict[str, Any] = {"file_name": name, "text": page.text}
         records[name] = json.dumps(record if page.stated_text is not None else {**record, "lines": lines})
     write_whole(out / METADATA, "".join(record + "\n" for record in records.values()).encode())
@@ -84,7 +87,10 @@ def write_folder(pages: Iterable[Page], out: Path) -> int:
 
 
 def read_folder(path: Path, limit: int | None = None, lines_required: bool = True) -> list[Page]:
-    """The pages of a folder, in the order of its `metadata.jsonl`.
+    """The pages of a folder, in the order of its `metadata.jsonl`; their images are read when they are asked for.
+
+    Every image is looked at once, and again when it has changed (`tfic.contents`). The last few that were read, up to
+    `PIXEL_CACHE_BYTES`, are kept in memory.
 
     Args:
         path: the folder.
@@ -94,96 +100,52 @@ def read_folder(path: Path, limit: int | None = None, lines_required: bool = Tru
     Raises:
         ValueError: for anything missing, broken or unreadable, naming `metadata.jsonl` and the line in it.
     """
-    if not path.is_dir():
-        raise ValueError(f"data folder {path} does not exist; give one with images and {METADATA}")
-    metadata = path / METADATA
-    if not metadata.is_file():
-        raise ValueError(
-            f"data folder {path} has no {METADATA}; write one line per image, as `python -m tfic synth` does"
-        )
-    pages: list[Page] = []
-    names: set[str] = set()
-    with metadata.open("rb") as file:
-        for number, row in enumerate(file, start=1):
-            if limit is not None and len(pages) == limit:
-                break
-            if not row.strip():
-                continue
-            try:
-                page = _page(path, row, lines_required)
-                if page.name in names:
-                    raise ValueError(f"file_name {page.name!r} is listed a second time")
-            except ValueError as error:
-                raise ValueError(f"{metadata}:{number}: {error}") from error
-            names.add(page.name)
-            pages.append(page)
-    if not pages:
-        raise ValueError(f"{metadata} lists no image; write one line per image, as `python -m tfic synth` does")
-    return pages
+    contents, pixels = Contents(path), _Pixels(path, PIXEL_CACHE_BYTES)
+
+    def page(numbered: tuple[int, Label]) -> Page:
+        number, label = numbered
+        try:
+            if not (path / label.name).is_file():
+                raise ValueError(f"image {path / label.name} does not exist")
+            size = contents.size_px(label.name)
+            check_inside(label, *size)
+        except (ValueError, OSError) as error:
+            raise ValueError(f"{path / METADATA}:{number}: {error}") from error
+        read = functools.partial(pixels.read, label.name, size)
+        stated = label.text if label.lines is None else None
+        return StoredPage(label.name, size, read, label.lines or (), stated, label.ignored)
+
+    with ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0)))) as threads:
+        try:
+            return list(threads.map(page, labels(path, limit, lines_required)))
+        finally:
+            threads.shutdown(cancel_futures=True)
+            contents.keep()
 
 
-def _page(folder: Path, row: bytes, lines_required: bool) -> Page:
-    """The page of one line of `metadata.jsonl`; ValueError says what is wrong with it."""
-    try:
-        record = json.loads(row)
-    except ValueError as error:  # broken JSON, or bytes that are no UTF-8
-        raise ValueError(f"no valid JSON ({error}); each line must be one JSON object") from error
-    if not isinstance(record, dict):
-        raise ValueError(f"a JSON {type(record).__name__}; each line must be one JSON object")
-    name, text = _string(record, "file_name"), _string(record, "text")
-    inside = PurePosixPath(name)
-    if not inside.parts or inside.is_absolute() or ".." in inside.parts:
-        raise ValueError(f"file_name is {name!r}; it must be the path of an image inside the folder")
-    image = _image(folder / name)
-    if "lines" not in record:
-        if lines_required:
-            raise ValueError(f"{name} has no 'lines'; training needs the text and the quad of every line")
-        return Page(name, image, (), stated_text=text)
-    listed = record["lines"]
-    if not isinstance(listed, list) or (lines_required and not listed):
-        raise ValueError(f"lines is {listed!r}; it must be a list of at least one {{'text', 'quad'}}")
-    return Page(name, image, tuple(_line(each, image.shape[1], image.shape[0]) for each in listed))
+class _Pixels:
+    """The pixels of a folder's images, the last few of them in memory."""
 
+    def __init__(self, folder: Path, most_bytes: int) -> None:
+        self._folder, self._most_bytes = folder, most_bytes
+        self._kept: OrderedDict[str, np.ndarray] = OrderedDict()
 
-def _string(record: dict[str, Any], key: str) -> str:
-    if key not in record:
-        raise ValueError(f"key {key!r} is missing; each line needs 'file_name', 'text' and 'lines'")
-    if not isinstance(record[key], str):
-        raise ValueError(f"{key} is {record[key]!r}; it must be a string")
-    return str(record[key])
+    def read(self, name: str, size_px: tuple[int, int]) -> np.ndarray:
+        """(H, W, 3) uint8 RGB of an image of that size, not to be written to.
 
-
-def _image(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of an image of any kind (`tfic.images`)."""
-    if not path.is_file():
-        raise ValueError(f"image {path} does not exist")
-    return images.pixels(images.open_image(path))
-
-
-def _line(listed: Any, width_px: int, height_px: int) -> Line:
-    if not isinstance(listed, dict) or not isinstance(listed.get("text"), str) or "quad" not in listed:
-        raise ValueError(f"{listed!r} in lines; it must be an object with 'text' and 'quad'")
-    if not listed["text"].strip():
-        raise ValueError("a line with an empty text; leave it out")
-    return Line(listed["text"], _quad(listed["quad"], width_px, height_px))
-
-
-def _quad(listed: Any, width_px: int, height_px: int) -> Quad:
-    """Four finite corners of a convex quadrilateral inside the image, clockwise as seen."""
-    pairs = listed if isinstance(listed, list) and len(listed) == 4 else []
-    if not pairs or not all(isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair)) for pair in pairs):
-        raise ValueError(f"quad is {listed!r}; it must be four [x, y] pairs of numbers")
-    a, b, c, d = quad = quad_of(pairs)
-    for x, y in quad:
-        if not (-_OUTSIDE_PX <= x <= width_px + _OUTSIDE_PX and -_OUTSIDE_PX <= y <= height_px + _OUTSIDE_PX):
-            raise ValueError(f"corner [{x}, {y}] of a quad lies outside of the {width_px}x{height_px} image")
-    for (px, py), (qx, qy), (rx, ry) in ((a, b, c), (b, c, d), (c, d, a), (d, a, b)):
-        if (qx - px) * (ry - qy) - (qy - py) * (rx - qx) <= 0:
+        Raises:
+            ValueError: when it cannot be read any more, or has another size now.
+        """
+        if name in self._kept:
+            self._kept.move_to_end(name)
+            return self._kept[name]
+        pixels = images.pixels(images.open_image(self._folder / name))
+        if pixels.shape[:2] != size_px:
             raise ValueError(
-                f"quad is {listed!r}; its corners must go clockwise around an area, from the text's top left"
+                f"image {self._folder / name} was {size_px[1]} x {size_px[0]} pixels and has changed; run it again"
             )
-    return quad
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        pixels.setflags(write=False)
+        self._kept[name] = pixels
+        while len(self._kept) > 1 and sum(each.nbytes for each in self._kept.values()) > self._most_bytes:
+            self._kept.popitem(last=False)
+        return pixels

@@ -3,6 +3,7 @@
     TficError
     ├── BitstreamError (ValueError)         tfic.codec.bitstream   a .tfic file that cannot be decoded
     ├── FileWriteError (OSError)            tfic.files             a file cannot be written
+    ├── ImageUnsuitedError (ValueError)     tfic.errors            an image that a coder or a reader cannot take
     ├── WorkerFailedError (RuntimeError)    tfic.distributed       another worker of the same training failed
     ├── StoreUnreachableError (ValueError)  tfic.store_uri         no answer at the address of a tracking store
     ├── StoreAwayError (ConnectionError)    sweep.store.retry      a tracking store was away for too long
@@ -17,3 +18,7 @@ that is not finite is a FloatingPointError. All messages say what was given, wha
 
 class TficError(Exception):
     """The parent of every exception that tfic, sweep and analysis define."""
+
+
+class ImageUnsuitedError(TficError, ValueError):
+    """An image that a coder or a reader cannot take, whatever is tried: too large, too wide, too flat."""

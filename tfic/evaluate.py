@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -13,11 +14,12 @@ from PIL import Image
 from tfic import metrics
 from tfic.config import Config
 from tfic.data import test_pages
-from tfic.lines import Page, page_text
+from tfic.errors import ImageUnsuitedError
+from tfic.lines import Page, counted, page_text
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.reader import LineRecogniser, PageReader
 from tfic.ocr.tesseract import TesseractPageReader, tesseract_is_installed
-from tfic.row import Row, means, write_rows
+from tfic.row import MEASURES, Row, means, picture_name, write_rows
 
 T = TypeVar("T")
 
@@ -49,7 +51,7 @@ def evaluate(
     heldout: PageReader | None = None,
     on_row: Callable[[Row, np.ndarray], None] | None = None,
 ) -> list[Row]:
-    """Encode, decode and read every page.
+    """Encode, decode and read every page; what an image does not allow is missing from its row, with the reason.
 
     Args:
         coder: what is measured.
@@ -59,7 +61,7 @@ def evaluate(
         on_row: called with each row and its reconstruction as soon as they are known.
 
     Raises:
-        ValueError: for an empty test set, or a coder that changes the size of an image.
+        ValueError: for an empty test set, a coder that changes the size of an image, or if no image can be measured.
     """
     if not pages:
         raise ValueError("there are no test images to measure on")
@@ -67,8 +69,10 @@ def evaluate(
     for page in pages:
         row, x_hat = _measure_page(coder, page, reader, heldout)
         rows.append(row)
-        if on_row:
+        if on_row and x_hat is not None:
             on_row(row, x_hat)
+    if not any(math.isfinite(row.accuracy) for row in rows):
+        raise ImageUnsuitedError(f"none of the {len(rows)} test images can be measured; {rows[0].missing}")
     return rows
 
 
@@ -82,42 +86,51 @@ def measure(coder: Coder, config: Config, out: Path) -> dict[str, float]:
     heldout = TesseractPageReader() if config.eval.heldout and tesseract_is_installed() else None
     pages = test_pages(config.data)
     (out / "pictures").mkdir(parents=True, exist_ok=True)
-    reconstructions: list[np.ndarray] = []
+    by_name = {page.name: page for page in pages}
+    kept: list[tuple[np.ndarray, np.ndarray]] = []
 
     def keep(row: Row, x_hat: np.ndarray) -> None:
-        if len(reconstructions) < config.eval.pictures:
-            reconstructions.append(x_hat)
-            Image.fromarray(x_hat).save(out / "pictures" / f"{Path(row.image).stem}.png")
+        if len(kept) < config.eval.pictures:
+            kept.append((by_name[row.image].image, x_hat))
+            Image.fromarray(x_hat).save(out / "pictures" / picture_name(row.image))
 
-    coder.encode(
-        Image.fromarray(pages[0].image)
-    )  # the first call pays for lazy tables and memory; it is not what a user waits for
+    _warm_up(coder, pages)
     rows = evaluate(coder, pages, reader, heldout, keep)
-    _comparison([page.image for page in pages[: len(reconstructions)]], reconstructions, out / "comparison.png")
+    _comparison([x for x, _ in kept], [x_hat for _, x_hat in kept], out / "comparison.png")
     write_rows(rows, out / "rows.csv")  # last: who finds it finds everything
     return means(rows)
 
 
+def _warm_up(coder: Coder, pages: Sequence[Page]) -> None:
+    """Encode one page: the first call pays for lazy tables and memory, which is not what a user waits for."""
+    for page in pages:
+        try:
+            coder.encode(Image.fromarray(page.image))
+            return
+        except ImageUnsuitedError:
+            continue
+
+
 def _measure_page(
     coder: Coder, page: Page, reader: TrainingReader, heldout: PageReader | None
-) -> tuple[Row, np.ndarray]:
+) -> tuple[Row, np.ndarray | None]:
+    """The row of a page and its reconstruction, None where there is none."""
     x, image = page.image, Image.fromarray(page.image)
-    data, encode_ms = _timed(lambda: coder.encode(image))
+    height, width = x.shape[:2]
+    nothing = dict.fromkeys(MEASURES, math.nan)
+    row = Row(page.name, width, height, 0, truth=page.text, text="", **nothing)  # type: ignore[arg-type]
+    try:
+        data, encode_ms = _timed(lambda: coder.encode(image))
+    except ImageUnsuitedError as error:
+        return replace(row, missing=str(error)), None
     decoded, decode_ms = _timed(lambda: coder.decode(data))
     x_hat = np.asarray(decoded)
     if x_hat.shape != x.shape:
         raise ValueError(f"{page.name}: an image of shape {x.shape} came back as {x_hat.shape}")
-    found, read_ms = _timed(lambda: reader.read(x_hat))
-    text = page_text(found)
-    read_lines = reader.read_lines(x_hat, [line.quad for line in page.lines])
-    lines = [metrics.accuracy(line.text, read) for line, read in zip(page.lines, read_lines, strict=True)]
     inside = _text_mask(page)
-    height, width = x.shape[:2]
     pixels = height * width
-    row = Row(
-        image=page.name,
-        width_px=width,
-        height_px=height,
+    row = replace(
+        row,
         file_bytes=len(data),
         bpp=8 * len(data) / pixels,
         bpp_payload=8 * (len(data) - coder.overhead_bytes(image)) / pixels,
@@ -126,17 +139,28 @@ def _measure_page(
         psnr_text_db=metrics.psnr_db(x, x_hat, inside),
         psnr_background_db=metrics.psnr_db(x, x_hat, ~inside),
         ms_ssim=metrics.ms_ssim(x, x_hat),
-        accuracy=metrics.accuracy(page.text, text),
-        accuracy_lines=sum(lines) / len(lines) if lines else math.nan,
-        cer=metrics.cer(page.text, text),
-        accuracy_heldout=metrics.accuracy(page.text, page_text(heldout.read(x_hat))) if heldout else math.nan,
         encode_ms=encode_ms,
         decode_ms=decode_ms,
-        read_ms=read_ms,
-        truth=page.text,
-        text=text,
     )
-    return row, x_hat
+    return _read_page(row, page, x_hat, reader, heldout), x_hat
+
+
+def _read_page(row: Row, page: Page, x_hat: np.ndarray, reader: TrainingReader, heldout: PageReader | None) -> Row:
+    """The row with what the readers make of a reconstruction."""
+    read_lines = reader.read_lines(x_hat, [line.quad for line in page.lines])
+    lines = [metrics.accuracy(line.text, read) for line, read in zip(page.lines, read_lines, strict=True)]
+    row = replace(row, accuracy_lines=sum(lines) / len(lines) if lines else math.nan)
+    try:
+        found, read_ms = _timed(lambda: reader.read(x_hat))
+        text = page_text(counted(found, page.ignored))
+        accuracy, cer = metrics.accuracy(page.text, text), metrics.cer(page.text, text)
+        row = replace(row, accuracy=accuracy, cer=cer, read_ms=read_ms, text=text)
+        if heldout:
+            text = page_text(counted(heldout.read(x_hat), page.ignored))
+            row = replace(row, accuracy_heldout=metrics.accuracy(page.text, text))
+    except ImageUnsuitedError as error:
+        row = replace(row, missing=str(error))
+    return row
 
 
 def _timed(call: Callable[[], T]) -> tuple[T, float]:

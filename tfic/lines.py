@@ -6,9 +6,11 @@ of the two heights; rows are read from top to bottom and each row from left to r
 """
 
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 Quad = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
@@ -70,7 +72,12 @@ def reading_order(lines: Sequence[Line]) -> list[Line]:
 
 
 def normalise(text: str) -> str:
-    """Text with every run of blanks as one space and none at the ends of a line; case and line breaks stay."""
+    """Text as it is compared: composed (NFC), every run of blanks one space, none at the ends of a line.
+
+    Blanks are Unicode's, so no-break and ideographic spaces count as spaces. Case, line breaks, quotation marks, dashes
+    and compatibility forms (ligatures, full-width letters) stay what they are.
+    """
+    text = unicodedata.normalize("NFC", text)
     lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in text.split("\n"))
     return "\n".join(line for line in lines if line)
 
@@ -78,6 +85,19 @@ def normalise(text: str) -> str:
 def page_text(lines: Sequence[Line]) -> str:
     """The text of a page: its lines in `reading_order`, normalised, joined by newlines."""
     return normalise("\n".join(line.text for line in reading_order(lines)))
+
+
+def counted(found: Sequence[Line], ignored: Sequence[Quad]) -> list[Line]:
+    """The found lines that count: not those of which at least half lies in regions that are not to be read."""
+    regions = [np.asarray(quad, np.float32) for quad in ignored]
+
+    def shared(line: Line) -> float:
+        """Share of a line's area in the regions."""
+        own = cv2.convexHull(np.asarray(line.quad, np.float32))
+        area = float(cv2.contourArea(own))
+        return sum(float(cv2.intersectConvexConvex(own, region)[0]) for region in regions) / max(area, 1e-6)
+
+    return [line for line in found if not (regions and shared(line) >= 0.5)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +112,43 @@ class Page:
     """Every line of text on the page, in any order; empty when only the text as a whole is known."""
     stated_text: str | None = None
     """The page's text where its lines are not known; None where they are."""
+    ignored: tuple[Quad, ...] = ()
+    """Regions whose text counts neither for nor against a reader."""
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Height and width of the image in pixels."""
+        return self.image.shape[0], self.image.shape[1]
 
     @property
     def text(self) -> str:
         """The page's text in reading order, normalised, lines joined by newlines."""
         return page_text(self.lines) if self.stated_text is None else normalise(self.stated_text)
+
+
+class StoredPage(Page):
+    """A page whose pixels are read when they are asked for, each time anew unless `read` remembers them."""
+
+    def __init__(
+        self,
+        name: str,
+        size_px: tuple[int, int],
+        read: Callable[[], np.ndarray],
+        lines: tuple[Line, ...],
+        stated_text: str | None = None,
+        ignored: tuple[Quad, ...] = (),
+    ) -> None:
+        """Take the size, (height, width), and what returns the (H, W, 3) pixels; the rest as in a `Page`."""
+        own = {"name": name, "lines": lines, "stated_text": stated_text, "ignored": ignored}
+        for key, value in (own | {"_size_px": size_px, "_read": read}).items():
+            object.__setattr__(self, key, value)  # as frozen as any page
+
+    @property
+    def image(self) -> np.ndarray:
+        """Pixels, (H, W, 3) uint8 RGB, not to be written to."""
+        return self._read()  # type: ignore[attr-defined]
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Height and width of the image in pixels, known without reading it."""
+        return self._size_px  # type: ignore[attr-defined]

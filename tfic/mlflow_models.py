@@ -42,6 +42,7 @@ def download(model: str, tracking_uri: str = "") -> Path:
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise ValueError(
             f"{model} cannot be had from the tracking store {shown(uri)}: {first_line(error, uri)}"
+            + ("; if its folder was moved, `python -m sweep.relocate` helps" if isinstance(error, OSError) else "")
         ) from error
     files = [found] if found.is_file() else sorted(found.rglob("*.safetensors"))
     if len(files) != 1:

@@ -37,7 +37,7 @@ def legible(reader: TrainingReader, line: Line) -> bool:
     """Whether a reader can spell a line's text within the line's width."""
     if not line.text or not reader.alphabet.knows(line.text):
         return False
-    return losses.ctc_steps(reader.alphabet.encode(line.text)) <= _read_width(line, reader) // reader.stride_px
+    return losses.ctc_steps(reader.alphabet.encode(line.text)) <= steps_of(line, reader.height_px, reader.stride_px)
 
 
 def readable(
@@ -63,7 +63,12 @@ def readable(
 
 def _read_width(line: Line, reader: TrainingReader) -> int:
     """Width in pixels at which a reader is given a line, in whole steps of its sequence."""
-    return math.ceil(width_at(line.quad, reader.height_px, SQUEEZE) / reader.stride_px) * reader.stride_px
+    return steps_of(line, reader.height_px, reader.stride_px) * reader.stride_px
+
+
+def steps_of(line: Line, height_px: int, stride_px: int) -> int:
+    """Steps of a reader's sequence over a line, for a reader of lines of that height and so many pixels a step."""
+    return math.ceil(width_at(line.quad, height_px, SQUEEZE) / stride_px)
 
 
 def reading_loss(

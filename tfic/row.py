@@ -5,11 +5,13 @@ of the report's table of points. Nothing else lists the measures. Needs neither 
 """
 
 import csv
+import hashlib
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, get_type_hints
 
 from tfic.files import write_whole
@@ -96,6 +98,8 @@ class Row:
     """The page's text."""
     text: str
     """The text as the training reader read it."""
+    missing: str = ""
+    """Why measures are missing, where this image is one that the coder or a reader cannot take."""
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -120,6 +124,15 @@ def means(rows: Sequence[Row]) -> dict[str, float]:
     return result
 
 
+def picture_name(image: str) -> str:
+    """Name of the picture of a test image: short, safe in any file system, and another one for each image."""
+    path = PurePosixPath(image)
+    if path.suffix == ".png" and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", image):
+        return image
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem).lstrip(".")[:60]
+    return f"{stem}-{hashlib.sha256(image.encode()).hexdigest()[:10]}.png"
+
+
 def write_rows(rows: Sequence[Row], path: Path) -> None:
     """Rows as CSV with a header line; the file appears whole or not at all."""
     text = io.StringIO(newline="")
@@ -141,6 +154,8 @@ def read_rows(path: Path) -> list[Row]:
         lines = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
         if not text.endswith("\n") or any(None in line.values() for line in lines):
             raise ValueError("it was cut short")
+        for line in lines:
+            line.setdefault("missing", "")  # of versions that measured all or nothing
         return [Row(**{name: convert(line[name]) for name, convert in types.items()}) for line in lines]
     except (KeyError, ValueError, csv.Error) as error:
         reason = f"no column {error}" if isinstance(error, KeyError) else error

@@ -15,7 +15,7 @@ from torch.nn import Module
 
 from tfic import distributed, losses
 from tfic.config import READERS, READING_TERMS, Config
-from tfic.crops import draw_crops
+from tfic.crops import cuts, draw_crops
 from tfic.lines import Page
 from tfic.reading import build_readers, legible, readable, reading_loss
 from tfic.weights import parse
@@ -64,9 +64,11 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
     terms = parse(train.reading, READING_TERMS, "reading")
     weighted = (train.text_distortion, train.rest_distortion) != (1.0, 1.0)
 
+    cut = cuts(config.data)
+
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
         rng = seed_step(config, "finetune", step)
-        crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, on_text=True)
+        crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True, cut)
         part = range(distributed.rank(), train.finetune_batch, distributed.world())
         device = _device_of(codec)
         x = crops.on(device)[part.start :: part.step]
@@ -96,10 +98,11 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
 def control(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 1 for as many steps more as stage 2 has, on the same crops."""
     train = config.train
+    cut = cuts(config.data)
 
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
         rng = seed_step(config, "finetune", step)
-        crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, on_text=True)
+        crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True, cut)
         x = crops.on(_device_of(codec))[distributed.rank() :: distributed.world()]
         result = codec(x, straight_through=True)
         bpp, distortion = losses.rate(result.bits(), x), losses.distortion(x, result.x_hat)

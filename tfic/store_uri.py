@@ -60,7 +60,13 @@ def absolute(uri: str) -> str:
         path, mark, options = uri.partition(":///")[2].partition("?")
         if not path:
             raise ValueError(f"tracking URI {uri!r} names no file; write {DEFAULT}")
-        return f"sqlite:///{Path(path).absolute()}{mark}{options}"
+        place = str(Path(path).absolute())
+        if "?" in place:
+            raise ValueError(
+                f"the store's folder {Path(place).parent} has a question mark in its name, with which an address ends; "
+                "rename it, or keep the store elsewhere with --tracking-uri"
+            )
+        return f"sqlite:///{place}{mark}{options}"
     if scheme not in ("http", "https", *DATABASES):
         raise ValueError(
             f"tracking URI {shown(uri)!r} is neither a server (http://host:5000) nor a database ({DEFAULT})"

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from tfic import checkpoint, distributed, stages, training_state
+from tfic import checkpoint, distributed, stages, teachable, training_state
 from tfic.codec import build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
@@ -21,6 +21,8 @@ from tfic.data import train_pages
 from tfic.stages import Stage
 from tfic.training_state import STATE_FILE, Parts
 
+LINES_FILE = "train_lines.txt"
+"""Name of the file in a run directory that says how many lines of the training set stage 2 can read."""
 KLT_IMAGES = 32
 """Training images from which a KLT start is computed."""
 
@@ -94,7 +96,8 @@ def fit(
         on_checkpoint: called with the path of the state after each time that it was written.
 
     Raises:
-        ValueError: when `run` or `start` belongs to another training, or workers cannot share a batch.
+        ValueError: when `run` or `start` belongs to another training, workers cannot share a batch, or no line of the
+            training set can be read.
         FloatingPointError: when a term of the loss is not finite; names step and term.
         distributed.WorkerFailedError: when another rank raised.
     """
@@ -104,6 +107,11 @@ def fit(
         return finished
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
+    if config.gamma:
+        with distributed.sync_errors():
+            lines = teachable.of_settings(config).sentence()
+            if distributed.rank() == 0:
+                (run / LINES_FILE).write_text(lines + "\n", encoding="utf-8")
     if start is None and config.from_stage_1:
         start = fit(replace(config, gamma=0.0, control=False), run / "pretrain", report, on_checkpoint=on_checkpoint)
     elif start is None and config.warm_lmbda:

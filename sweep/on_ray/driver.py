@@ -136,6 +136,12 @@ def _connect(address: str) -> None:
             )
         except Exception as error:  # Ray raises a bare Exception when its start times out
             reason = " ".join(str(error).split())
+            if "AF_UNIX" in reason:
+                place = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+                raise ValueError(
+                    f"the names of Ray's sockets get too long under {place} ({reason}); "
+                    "set RAY_TMPDIR to a folder with a short name, such as /tmp"
+                ) from error
             raise RayLostError(f"Ray has not started ({reason}); the same command begins again") from error
         return
     try:

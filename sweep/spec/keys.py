@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tfic.contents import digest
+from tfic.labels import METADATA, labels
+
 HASH_DIGITS = 10
 """Hexadecimal digits of the hash in a key."""
 
@@ -17,27 +20,32 @@ def make_key(prefix: str, decides: Mapping[str, Any]) -> str:
 
 
 def images_digest(folder: Path) -> str:
-    """Digest of a folder of text images: its truth to the byte, and its files by name and size.
+    """Digest of a folder of text images, wherever it lies: its truth and the images that are listed, to the byte.
 
     Raises:
-        ValueError: when the folder holds no metadata.jsonl.
+        ValueError: when the folder holds no metadata.jsonl, or an image is missing.
     """
-    truth = folder / "metadata.jsonl"
-    if not truth.is_file():
-        raise ValueError(f"{folder}: no metadata.jsonl there; `python -m tfic synth` writes a folder of that form")
-    return hashlib.sha256(truth.read_bytes() + folder_digest(folder).encode()).hexdigest()
+    listed = [label.name for _, label in labels(folder, lines_required=False)]
+    truth = hashlib.sha256((folder / METADATA).read_bytes()).hexdigest()
+    return hashlib.sha256((truth + _digest(folder, listed)).encode()).hexdigest()
 
 
 def folder_digest(folder: Path) -> str:
-    """Digest of the names and sizes in bytes of all files under a folder, wherever the folder lies.
+    """Digest of names and contents of all files under a folder, wherever the folder lies.
 
     Raises:
         ValueError: when there is no such folder.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
-    files = sorted((str(path.relative_to(folder)), path.stat().st_size) for path in folder.rglob("*") if path.is_file())
-    return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+    return _digest(folder, sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()))
+
+
+def _digest(folder: Path, names: list[str]) -> str:
+    try:
+        return digest(folder, names)
+    except OSError as error:
+        raise ValueError(f"{error.filename} cannot be read ({error.strerror})") from error
 
 
 def prefix_of(key: str) -> str:

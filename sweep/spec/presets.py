@@ -64,7 +64,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         ValueError: when it cannot be read or is not TOML, with file and line.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

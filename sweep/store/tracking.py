@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Trial
+from sweep.store.moved import find_moved
 from sweep.store.retry import Retry
 from sweep.store.schema import Record, params, record, tags
 from tfic.store_uri import CHECKPOINT, check_reachable, first_line, quiet_mlflow, shown, sqlite_file
@@ -66,6 +67,9 @@ class Tracker:
             self._retry(check_reachable, uri)
         else:
             check_reachable(uri)
+        moved = find_moved(file) if (file := sqlite_file(uri)) else None
+        if moved:
+            raise ValueError(moved.sentence())
         quiet_mlflow()
         try:
             self._client = MlflowClient(tracking_uri=uri)

@@ -70,7 +70,7 @@ def train_codec(
         uploaded.update(new)
 
     with Journal(journal_file, tracker, run_id, limits.store_retry_s) as journal:
-        return fit(
+        codec = fit(
             config,
             workdir,
             log,
@@ -78,6 +78,10 @@ def train_codec(
             keep_every=conditions.keep_every,
             on_checkpoint=on_checkpoint if conditions.upload else None,
         )
+    lines = workdir / train.LINES_FILE
+    if lines.is_file():
+        tracker.tag(run_id, {"train_lines": lines.read_text(encoding="utf-8").strip()})
+    return codec
 
 
 def _restore(tracker: Tracker, run_id: str, workdir: Path) -> None:

@@ -19,7 +19,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from tfic.errors import TficError
+from tfic.errors import ImageUnsuitedError, TficError
 
 MAGIC = b"TFIC"
 VERSION = 2
@@ -113,8 +113,8 @@ def unpack(data: bytes) -> tuple[Coded, Header]:
 
 
 def check_size(height: int, width: int) -> None:
-    """Raise ValueError unless an image of this size fits into a file."""
+    """Raise ImageUnsuitedError unless an image of this size fits into a file."""
     if not (1 <= height <= 65535 and 1 <= width <= 65535 and height * width <= MAX_PIXELS):
-        raise ValueError(
+        raise ImageUnsuitedError(
             f"an image of {height} x {width} pixels cannot be coded; sides are 1 to 65535, {MAX_PIXELS} pixels in all"
         )

@@ -2,15 +2,28 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import onnxruntime
 import torch
 from rapidocr import RapidOCR
+from rapidocr.ch_ppocr_det import utils as det_utils
+from rapidocr.main import RapidOCRError
+from rapidocr.utils import process_img
 from rapidocr.utils.output import RapidOCROutput
 
+from tfic.errors import ImageUnsuitedError
 from tfic.lines import Line, Quad, quad_of
 from tfic.ocr.ppocr import HEIGHT_PX, MIN_WIDTH_PX, Alphabet, weights_path
 from tfic.ocr.rectify import rectify, width_at
+
+_REDUCED_PX = 2000
+"""Long side to which rapidocr reduces a page, and in steps of `_STEP_PX` its short side with it."""
+_STEP_PX = 32
+_FLATTEST = 8
+"""Sides of a page in proportion beyond which rapidocr pads one that is wide; one that is tall it would enlarge."""
+_UNSUITED = (process_img.ResizeImgError, det_utils.ResizeImgError, RapidOCRError, cv2.error, MemoryError)
+"""What rapidocr raises for a page that it cannot take."""
 
 
 class PPOCRPageReader:
@@ -42,8 +55,19 @@ class PPOCRPageReader:
         self._alphabet = Alphabet(metadata["character"])
 
     def read(self, image: np.ndarray) -> list[Line]:
-        """The lines that detector and recogniser find on an (H, W, 3) uint8 RGB image; none on an empty page."""
-        found = self._pipeline(np.ascontiguousarray(image[:, :, ::-1]))
+        """The lines that detector and recogniser find on an (H, W, 3) uint8 RGB image; none on an empty page.
+
+        Raises:
+            ImageUnsuitedError: when the detector cannot take it.
+        """
+        try:
+            found = self._pipeline(np.ascontiguousarray(_not_too_flat(image)[:, :, ::-1]))
+        except _UNSUITED as error:
+            height, width = image.shape[:2]
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ImageUnsuitedError(
+                f"{self.name} cannot read an image of {width} x {height} pixels: {reason}"
+            ) from error
         assert isinstance(found, RapidOCROutput)
         if found.boxes is None or found.txts is None:
             return []
@@ -59,3 +83,13 @@ class PPOCRPageReader:
             (probabilities,) = self._recogniser.run(None, {self._input: (crop.flip(1) * 2 - 1).numpy()})
             texts.extend(self._alphabet.decode(probabilities.argmax(-1)))
         return texts
+
+
+def _not_too_flat(image: np.ndarray) -> np.ndarray:
+    """The page, or one continued by its edge below or on the right where rapidocr would reduce it to nothing."""
+    height, width = image.shape[:2]
+    vanishes = _REDUCED_PX * min(height, width) // max(height, width, _REDUCED_PX) <= _STEP_PX // 2
+    if not vanishes and height <= _FLATTEST * width:
+        return image
+    below, beside = max(0, width // _FLATTEST - height), max(0, height // _FLATTEST - width)
+    return np.pad(image, ((0, below), (0, beside), (0, 0)), mode="edge")

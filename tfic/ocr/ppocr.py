@@ -4,6 +4,7 @@ The weights are the ONNX file that ships inside the `rapidocr` wheel (Apache-2.0
 turns the graph into a PyTorch module, so the loss of reading flows back to the pixels while no weight of it moves.
 """
 
+import unicodedata
 import warnings
 from collections.abc import Sequence
 from importlib.resources import files
@@ -53,13 +54,19 @@ class Alphabet:
         """Take the list from the `character` entry of the model's metadata, one character a line."""
         self.characters = ("", *characters.splitlines(), " ")
         self._index = {character: i for i, character in enumerate(self.characters) if character}
+        for character, i in list(self._index.items()):  # labels are composed; of a few characters the list is not
+            self._index.setdefault(unicodedata.normalize("NFC", character), i)
 
     def __len__(self) -> int:
         return len(self.characters)
 
     def knows(self, text: str) -> bool:
         """Whether every character of `text` has a class."""
-        return all(character in self._index for character in text)
+        return not self.strangers(text)
+
+    def strangers(self, text: str) -> set[str]:
+        """The characters of `text` that have no class."""
+        return {character for character in text if character not in self._index}
 
     def encode(self, text: str) -> list[int]:
         """Class indexes of the characters of `text`.
@@ -68,7 +75,7 @@ class Alphabet:
             ValueError: when a character has no class.
         """
         if not self.knows(text):
-            strangers = sorted({repr(character) for character in text if character not in self._index})
+            strangers = sorted(map(repr, self.strangers(text)))
             raise ValueError(f"{text!r} has characters that the reader does not know: {', '.join(strangers)}")
         return [self._index[character] for character in text]
 
@@ -79,6 +86,16 @@ class Alphabet:
             kept = [k for k, before in zip(path, [0, *path[:-1]], strict=True) if k not in (before, 0)]
             texts.append("".join(self.characters[k] for k in kept))
         return texts
+
+
+def alphabet() -> Alphabet:
+    """The alphabet of the line reader."""
+    return _alphabet(onnx.load(str(weights_path())))
+
+
+def _alphabet(model: onnx.ModelProto) -> Alphabet:
+    (characters,) = (each.value for each in model.metadata_props if each.key == "character")
+    return Alphabet(characters)
 
 
 class LineReader(nn.Module):
@@ -96,8 +113,7 @@ class LineReader(nn.Module):
             warnings.simplefilter("ignore")  # onnx2torch imports deprecated corners of torch
             from onnx2torch import convert
         model = _with_explicit_pads(onnx.load(str(weights_path())))
-        (characters,) = (each.value for each in model.metadata_props if each.key == "character")
-        self.alphabet = Alphabet(characters)
+        self.alphabet = _alphabet(model)
         self.network = convert(model)
         maps = _feature_nodes(self.network)
         (text,) = self.network.graph.output_node().args

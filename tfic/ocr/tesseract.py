@@ -11,10 +11,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from tfic.errors import ImageUnsuitedError
 from tfic.lines import Line
 
 ENLARGE = 3
 """Tesseract wants capitals of 20 to 30 pixels; text on our pages is a third of that."""
+LARGEST_PX = 32767
+"""Longest side of an image that Tesseract reads."""
 
 
 def tesseract_is_installed() -> bool:
@@ -31,9 +34,10 @@ class TesseractPageReader:
         """The lines found on an (H, W, 3) uint8 RGB image.
 
         Raises:
-            RuntimeError: when the program fails, with what it printed.
+            ImageUnsuitedError: when the program cannot take it, with what it printed.
         """
-        large = cv2.resize(image, None, fx=ENLARGE, fy=ENLARGE, interpolation=cv2.INTER_CUBIC)
+        scale = min(ENLARGE, LARGEST_PX / max(image.shape[:2]))
+        large = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         picture = io.BytesIO()
         Image.fromarray(large).save(picture, "ppm")
         ran = subprocess.run(
@@ -44,11 +48,15 @@ class TesseractPageReader:
             check=False,
         )
         if ran.returncode:
-            raise RuntimeError(f"tesseract failed with code {ran.returncode}: {ran.stderr.decode().strip()}")
-        return _lines(ran.stdout.decode())
+            size = f"{image.shape[1]} x {image.shape[0]} pixels"
+            raise ImageUnsuitedError(
+                f"tesseract failed with code {ran.returncode} on an image of {size}: "
+                + " ".join(ran.stderr.decode(errors="replace").split())
+            )
+        return _lines(ran.stdout.decode(), scale)
 
 
-def _lines(tsv: str) -> list[Line]:
+def _lines(tsv: str, scale: float) -> list[Line]:
     """Words of tesseract's table joined to lines, with boxes in pixels of the page as it was before enlarging."""
     words = defaultdict(list)
     for row in csv.DictReader(io.StringIO(tsv), delimiter="\t", quoting=csv.QUOTE_NONE):
@@ -56,10 +64,10 @@ def _lines(tsv: str) -> list[Line]:
             words[row["block_num"], row["par_num"], row["line_num"]].append(row)
     lines = []
     for row_words in words.values():
-        left = min(int(word["left"]) for word in row_words) / ENLARGE
-        top = min(int(word["top"]) for word in row_words) / ENLARGE
-        right = max(int(word["left"]) + int(word["width"]) for word in row_words) / ENLARGE
-        bottom = max(int(word["top"]) + int(word["height"]) for word in row_words) / ENLARGE
+        left = min(int(word["left"]) for word in row_words) / scale
+        top = min(int(word["top"]) for word in row_words) / scale
+        right = max(int(word["left"]) + int(word["width"]) for word in row_words) / scale
+        bottom = max(int(word["top"]) + int(word["height"]) for word in row_words) / scale
         text = " ".join(word["text"] for word in row_words)
         lines.append(Line(text, ((left, top), (right, top), (right, bottom), (left, bottom))))
     return lines

@@ -19,6 +19,7 @@ import faker
 import numpy as np
 import PIL
 
+from tfic.contents import cache_root, digest
 from tfic.lines import Line, Page, quad_of
 from tfic.synth import typefaces, worker
 from tfic.synth.page import DRAWING_VERSION
@@ -51,16 +52,18 @@ class SetSpec:
     def key(self) -> str:
         """Name of the set in the cache: changes with anything that changes a pixel, library versions included.
 
-        Fonts count by their bytes, photographs by path, size and time of change.
+        Fonts and photographs count by their bytes.
         """
         faces = typefaces.shipped(self.split) if self.fonts is None else self.fonts
-        stats = [(path, path.stat()) for path in self.photographs or ()]
+        by_folder: dict[Path, list[str]] = {}
+        for path in self.photographs or ():
+            by_folder.setdefault(path.parent, []).append(path.name)
         parts = {
             "drawing": DRAWING_VERSION,
             "libraries": [np.__version__, PIL.__version__, cv2.__version__, faker.VERSION],
             "set": [self.seed, self.split, self.count, self.height_px, self.width_px],
             "fonts": [[face.family, hashlib.sha256(face.path.read_bytes()).hexdigest()] for face in faces],
-            "photographs": [[str(path), stat.st_size, stat.st_mtime_ns] for path, stat in stats],
+            "photographs": [[str(folder), digest(folder, names)] for folder, names in by_folder.items()],
         }
         return f"{self.split}-{self.count}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}"
 
@@ -139,12 +142,6 @@ def drawn_set(spec: SetSpec, processes: int | None = None) -> DrawnSet:
         made = _kept(spec, final)
         assert made is not None, f"{final} was written and cannot be read back"
         return made
-
-
-def cache_root() -> Path:
-    """The folder of all sets: `$XDG_CACHE_HOME/tfic`, or `~/.cache/tfic` where that is unset or not absolute."""
-    stated = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (stated if stated.is_absolute() else Path.home() / ".cache") / "tfic"
 
 
 def _kept(spec: SetSpec, folder: Path) -> DrawnSet | None:
