@@ -1,9 +1,10 @@
 """Measuring a codec on real bytes: one row per image, the same for learned, classical and no compression."""
 
+import io
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from tfic import metrics
 from tfic.config import Config
 from tfic.data import test_pages
 from tfic.errors import ImageUnsuitedError
+from tfic.files import write_whole
 from tfic.lines import Page, counted, page_text
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.reader import LineRecogniser, PageReader
@@ -92,7 +94,9 @@ def measure(coder: Coder, config: Config, out: Path) -> dict[str, float]:
     def keep(row: Row, x_hat: np.ndarray) -> None:
         if len(kept) < config.eval.pictures:
             kept.append((by_name[row.image].image, x_hat))
-            Image.fromarray(x_hat).save(out / "pictures" / picture_name(row.image))
+            picture = io.BytesIO()
+            Image.fromarray(x_hat).save(picture, "PNG")
+            write_whole(out / "pictures" / picture_name(row.image), picture.getvalue())
 
     _warm_up(coder, pages)
     rows = evaluate(coder, pages, reader, heldout, keep)
@@ -117,7 +121,7 @@ def _measure_page(
     """The row of a page and its reconstruction, None where there is none."""
     x, image = page.image, Image.fromarray(page.image)
     height, width = x.shape[:2]
-    nothing = dict.fromkeys(MEASURES, math.nan)
+    nothing = {each.name: math.nan for each in fields(Row) if each.name in MEASURES and each.default is MISSING}
     row = Row(page.name, width, height, 0, truth=page.text, text="", **nothing)  # type: ignore[arg-type]
     try:
         data, encode_ms = _timed(lambda: coder.encode(image))
