@@ -46,7 +46,7 @@ def bad_input(error: Exception) -> int:
 
 
 def piped(main: Callable[P, int]) -> Callable[P, int]:
-    """A command line that ends without a word, with exit code 141, when its output is not read to the end (`| head`)."""
+    """A command line that ends without a word and with exit code 141 when its output is not read on (`| head`)."""
 
     @functools.wraps(main)
     def command(*args: P.args, **kwargs: P.kwargs) -> int:

@@ -76,7 +76,7 @@ def run(
         os.environ.setdefault(name, value)
     for name in SILENCED:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    _connect(placement.address)
+    connect(placement.address)
     adapter = None
     try:
         there = ray.cluster_resources()
@@ -124,7 +124,12 @@ def resources(slot: Slot, trains: bool) -> tune.PlacementGroupFactory:
     return tune.PlacementGroupFactory([{"CPU": slot.cpus} | gpus])
 
 
-def _connect(address: str) -> None:
+def connect(address: str) -> None:
+    """Start Ray on this machine, or join the cluster at an address.
+
+    Raises:
+        ValueError: when there is no such cluster, or Ray's sockets cannot have their names.
+    """
     if not address:
         try:
             ray.init(
