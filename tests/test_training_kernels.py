@@ -43,6 +43,18 @@ def test_values_and_gradients_are_those_of_the_convolution(name: str) -> None:
         assert torch.allclose(wanted, gradient, atol=1e-11)
 
 
+def test_each_channel_alone_too() -> None:
+    inputs = [torch.randn(*size, dtype=torch.double) for size in ((2, 3, 7, 6), (3, 1, 5, 5), (3,))]
+    for each in inputs:
+        each.requires_grad_()
+    expected, found = F.conv2d(*inputs, padding=2, groups=3), training_kernels.depthwise(*inputs)
+    assert torch.equal(expected, found)
+    towards = torch.randn_like(expected)
+    theirs = torch.autograd.grad(expected, inputs, towards)
+    for wanted, gradient in zip(theirs, torch.autograd.grad(found, inputs, towards), strict=True):
+        assert torch.allclose(wanted, gradient, atol=1e-11)
+
+
 @pytest.mark.parametrize("layer", [Down(3, 8, 8), Down(3, 8, 2), Up(3, 4, 2), Block(3)], ids=repr)
 @pytest.mark.parametrize("size", [(16, 24), (13, 18), (7, 9)])
 def test_a_layer_in_training_is_the_layer_in_evaluation_within_rounding(

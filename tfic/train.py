@@ -213,7 +213,7 @@ def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, ca
     """
     codec.to(distributed.device()).train()
     parameters = [p for p in codec.parameters() if p.requires_grad]
-    optimiser = torch.optim.Adam(parameters, lr=stage.learning_rate)
+    optimiser = torch.optim.Adam(parameters, lr=stage.learning_rate, fused=True)
     average = AveragedModel(codec)
     parts: Parts = {"codec": codec, "optimiser": optimiser, "average": average}
     first = training_state.restore(parts, stage.name, state) if state else 0

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tfic.codec.quality import KNOTS
-from tfic.codec.training_kernels import pointwise
+from tfic.codec.training_kernels import depthwise, pointwise
 
 CHUNK = 1024
 """Positions that go through an MLP together in evaluation; see `tfic.codec.lite.CHUNK`."""
@@ -58,7 +58,9 @@ class ConditionedBlock(nn.Module):
     def forward(self, x: Float[Tensor, "B C H W"], knots: Float[Tensor, "B K"]) -> Float[Tensor, "B C H W"]:
         stretch, shift = 1 + knots @ self.stretch, knots @ self.shift
         if self.training:
-            near = torch.addcmul(shift[:, :, None, None], self.near(x), stretch[:, :, None, None])
+            assert self.near.bias is not None
+            near = depthwise(x, self.near.weight, self.near.bias)
+            near = torch.addcmul(shift[:, :, None, None], near, stretch[:, :, None, None])
             return x + self._mlp(near.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         weight, bias = self.near.weight * stretch[0, :, None, None, None], self.near.bias
         assert bias is not None

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tfic.codec.hyperprior import MeanScaleHyperprior
-from tfic.codec.training_kernels import enlarge, patches, pointwise
+from tfic.codec.training_kernels import depthwise, enlarge, patches, pointwise
 
 C, M, N = 96, 128, 32
 """Channels at 1/8 of the image, of y at 1/16 and of z at 1/64."""
@@ -76,12 +76,14 @@ class Block(nn.Module):
             nn.init.zeros_(tensor)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        near = self.near(x)
         if self.training:
+            assert self.near.bias is not None
             assert self.widen.bias is not None
             assert self.narrow.bias is not None
+            near = depthwise(x, self.near.weight, self.near.bias)
             wide = F.gelu(pointwise(near.permute(0, 2, 3, 1), self.widen.weight, self.widen.bias))
             return x + pointwise(wide, self.narrow.weight, self.narrow.bias).permute(0, 3, 1, 2)
+        near = self.near(x)
         if torch.compiler.is_exporting():
             return x + self._mlp(near)
         out = x.clone()
