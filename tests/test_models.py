@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,9 @@ def test_the_package_offers_build_load_and_the_error(run: Path) -> None:
     assert isinstance(tfic.build("tic-tiny"), ImageCodec)
     with pytest.raises(tfic.BitstreamError, match="not a TFIC file"):
         codec.decode(b"")
-    assert {"BitstreamError", "TficError", "build", "load"} <= set(dir(tfic))
+    assert tfic.__version__ == version("tfic-sweep")
+    assert all(getattr(tfic, name) for name in tfic.__all__)
+    assert set(tfic.__all__) <= set(dir(tfic))
     with pytest.raises(
         AttributeError, match="has no attribute 'laod'; it offers BitstreamError, TficError, build, load"
     ):

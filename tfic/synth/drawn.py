@@ -20,6 +20,7 @@ import numpy as np
 import PIL
 
 from tfic.contents import cache_root, digest
+from tfic.cores import usable_cores
 from tfic.lines import Line, Page, quad_of
 from tfic.synth import typefaces, worker
 from tfic.synth.page import DRAWING_VERSION
@@ -137,7 +138,7 @@ def drawn_set(spec: SetSpec, processes: int | None = None) -> DrawnSet:
         for stale in (fresh, final):
             shutil.rmtree(stale, ignore_errors=True)
         fresh.mkdir()
-        _fill(spec, fresh, processes or len(os.sched_getaffinity(0)))
+        _fill(spec, fresh, processes or usable_cores())
         fresh.rename(final)
         made = _kept(spec, final)
         assert made is not None, f"{final} was written and cannot be read back"
