@@ -60,9 +60,8 @@ def test_the_package_offers_build_load_and_the_error(run: Path) -> None:
     assert tfic.__version__ == version("tfic-sweep")
     assert all(getattr(tfic, name) for name in tfic.__all__)
     assert set(tfic.__all__) <= set(dir(tfic))
-    with pytest.raises(
-        AttributeError, match="has no attribute 'laod'; it offers BitstreamError, TficError, build, load"
-    ):
+    words = "has no attribute 'laod'; it offers BitstreamError, ImageCodec, TficError, __version__, build, load"
+    with pytest.raises(AttributeError, match=words):
         _ = tfic.laod
 
 
