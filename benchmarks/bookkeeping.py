@@ -22,8 +22,9 @@ from timing import table
 from sweep.search.plan import plan
 from sweep.search.search import Search
 from sweep.search.state import Status
+from sweep.spec.axes import Qualities, Space
 from sweep.spec.presets import preset
-from sweep.spec.space import Qualities, Space, Sweep
+from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
 from sweep.store.tracking import Tracker
 

@@ -27,8 +27,9 @@ from timing import table
 
 from sweep.search.search import Search
 from sweep.search.state import Status
+from sweep.spec.axes import Qualities, Space
 from sweep.spec.presets import preset
-from sweep.spec.space import Qualities, Space, Sweep
+from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
 
 GPUS = 64

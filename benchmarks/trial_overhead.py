@@ -21,8 +21,9 @@ from timing import table
 from sweep.on_ray import driver
 from sweep.on_ray.resources import Placement
 from sweep.search.search import Search
+from sweep.spec.axes import Qualities, Space
 from sweep.spec.presets import preset
-from sweep.spec.space import Qualities, Space, Sweep
+from sweep.spec.space import Sweep
 from sweep.store.tracking import Tracker
 from tfic.checkpoint import load
 from tfic.evaluate import measure

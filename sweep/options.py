@@ -17,7 +17,7 @@ from tfic import cli
 from tfic.recipes import RECIPES, recipe
 from tfic.store_uri import DEFAULT, resolve
 
-SPACE = ("lmbdas", "gammas", "lmbda_shares", "trials", "keep_every", "warm_start")
+SPACE = ("lmbdas", "gammas", "lmbda_shares", "trials", "keep_every", "warm_start", "controls")
 """Flags that are settings of [space]."""
 LIMITS = ("gpu_hours", "target", "bpp_low", "bpp_high", "stop_margin", "retries")
 """Flags that are settings of [limits]."""
@@ -156,6 +156,8 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
         metavar="L",
         help="pre-train the other lambdas from the codec of this one; default each from its own start",
     )
+    words = "for each lambda also continue stage 1 for the steps of stage 2; --no-controls leaves it"
+    add("--controls", action=argparse.BooleanOptionalAction, default=None, help=words)
     add("--bpp-low", type=float, metavar="B", help="stop a fine-tuning whose rate stays below")
     add("--bpp-high", type=float, metavar="B", help="stop a fine-tuning whose rate stays far above")
     words = "stop a fine-tuning that a finished one beats by this share on rate, reading and distortion alike"

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from sweep.spec.axes import Space
 from sweep.spec.presets import absolute
-from sweep.spec.space import Space, Sweep
+from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
 from tfic.checkpoint import config_of, load
 from tfic.config import CODEC_FILE, DataConfig
@@ -93,7 +94,8 @@ def finished(folder: Path, sweep: str, train_data: str = "", test_data: str = ""
     warm = config.warm_lmbda
     space = Space(lmbdas=(config.lmbda, warm), warm_start=warm) if warm else Space()
     whole = Sweep(name=sweep, space=space, codec=config.codec, data=data, train=config.train, eval=config.eval)
-    trial = whole.finetune(config.lmbda, config.gamma) if config.gamma else whole.pretrain(config.lmbda)
+    trial = whole.control(config.lmbda) if config.control else whole.pretrain(config.lmbda)
+    trial = whole.finetune(config.lmbda, config.gamma) if config.gamma else trial
     return Finished(folder, checkpoint, whole, trial)
 
 

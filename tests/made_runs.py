@@ -9,8 +9,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from sweep.ingest import main
+from sweep.spec.axes import Qualities, Space
 from sweep.spec.presets import preset
-from sweep.spec.space import Qualities, Space, Sweep
+from sweep.spec.space import Sweep
 from sweep.store.tracking import Tracker
 from tfic.config import Config, EvalConfig
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from sweep.search.search import Search, Turn
+from sweep.spec.axes import Space
 from sweep.spec.limits import Limits
 from sweep.spec.presets import preset
-from sweep.spec.space import Space, Sweep
+from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
 from sweep.store.schema import Record
 

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from analysis.report import main as report_main
 from sweep.ingest import main
 from sweep.run import main as sweep_main
-from sweep.spec.space import Space
+from sweep.spec.axes import Space
 from sweep.store.tracking import CHECKPOINT, Tracker, params
 from sweep.trial.run import run_trial
 from tfic import checkpoint

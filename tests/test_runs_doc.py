@@ -13,7 +13,7 @@ from sweep.store.lease import DRIVER
 from sweep.store.tracking import SETTINGS, Tracker
 from tfic.row import MEASURES
 
-SWEEP = make(lmbdas=(0.001, 0.003), gammas=(1.0,), keep_every=3, warm_start=0.001)
+SWEEP = make(lmbdas=(0.001, 0.003), gammas=(1.0,), keep_every=3, warm_start=0.001, controls=True, halfway=True)
 TRIALS = {trial.key: trial for trial in SWEEP.grid()}
 
 
@@ -37,6 +37,8 @@ def test_every_kind_and_every_conditional_parameter_is_among_these_trials() -> N
         "pretrain",
         "finetune",
         "candidate",
+        "control",
+        "halfway",
     }
     given = {name for trial in TRIALS.values() for name in schema.params(trial)}
     assert given == (runs_table("parameter") | settings_of_a_run()).keys()

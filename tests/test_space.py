@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sweep.spec.axes import Qualities, Space
 from sweep.spec.presets import SPACES, from_tables, preset, read_toml
-from sweep.spec.space import Qualities, Space, Sweep
+from sweep.spec.space import Sweep
 from tfic.config import NO_MATTER, STAGE_1, STAGE_2, DataConfig, TrainConfig
 from tfic.recipes import RECIPES
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from sweep.spec.axes import Qualities, Space
 from sweep.spec.presets import preset
-from sweep.spec.space import Qualities, Space, Sweep
+from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
 from sweep.store.tracking import CHECKPOINT, Tracker
 from sweep.trial.run import run_trial

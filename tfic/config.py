@@ -216,6 +216,11 @@ def check_at_least(name: str, value: float, least: int) -> None:
         raise ValueError(f"{name} is {value!r}; it must be {least} or more")
 
 
+def half(steps: int) -> int:
+    """Half of the steps of a stage, rounded up: where `tfic.train.fit` keeps the codec of stage 1 if it is asked to."""
+    return -(-steps // 2)
+
+
 def check_batches(train: TrainConfig, workers: int, finetune: bool = True) -> None:
     """Raise ValueError unless so many workers can share each batch of stage 1, and of stage 2 if asked, equally."""
     for name in ("batch", "finetune_batch") if finetune else ("batch",):

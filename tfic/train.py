@@ -15,7 +15,7 @@ from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.klt import start_from_klt
 from tfic.codec.variable_rate import VariableRate
-from tfic.config import CODEC_FILE, CONTROL, NO_MATTER, STAGE_2, Config, TrainConfig, check_batches
+from tfic.config import CODEC_FILE, CONTROL, NO_MATTER, STAGE_2, Config, TrainConfig, check_batches, half
 from tfic.crops import draw_crops
 from tfic.data import train_pages
 from tfic.stages import Stage
@@ -73,6 +73,7 @@ def fit(
     start: Path | None = None,
     *,
     keep_every: int = 0,
+    keep_half: bool = False,
     on_checkpoint: Callable[[Path], None] | None = None,
 ) -> Path:
     """Train a codec in the directory `run` and return the path of its checkpoint.
@@ -93,6 +94,7 @@ def fit(
             pre-training with that lambda. When it is None, that is trained first, in `run/pretrain` or `run/warm`.
         keep_every: with gamma > 0, also keep the codec each time that so many steps of stage 2 are done (see `kept`); 0
             for never.
+        keep_half: in stage 1, also keep the codec after half of the steps.
         on_checkpoint: called with the path of the state after each time that it was written.
 
     Raises:
@@ -140,7 +142,9 @@ def fit(
     owner = start if config.gamma and config.train.learns == "encoder" else None
     if owner:
         codec.freeze_decoder()
-    callbacks = _Callbacks(run, report, keep_every if config.gamma else 0, on_checkpoint, owner)
+    if not config.gamma:
+        keep_every = half(stage.steps) if keep_half and not config.control else 0
+    callbacks = _Callbacks(run, report, keep_every, on_checkpoint, owner)
     _run_stage(stage, codec, state, config, callbacks)
     distributed.broadcast_from_rank0(lambda: _finish(codec, config, finished, owner))
     return finished

@@ -90,6 +90,7 @@ def run(
         adapter = Adapter(search, tracker, Progress(search, capacity, write), capacity, check)
         conditions = Conditions(
             keep_every=search.sweep.space.keep_every,
+            keep_half=search.sweep.space.halfway,
             gpus=slot.gpus,
             workers=slot.workers,
             upload=bool(placement.address),

@@ -51,6 +51,7 @@ def fit_on_workers(
     start: Path | None = None,
     *,
     keep_every: int = 0,
+    keep_half: bool = False,
     on_checkpoint: Callable[[Path], None] | None = None,
     slot: Slot,
 ) -> Path:
@@ -96,9 +97,10 @@ def fit_on_workers(
         return None
 
     with tempfile.TemporaryDirectory(prefix="tfic-workers-") as scratch:
+        home = ray.get_runtime_context().get_node_id()
         trainer = _Trainer(
             guard,
-            partial(_work, config, run, start, keep_every, channel, ray.get_runtime_context().get_node_id()),
+            partial(_work, config, run, start, (keep_every, keep_half), channel, home),
             backend_config=TorchConfig(),
             scaling_config=ScalingConfig(
                 num_workers=slot.workers,
@@ -211,7 +213,7 @@ class _Trainer(DataParallelTrainer):
         ]
 
 
-def _work(config: "Config", run: Path, start: Path | None, keep_every: int, channel: Any, home: str) -> None:
+def _work(config: "Config", run: Path, start: Path | None, keep: tuple[int, bool], channel: Any, home: str) -> None:
     """Train on each worker; `home` is the trial's node."""
     from tfic.train import fit
 
@@ -235,6 +237,7 @@ def _work(config: "Config", run: Path, start: Path | None, keep_every: int, chan
                 copies.send()
             connection.ask("checkpoint", str(state.relative_to(run)))
 
-        fit(config, run, report, start, keep_every=keep_every, on_checkpoint=on_checkpoint)
+        every, half = keep
+        fit(config, run, report, start, keep_every=every, keep_half=half, on_checkpoint=on_checkpoint)
         if copies is not None:
             copies.send()

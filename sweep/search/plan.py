@@ -13,7 +13,9 @@ from sweep.spec.trials import Kind, Trial
 HEADINGS = {
     Kind.UNCOMPRESSED: "Reference",
     Kind.PRETRAIN: "Stage 1, one pre-training per lambda (each is a point: the baseline codec)",
+    Kind.CONTROL: "Controls: stage 1 continued for the steps of stage 2",
     Kind.FINETUNE: "Stage 2, fine-tuned from stage 1",
+    Kind.HALFWAY: "Stage 1 after half of its steps, which shows how far it has converged",
     Kind.INTERMEDIATE: "Intermediate checkpoints of stage 2, each a point of its own",
     Kind.CLASSICAL: "Classical codecs",
 }
@@ -45,7 +47,8 @@ def _state(search: Search, trial: Trial, steps: Mapping[str, int] | None) -> str
     if state.status is Status.STOPPED:
         return f"stopped   {state.reason}"
     if steps is not None and trial.key in steps:
-        done = max(0, steps[trial.key] - (trial.config.train.pretrain_steps if trial.kind is Kind.FINETUNE else 0))
+        before = trial.config.train.pretrain_steps if trial.kind in (Kind.FINETUNE, Kind.CONTROL) else 0
+        done = max(0, steps[trial.key] - before)
         return f"running   step {done:,} of {trial.steps:,}" if trial.steps else "running"
     why = _why(search, trial)
     return f"to run    {_work(trial)}{f'  ({why})' if why else ''}"
@@ -109,6 +112,7 @@ def _totals(search: Search) -> list[str]:
     lines = [f"{search.total} trials: {finished} finished{by_rule}, {to_run}"]
     tunings = sum(trial.kind is Kind.FINETUNE for trial in search.trials()) + proposals
     pretrainings = sum(trial.kind is Kind.PRETRAIN for trial in search.trials())
+    tunings += sum(trial.kind is Kind.CONTROL for trial in search.trials())
     apart = pretrainings * train.pretrain_steps + tunings * (train.pretrain_steps + train.finetune_steps)
     shared = pretrainings * train.pretrain_steps + tunings * train.finetune_steps
     if tunings:

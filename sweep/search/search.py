@@ -2,6 +2,7 @@
 
     reference ------------------------------------------> point
     pretrain lmbda ------------------------------+------> point (the baseline codec)
+                                                 +------> control ----> point (stage 1 with the steps of stage 2)
                                                  +------> finetune gamma ----> point
     classical codecs, intermediate checkpoints: where a slot would be idle ----> points
                                                           the points ---> Optuna ---> finetune lmbda gamma
@@ -21,7 +22,7 @@ from sweep.search.proposals import Point, Proposals
 from sweep.search.state import State, Status
 from sweep.spec.space import Sweep
 from sweep.spec.target import Target
-from sweep.spec.trials import FILLERS, Kind, Trial
+from sweep.spec.trials import CHECKPOINTS, FILLERS, Kind, Trial
 from sweep.store.schema import Record
 
 
@@ -80,14 +81,14 @@ class Search:
         self.states |= {each.key: State(each) for each in self.sweep.intermediates(trial)}
 
     def _leave_out_missing_intermediates(self) -> None:
-        """A finished fine-tuning has the intermediate checkpoints that it wrote, and no others."""
+        """A finished training has the intermediate checkpoints that it wrote, and no others."""
         for trial in self.trials():
             parent = self.records.get(trial.parent)
-            if trial.kind is not Kind.INTERMEDIATE or parent is None or not parent.finished:
+            if trial.kind not in CHECKPOINTS or parent is None or not parent.finished:
                 continue
             if trial.step not in parent.intermediate_steps:
                 del self.states[trial.key]
-                if trial.parent not in self.without_intermediates:
+                if trial.kind is Kind.INTERMEDIATE and trial.parent not in self.without_intermediates:
                     self.without_intermediates.append(trial.parent)
 
     def trials(self, *statuses: Status) -> list[Trial]:
@@ -191,7 +192,7 @@ class Search:
         state = self._running(key)
         state.end(status, reason)
         self.spent_hours += gpu_hours
-        if self._proposals is not None and state.trial.kind is Kind.FINETUNE:
+        if self._proposals is not None and self._proposable(state.trial):
             self._proposals.fail(_point(state.trial))
 
     def _released(self, trial: Trial) -> bool:
@@ -241,13 +242,18 @@ class Search:
         for state in self.states.values():
             if state.status is Status.FINISHED:
                 self._teach(proposals, state)
-            elif state.trial.kind is Kind.FINETUNE:
+            elif self._proposable(state.trial):
                 lost = state.status not in (Status.WAITING, Status.RUNNING)
                 (proposals.fail if lost else proposals.mark_running)(_point(state.trial))
         return proposals
 
+    def _proposable(self, trial: Trial) -> bool:
+        """True for a fine-tuning of the kind that is proposed: with the first reading loss and the first learner."""
+        first = (self.sweep.readings[0], self.sweep.learners[0])
+        return trial.kind is Kind.FINETUNE and (trial.config.train.reading, trial.config.train.learns) == first
+
     def _teach(self, proposals: Proposals, state: State) -> None:
-        if state.trial.kind is Kind.FINETUNE:
+        if self._proposable(state.trial):
             proposals.tell(_point(state.trial), state.metrics)
 
 

@@ -11,6 +11,10 @@ sweep.toml, every key optional:
     trials = 2
     lmbda_shares = [0.0, 1.0]
     keep_every = 100
+    readings = ["ctc", "features"]
+    learns = ["all", "encoder"]
+    controls = true
+    halfway = true
     [space.classical]
     jpeg = [1, 5, 20]
     [data]
@@ -29,7 +33,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sweep.spec.space import Qualities, Space, Sweep
+from sweep.spec.axes import Qualities, Space
+from sweep.spec.space import Sweep
 from tfic.config import DataConfig, from_mapping
 from tfic.recipes import recipe
 
@@ -39,10 +44,12 @@ SPACES: dict[str, Space] = {
         lmbdas=(0.002, 0.004),
         gammas=(10.0,),
         trials=0,
+        controls=True,
+        halfway=True,
         classical=Qualities(jpeg=(5, 15, 40), webp=(0, 20, 50), avif=(10, 25, 45)),
     ),
-    "base": Space(trials=4),
-    "paper": Space(trials=8),
+    "base": Space(trials=4, controls=True, halfway=True),
+    "paper": Space(trials=8, controls=True, halfway=True),
 }
 """The space of each recipe. The public TIC was trained at the lambdas of `base` and `paper`."""
 

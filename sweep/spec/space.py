@@ -4,6 +4,7 @@ A trial's key is a readable prefix and a hash of everything that decides its res
 command finds the finished trials, a larger grid reuses them, and settings such as the number of threads change no key.
 """
 
+import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -12,12 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from sweep.spec.axes import Space
 from sweep.spec.keys import folder_digest, images_digest, make_key, prefix_of
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Kind, Trial
-from tfic.classical import QUALITIES
 from tfic.codec import version as codec_version
 from tfic.config import (
+    CONTROL,
     LATER,
     MEASURING_VERSION,
     STAGE_1,
@@ -27,77 +29,10 @@ from tfic.config import (
     DataConfig,
     EvalConfig,
     TrainConfig,
-    check_at_least,
-    check_positive,
     first_names,
-    renamed,
+    half,
 )
 from tfic.synth import DRAWING_VERSION
-
-
-@dataclass(frozen=True)
-class Qualities:
-    """Quality settings of each classical codec, one trial each; an empty list leaves the codec out."""
-
-    jpeg: tuple[int, ...] = QUALITIES["jpeg"]
-    """libjpeg's quality, 0 to 100."""
-    webp: tuple[int, ...] = QUALITIES["webp"]
-    """libwebp's quality, 0 to 100."""
-    avif: tuple[int, ...] = QUALITIES["avif"]
-    """libavif's quality, 0 to 100."""
-
-    def __post_init__(self) -> None:
-        for name, qualities in asdict(self).items():
-            for quality in qualities:
-                if not 0 <= quality <= 100:
-                    raise ValueError(f"quality of {name} is {quality!r}; it must be a whole number from 0 to 100")
-            object.__setattr__(self, name, tuple(dict.fromkeys(qualities)))
-
-
-@dataclass(frozen=True)
-class Space:
-    """The grid, and the proposals beyond it. Duplicates are removed."""
-
-    lmbdas: tuple[float, ...] = (0.0018, 0.0035, 0.0067, 0.013)
-    """Weights of distortion; each is pre-trained once and is a point itself, the baseline codec."""
-    gammas: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-    """Weights of reading; each fine-tunes every pre-trained codec."""
-    trials: int = 0
-    """Fine-tunings that Optuna proposes beyond the grid; with a budget of GPU-hours, at most so many."""
-    lmbda_shares: tuple[float, ...] = renamed((), first="floors")
-    """Shares of lambda that stage 2 keeps, 0 to 1, each with every gamma; empty takes `train.lmbda_share` alone."""
-    keep_every: int = renamed(0, first="every")
-    """Steps of stage 2 between intermediate checkpoints, each measured as a point of its own; 0 for none."""
-    warm_start: float = 0.0
-    """Lambda from whose pre-training the others start; 0 pre-trains each from its own start."""
-    classical: Qualities = field(default_factory=Qualities)
-    """Classical codecs to compare with."""
-
-    def __post_init__(self) -> None:
-        for name, values in (("lmbdas", self.lmbdas), ("gammas", self.gammas)):
-            for value in values:
-                check_positive(name.removesuffix("s"), value)
-            object.__setattr__(self, name, tuple(dict.fromkeys(float(value) for value in values)))
-        for share in self.lmbda_shares:
-            if not 0 <= share <= 1:
-                raise ValueError(
-                    f"lmbda_share is {share!r}; it must be a share of lambda, 0 (the slides' stage 2) to 1"
-                )
-        object.__setattr__(self, "lmbda_shares", tuple(dict.fromkeys(float(share) for share in self.lmbda_shares)))
-        if not self.lmbdas:
-            raise ValueError("lmbdas is empty; give at least one, such as 0.0067")
-        if self.warm_start and self.warm_start not in self.lmbdas:
-            raise ValueError(f"warm_start is {self.warm_start!r}; it must be one of the lmbdas, or 0 for none")
-        check_at_least("trials", self.trials, 0)
-        check_at_least("keep_every", self.keep_every, 0)
-        if self.trials and not self.gammas:
-            raise ValueError(f"trials is {self.trials} but gammas is empty; give at least one gamma to search around")
-
-    @property
-    def gamma_range(self) -> tuple[float, float]:
-        """Smallest and largest gamma to propose: the grid's, or a factor of 3 around a single one."""
-        low, high = min(self.gammas), max(self.gammas)
-        return (low, high) if low < high else (low / 3, high * 3)
 
 
 @dataclass(frozen=True)
@@ -160,14 +95,45 @@ class Sweep:
         config = replace(self._config(self.codec), lmbda=lmbda, warm_lmbda=warm)
         return _trial(f"pretrain-l{lmbda:g}", Kind.PRETRAIN, decides, config, parent=parent)
 
-    def finetune(self, lmbda: float, gamma: float, lmbda_share: float | None = None) -> Trial:
-        """Stage 2 for that gamma, from stage 1 of that lambda, keeping that share of lambda (None: the training's)."""
+    def finetune(
+        self, lmbda: float, gamma: float, lmbda_share: float | None = None, reading: str = "", learns: str = ""
+    ) -> Trial:
+        """Stage 2 for that gamma, from stage 1 of that lambda.
+
+        Args:
+            lmbda: Weight of distortion in stage 1.
+            gamma: Weight of reading.
+            lmbda_share: Share of lambda that stage 2 keeps; None for the training's.
+            reading: Reading loss; "" for the first of the space.
+            learns: What learns; "" for the first of the space.
+        """
         parent = self.pretrain(lmbda)
-        config = replace(parent.config, gamma=gamma)
-        if lmbda_share is not None:
-            config = replace(config, train=replace(config.train, lmbda_share=lmbda_share))
+        share = parent.config.train.lmbda_share if lmbda_share is None else lmbda_share
+        (first_reading, *_), (first_learns, *_) = self.readings, self.learners
+        train = replace(
+            parent.config.train,
+            lmbda_share=share,
+            reading=reading or first_reading,
+            learns=learns or first_learns,
+        )
+        config = replace(parent.config, gamma=gamma, train=train)
         decides = {"parent": parent.key, "gamma": gamma, **_settings(config.train, STAGE_2)}
         return _trial(f"finetune-l{lmbda:g}-g{gamma:g}", Kind.FINETUNE, decides, config, parent=parent.key)
+
+    def control(self, lmbda: float) -> Trial:
+        """Stage 1 of that lambda continued for the steps of stage 2."""
+        parent = self.pretrain(lmbda)
+        decides = {"parent": parent.key, "control": True, **_settings(parent.config.train, CONTROL)}
+        config = replace(parent.config, control=True)
+        return _trial(f"control-l{lmbda:g}", Kind.CONTROL, decides, config, parent=parent.key)
+
+    def halfway(self, lmbda: float) -> Trial:
+        """The codec of stage 1 after half of its steps."""
+        parent = self.pretrain(lmbda)
+        step = half(parent.steps)
+        decides = {"parent": parent.key, "step": step}
+        prefix = f"{prefix_of(parent.key)}-at{step}"
+        return _trial(prefix, Kind.HALFWAY, decides, parent.config, parent=parent.key, step=step)
 
     def intermediates(self, finetune: Trial) -> list[Trial]:
         """The intermediate checkpoints of a fine-tuning, earliest first."""
@@ -194,19 +160,36 @@ class Sweep:
         """Shares of lambda that the fine-tunings of the grid keep."""
         return self.space.lmbda_shares or (self.train.lmbda_share,)
 
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """Reading losses of the fine-tunings of the grid."""
+        return self.space.readings or (self.train.reading,)
+
+    @property
+    def learners(self) -> tuple[str, ...]:
+        """What learns in the fine-tunings of the grid."""
+        return self.space.learns or (self.train.learns,)
+
     def grid(self) -> list[Trial]:
-        """Every trial that is known beforehand: the reference, stage 1, stage 2, the classical codecs."""
+        """Every trial that is known beforehand: the reference, stage 1, controls, stage 2, the classical codecs."""
         space = self.space
         first = sorted(space.lmbdas, key=lambda lmbda: lmbda != space.warm_start)
         tunings = [
-            self.finetune(lmbda, gamma, share)
+            self.finetune(lmbda, gamma, share, reading, learns)
+            for reading, learns in itertools.product(self.readings, self.learners)
             for share in self.lmbda_shares
             for gamma in space.gammas
             for lmbda in first
         ]
         intermediates = [each for trial in tunings for each in self.intermediates(trial)]
         pretrainings = [self.pretrain(lmbda) for lmbda in first]
-        return [self.reference(), *pretrainings, *tunings, *intermediates, *self.anchors()]
+        controls = [self.control(lmbda) for lmbda in first if space.controls]
+        halfway = [
+            self.halfway(lmbda)
+            for lmbda in first
+            if space.halfway and half(self.train.pretrain_steps) < self.train.pretrain_steps
+        ]
+        return [self.reference(), *pretrainings, *controls, *tunings, *halfway, *intermediates, *self.anchors()]
 
     def _config(self, codec: str) -> Config:
         return Config(codec=codec, data=self.data, train=self.train, eval=self.eval)

@@ -19,13 +19,19 @@ class Kind(StrEnum):
     """Stage 1, the baseline codec of a lambda: from its own start, or from another lambda's codec."""
     FINETUNE = "finetune"
     """Stage 2, from a pre-trained codec."""
+    CONTROL = "control"
+    """Stage 1 continued for the steps of stage 2: the baseline that has trained as long as a fine-tuning."""
+    HALFWAY = "halfway"
+    """A pre-trained codec after half of its steps, which shows how far stage 1 has converged."""
     INTERMEDIATE = "intermediate"
     """An intermediate checkpoint of a fine-tuning. The tracking store calls this kind "candidate"."""
 
 
-LEARNED = (Kind.PRETRAIN, Kind.FINETUNE, Kind.INTERMEDIATE)
+LEARNED = (Kind.PRETRAIN, Kind.FINETUNE, Kind.CONTROL, Kind.HALFWAY, Kind.INTERMEDIATE)
 """Kinds of trials whose codec is trained."""
-FILLERS = (Kind.CLASSICAL, Kind.INTERMEDIATE)
+CHECKPOINTS = (Kind.HALFWAY, Kind.INTERMEDIATE)
+"""Kinds that are a codec of their parent's at an earlier step."""
+FILLERS = (Kind.CLASSICAL, *CHECKPOINTS)
 """Kinds that train nothing and that no other trial waits for; they run where a slot would be idle."""
 
 
@@ -40,11 +46,11 @@ class Trial:
     config: Config
     """Settings of the codec and of its measurement; kinds that train nothing use only codec, data and eval."""
     parent: str = ""
-    """Key of the trial whose codec it starts from: a fine-tuning's pre-training, an intermediate one's fine-tuning."""
+    """Key of the trial whose codec it starts from, or whose earlier checkpoint it is."""
     quality: int = -1
     """Quality setting of a classical codec."""
     step: int = 0
-    """Step of stage 2 at which an intermediate checkpoint was written."""
+    """Step of its stage at which an earlier checkpoint was written."""
     decides: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """Everything that decides its result, of which the key has the hash."""
 
@@ -54,12 +60,16 @@ class Trial:
         config = self.config
         weights = f"lmbda {config.lmbda:g} gamma {config.gamma:g}"
         weights += f" lmbda_share {config.train.lmbda_share:g}" if config.train.lmbda_share else ""
+        weights += f" reading {config.train.reading}" if config.train.reading != "ctc" else ""
+        weights += f" {config.train.learns} learns" if config.train.learns != "all" else ""
         match self.kind:
             case Kind.FINETUNE:
                 return f"{self.kind} {weights}"
             case Kind.INTERMEDIATE:
                 return f"{self.kind} {weights} step {self.step}"
-            case Kind.PRETRAIN:
+            case Kind.HALFWAY:
+                return f"{self.kind} lmbda {config.lmbda:g} step {self.step}"
+            case Kind.PRETRAIN | Kind.CONTROL:
                 return f"{self.kind} lmbda {config.lmbda:g}"
             case Kind.CLASSICAL:
                 return f"{config.codec} quality {self.quality}"
@@ -68,6 +78,12 @@ class Trial:
 
     @property
     def steps(self) -> int:
-        """Training steps of its own; a fine-tuning does not count those it starts from."""
+        """Training steps of its own; fine-tunings and controls do not count those that they start from."""
         train = self.config.train
-        return {Kind.PRETRAIN: train.pretrain_steps, Kind.FINETUNE: train.finetune_steps}.get(self.kind, 0)
+        match self.kind:
+            case Kind.PRETRAIN:
+                return train.pretrain_steps
+            case Kind.FINETUNE | Kind.CONTROL:
+                return train.finetune_steps
+            case _:
+                return 0

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sweep.spec.trials import LEARNED, Kind, Trial
+from sweep.spec.trials import CHECKPOINTS, LEARNED, Kind, Trial
 from tfic.config import TrainConfig, first_names
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
 STORED_KINDS = {kind: str(kind) for kind in Kind} | {Kind.INTERMEDIATE: "candidate"}
 """Kinds of trials as the tag `kind` spells them."""
 INTERMEDIATE_STEPS = "kept"
-"""Tag of a fine-tuning: the steps of its intermediate checkpoints, between commas."""
+"""Tag of a training: the steps of its intermediate checkpoints, between commas."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Record:
     stopped: bool = False
     """True if a stop rule ended it."""
     intermediate_steps: tuple[int, ...] = ()
-    """Steps of stage 2 at which it wrote an intermediate checkpoint."""
+    """Steps of its stage at which it wrote an intermediate checkpoint."""
     decides: Mapping[str, Any] = field(default_factory=dict)
     """Everything that decides its key; empty for runs of versions that did not store it."""
     run_id: str = ""
@@ -77,7 +77,7 @@ def params(trial: Trial) -> dict[str, str]:
         found["warm_lmbda"] = str(trial.config.warm_lmbda)
     if trial.kind is Kind.CLASSICAL:
         found["quality"] = str(trial.quality)
-    if trial.kind is Kind.INTERMEDIATE:
+    if trial.kind in CHECKPOINTS:
         found["step"] = str(trial.step)
     for table in ("data", "train", "eval") if learned else ("data", "eval"):
         first = first_names(type(getattr(trial.config, table)))

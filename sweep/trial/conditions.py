@@ -19,6 +19,8 @@ class Conditions:
     """Also keep the state of an unfinished training in the store, so that it can resume on another machine."""
     limits: Limits = field(default_factory=Limits)
     """Stop rules and retries."""
+    keep_half: bool = False
+    """Keep the codec of stage 1 after half of its steps."""
 
 
 ALONE = Conditions()

@@ -3,7 +3,8 @@
 uncompressed, classical ----------------------------------> measure -> store
 pretrain ------------------> fit (stage 1) ---------------> measure -> store
 finetune -> parent's codec -> fit (stage 2) --------------> measure -> store
-intermediate -> parent's codec at an earlier step --------> measure -> store
+control -> parent's codec -> fit (stage 1 goes on) -------> measure -> store
+intermediate, halfway -> parent's codec at an earlier step > measure -> store
 """
 
 import os
@@ -64,9 +65,9 @@ def run_trial(
                 coder: Coder = uncompressed()
             case Kind.CLASSICAL:
                 coder = classical(trial.config.codec, trial.quality)
-            case Kind.INTERMEDIATE:
+            case Kind.INTERMEDIATE | Kind.HALFWAY:
                 coder = _keep(_intermediate_codec(trial, tracker, workdir), files)
-            case Kind.PRETRAIN | Kind.FINETUNE:
+            case Kind.PRETRAIN | Kind.FINETUNE | Kind.CONTROL:
                 coder = _keep(train_codec(trial, tracker, run_id, workdir, report, conditions, fit), files)
                 _keep_intermediates(training_state.kept(workdir), files, tracker, run_id)
         report({"stage": "measure"})

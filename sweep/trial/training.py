@@ -27,6 +27,7 @@ class Fit(Protocol):
         start: Path | None = None,
         *,
         keep_every: int = 0,
+        keep_half: bool = False,
         on_checkpoint: Callable[[Path], None] | None = None,
     ) -> Path: ...
 
@@ -39,7 +40,7 @@ def train_codec(
     _restore(tracker, run_id, workdir)
     rivals = stopping.rivals(tracker, config.train.finetune_steps) if limits.stop_margin else []
     if conditions.workers > 1:
-        batch = config.train.finetune_batch if config.gamma else config.train.batch
+        batch = config.train.finetune_batch if config.from_stage_1 else config.train.batch
         tracker.tag(run_id, {"workers": f"{conditions.workers}, effective batch {batch}"})
 
     def log(progress: train.Progress) -> None:
@@ -76,6 +77,7 @@ def train_codec(
             log,
             _parent_codec(trial, tracker, workdir),
             keep_every=conditions.keep_every,
+            keep_half=conditions.keep_half,
             on_checkpoint=on_checkpoint if conditions.upload else None,
         )
     lines = workdir / train.LINES_FILE
