@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tfic.train import Progress
 
 STOPPED = "files that were finished are whole, and no others are left"
-"""What is true of files when a command is interrupted."""
+"""The state of files after a command was interrupted, for its last line."""
 
 
 @piped
@@ -148,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("out", type=Path, metavar="OUT", help="folder to write")
     synth.add_argument("--count", type=int, default=100, metavar="N", help="number of images (100)")
     synth.add_argument(
-        "--split", choices=("train", "test"), default="train", help="which fonts and which chance (train)"
+        "--split", choices=("train", "test"), default="train", help="the set whose fonts and texts are used (train)"
     )
     synth.add_argument("--seed", type=int, default=0, metavar="S", help="image i depends on (seed, split, i) alone (0)")
     synth.add_argument("--height", type=int, default=defaults["height_px"], metavar="PX", help="height in pixels (256)")

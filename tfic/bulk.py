@@ -1,4 +1,4 @@
-"""Encoding and decoding many files on many processes: what fails is told and does not stop the rest.
+"""Encoding and decoding many files on many processes: a file that fails is reported and does not stop the others.
 
 Each process loads the codec once and computes on one thread (`tfic.codec.exact` says why), so files come out alike with
 any number of processes.
@@ -34,12 +34,12 @@ FORMATS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file."""
+    """The result for one file."""
 
     source: Path
     """The file that was read."""
     failure: str = ""
-    """Why it failed, naming the file; "" when it did not."""
+    """The reason for a failure, with the name of the file; "" for none."""
     pixels: int = 0
     """Pixels of the image."""
     coded_bytes: int = 0
@@ -97,7 +97,7 @@ def decoded(codec: ImageCodec, data: bytes, path: Path) -> Image.Image:
 
 
 def convert_all(convert: Convert, pairs: Sequence[Pair], model: Path, workers: int) -> list[Outcome]:
-    """Convert files on `workers` processes, with a progress bar where somebody looks; outcomes come in any order.
+    """Convert files on `workers` processes, with a progress bar on a terminal; outcomes come in any order.
 
     Raises:
         KeyboardInterrupt: when stopped; files that were finished are whole, no others are left.
@@ -117,7 +117,7 @@ def _outcomes(convert: Convert, pairs: Sequence[Pair], model: Path, workers: int
         return
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker)
     with _stopped_at_once(pool, pairs):
-        with _deaf_children():
+        with _ignoring_ctrl_c():
             futures = {pool.submit(_outcome, convert, pair, model): pair for pair in pairs}
         for future in as_completed(futures):
             try:
@@ -158,8 +158,8 @@ def _end_with_the_parent() -> None:
 
 
 @contextlib.contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Processes started in this block never see Ctrl-C, which is for their parent to answer."""
+def _ignoring_ctrl_c() -> Iterator[None]:
+    """Processes that start in this block ignore Ctrl-C; their parent handles it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

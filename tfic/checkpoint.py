@@ -1,4 +1,4 @@
-"""Codecs on disk: safetensors, which hold numbers and never code, with what made them in the header."""
+"""Codecs on disk: safetensors files, which hold numbers and no code, with fingerprint and settings in the header."""
 
 import json
 from dataclasses import asdict
@@ -91,7 +91,7 @@ def parse_config(text: str, path: Path) -> Config:
 
 
 def _settings(text: str, path: Path) -> dict[str, Any]:
-    """What a JSON object says; ValueError for any other text."""
+    """The values of a JSON object; ValueError for any other text."""
     try:
         values = json.loads(text)
     except ValueError as error:

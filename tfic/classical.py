@@ -1,4 +1,4 @@
-"""What a codec is measured against: classical codecs as users run them, and no compression at all."""
+"""Classical codecs with the settings of ordinary use, and no compression at all: references for learned codecs."""
 
 import functools
 import io
@@ -28,7 +28,7 @@ _OPTIONS: dict[str, dict[str, object]] = {
 
 
 class FileFormat:
-    """A codec of Pillow's at one quality."""
+    """A codec of Pillow at one quality."""
 
     def __init__(self, name: str, quality: int | None) -> None:
         self.name, self.quality = name, quality

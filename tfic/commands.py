@@ -1,4 +1,4 @@
-"""What `encode`, `decode`, `info`, `read` and `export` do with trained codecs; each returns an exit code."""
+"""The commands `encode`, `decode`, `info`, `read` and `export`; each returns an exit code."""
 
 import argparse
 import math
@@ -19,9 +19,9 @@ from tfic.file_plan import make_folder, plan
 from tfic.lines import page_text
 
 FILES_A_WORKER = 50
-"""Files for which another process is worth its start, which takes seconds."""
+"""Files per process: to start another process for fewer takes longer than it saves."""
 SUFFIX = ".tfic"
-"""How names of coded files end."""
+"""The ending of names of coded files."""
 
 
 def encode(args: argparse.Namespace) -> int:
@@ -50,7 +50,7 @@ def export(args: argparse.Namespace) -> int:
 
 
 def info(args: argparse.Namespace) -> int:
-    """What a .tfic file or a checkpoint says of itself."""
+    """Print the header of a .tfic file, or the settings of a checkpoint."""
     path = Path(args.file)
     coded = path.is_file() and path.suffix != ".safetensors"
     for name, value in (_of_coded(path, args) if coded else _of_checkpoint(args)).items():
@@ -59,7 +59,7 @@ def info(args: argparse.Namespace) -> int:
 
 
 def read(args: argparse.Namespace) -> int:
-    """The text of an image, as the reader or the held-out reader finds it."""
+    """Print the text that the reader, or the held-out reader, finds on an image."""
     from tfic.ocr.page import PPOCRPageReader
     from tfic.ocr.tesseract import TesseractPageReader
 

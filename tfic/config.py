@@ -1,6 +1,6 @@
-"""What one codec is made from: frozen settings, each with its meaning, strict on unknown keys.
+"""The settings of one codec: frozen dataclasses, strict on unknown keys.
 
-Settings stay at the door (`train`, `evaluate`, the command lines, a sweep's trials); everything below takes values.
+Settings objects are taken by `train`, `evaluate`, command lines and trials; other functions take plain values.
 """
 
 import difflib
@@ -63,14 +63,14 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a codec is trained in its two stages."""
+    """The training of a codec in its two stages."""
 
     pretrain_steps: int = 200_000
     """Steps of stage 1 (gamma = 0)."""
     finetune_steps: int = 50_000
     """Steps of stage 2 (lambda = 0)."""
     klt_start: bool = False
-    """Start stage 1 from the best linear transform coder where the codec has one (tic, lite), not from chance."""
+    """Start stage 1 from the best linear transform coder, not from random weights; for tic and lite."""
     batch: int = 12
     """Images in a training step of stage 1."""
     finetune_batch: int = 12
@@ -92,7 +92,7 @@ class TrainConfig:
     readers: str = "ppocrv6-small"
     """Frozen readers of stage 2, or a sum of them; each reads the same lines."""
     learns: str = "all"
-    """What learns in stage 2: `all` (TFIC's own), or `encoder`: the decoder stays that of stage 1."""
+    """The part that learns in stage 2: `all` (TFIC's own), or `encoder`: the decoder stays that of stage 1."""
     text_distortion: float = 1.0
     """Weight, in the distortion that stage 2 keeps, of pixels on text."""
     rest_distortion: float = 1.0
@@ -131,7 +131,7 @@ READING_TERMS = ("ctc", "features", "logits")
 READERS = ("ppocrv6-small",)
 """Readers to train against."""
 LEARNERS = ("all", "encoder")
-"""What may learn in stage 2."""
+"""The parts that may learn in stage 2."""
 STAGE_1 = frozenset((
     "pretrain_steps", "klt_start", "batch", "crop_height_px", "crop_width_px",
     "learning_rate", "clip_norm", "seed", "pretrain_average",
@@ -154,7 +154,7 @@ NO_MATTER = frozenset(("checkpoint_every", "log_every", "threads"))
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """How a codec is measured."""
+    """The measurement of a codec."""
 
     detect_side_px: int = 736
     """Short side to which the text detector enlarges a page (736 is RapidOCR's default; less is faster)."""
@@ -170,7 +170,7 @@ class EvalConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """One codec: what it is, what it is trained for and on, and how it is measured."""
+    """One codec: its network, its training and its measurement."""
 
     codec: str = "tic-base"
     """Name of a codec, as `tfic.build` takes it."""
@@ -187,7 +187,7 @@ class Config:
     warm_lmbda: float = 0.0
     """lambda of the pre-training from whose weights stage 1 starts; 0 = from its own start."""
     control: bool = False
-    """Continue stage 1 for the steps of stage 2, on its crops and learning rate: what more steps alone give."""
+    """Continue stage 1 for the steps of stage 2, on its crops and learning rate, for comparison with stage 2."""
 
     def __post_init__(self) -> None:
         check_positive("lmbda", self.lmbda)
@@ -233,7 +233,7 @@ def check_batches(train: TrainConfig, workers: int, finetune: bool = True) -> No
 
 
 def unknown_key(key: str, known: list[str], where: str) -> ValueError:
-    """The error for a key nobody knows, naming the nearest known one."""
+    """The error for an unknown key, with the nearest known one."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return ValueError(f"{where}: unknown key {key!r}{hint} Known keys: {', '.join(sorted(known))}")

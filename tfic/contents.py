@@ -1,4 +1,4 @@
-"""What files hold, by hash, and the sizes of images: looked at once, and again when a file was touched."""
+"""Hashes of files and sizes of images, in a cache; computed again when a file has changed."""
 
 import hashlib
 import json
@@ -80,7 +80,7 @@ class Contents:
 
 
 def _remembered(file: Path) -> dict[str, list[Any]]:
-    """What is in the cache; nothing if it is missing or damaged."""
+    """The content of the cache; empty if it is missing or damaged."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

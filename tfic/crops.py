@@ -1,6 +1,6 @@
-"""Training crops: what a training step sees, as a function of (seed, stage, step) alone.
+"""Training crops: the images of a training step, as a function of (seed, stage, step) alone.
 
-Because nothing is remembered from step to step, training that was killed and resumed sees what it would have seen.
+No state passes from step to step, so a training that was killed and resumed sees the same crops.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def draw_crops(
 
     Args:
         pages: the training set.
-        rng: where chance comes from.
+        rng: random generator.
         batch: number of crops.
         height_px: height of a crop.
         width_px: width of a crop.
@@ -109,7 +109,7 @@ def on_page(line: Line, height_px: int, width_px: int) -> Line:
 
 
 def fits(line: Line, height_px: int, width_px: int) -> bool:
-    """Whether a crop of that size can hold a whole line."""
+    """Return True when a crop of that size can hold a whole line."""
     xs, ys = [x for x, _ in line.quad], [y for _, y in line.quad]
     return all(np.ceil(max(each)) - np.floor(min(each)) <= side for each, side in ((xs, width_px), (ys, height_px)))
 

@@ -95,7 +95,7 @@ def read_folder(path: Path, limit: int | None = None, lines_required: bool = Tru
     Args:
         path: the folder.
         limit: the most pages to take, from the first; all by default.
-        lines_required: whether a record without `lines` is an error; training needs them, testing does not.
+        lines_required: True to refuse a record without `lines`; training needs them, testing does not.
 
     Raises:
         ValueError: for anything missing, broken or unreadable, naming `metadata.jsonl` and the line in it.

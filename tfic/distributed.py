@@ -1,7 +1,7 @@
 """Several workers, one training: small functions over `torch.distributed` that do nothing where there is one worker.
 
-Whoever starts the workers forms the process group (`join`, or Ray) and picks the GPU; whoever trains calls the rest.
-All of them but `rank`, `world` and `device` are to be called on every rank, or none comes back.
+The process that starts the workers makes the process group (`join`, or Ray) and picks the GPU. Every function but
+`rank`, `world` and `device` must be called on all ranks; otherwise the ranks that call it wait.
 """
 
 import os
@@ -17,8 +17,8 @@ from torch import nn
 from tfic.errors import TficError
 
 T = TypeVar("T")
-PATIENCE = timedelta(minutes=30)
-"""How long the others wait for a rank, which may be uploading a state."""
+TIMEOUT = timedelta(minutes=30)
+"""Longest wait of the other ranks for one, which may be uploading a state."""
 
 
 class WorkerFailedError(TficError, RuntimeError):
@@ -36,19 +36,19 @@ def world() -> int:
 
 
 def device() -> torch.device:
-    """Where this worker computes."""
+    """Device of this worker."""
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
 
 
 @contextmanager
 def join() -> Iterator[None]:
-    """The process group that `torchrun` asks for in the environment, if it does; left again at the end."""
+    """Join the process group that `torchrun` describes in the environment, if it does, until the end of the block."""
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         yield
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=TIMEOUT)
     try:
         yield
     finally:

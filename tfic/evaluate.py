@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Coder(Protocol):
-    """Anything that turns images into bytes and back."""
+    """A codec: images to bytes and back."""
 
     def encode(self, image: Image.Image) -> bytes:
         """An image of mode RGB as the bytes of a file."""
@@ -36,7 +36,7 @@ class Coder(Protocol):
         """The image of a file, of mode RGB."""
 
     def estimated_bits(self, image: Image.Image) -> float:
-        """Bits that the codec's own likelihoods promise; nan where it has none."""
+        """Bits by the codec's own likelihoods; nan where it has none."""
 
     def overhead_bytes(self, image: Image.Image) -> int:
         """Bytes of the file that any image of this size costs."""
@@ -56,7 +56,7 @@ def evaluate(
     """Encode, decode and read every page; what an image does not allow is missing from its row, with the reason.
 
     Args:
-        coder: what is measured.
+        coder: the codec to measure.
         pages: the test set.
         reader: the reader that codecs are trained against.
         heldout: a reader that none is trained against.
@@ -88,7 +88,7 @@ def heldout_reader(config: EvalConfig) -> TesseractPageReader | None:
 
 
 def measure(coder: Coder, config: Config, out: Path) -> dict[str, float]:
-    """Measure a coder as `config.eval` says, on the test set of `config.data`, and leave the evidence in `out`.
+    """Measure a coder as `config.eval` says, on the test set of `config.data`, and write the results to `out`.
 
     Writes `rows.csv`, `pictures/NAME.png` (the first reconstructions) and `comparison.png` (originals above
     reconstructions); returns the means.
@@ -110,7 +110,7 @@ def measure(coder: Coder, config: Config, out: Path) -> dict[str, float]:
     _warm_up(coder, pages)
     rows = evaluate(coder, pages, reader, heldout, keep)
     _comparison([x for x, _ in kept], [x_hat for _, x_hat in kept], out / "comparison.png")
-    write_rows(rows, out / "rows.csv")  # last: who finds it finds everything
+    write_rows(rows, out / "rows.csv")  # last: where it is, everything else is too
     return means(rows)
 
 
@@ -159,7 +159,7 @@ def _measure_page(
 
 
 def _read_page(row: Row, page: Page, x_hat: np.ndarray, reader: TrainingReader, heldout: PageReader | None) -> Row:
-    """The row with what the readers make of a reconstruction."""
+    """The row with the readers' results on a reconstruction."""
     read_lines = reader.read_lines(x_hat, [line.quad for line in page.lines])
     lines = [metrics.accuracy(line.text, read) for line, read in zip(page.lines, read_lines, strict=True)]
     row = replace(row, accuracy_lines=sum(lines) / len(lines) if lines else math.nan)
@@ -177,7 +177,7 @@ def _read_page(row: Row, page: Page, x_hat: np.ndarray, reader: TrainingReader, 
 
 
 def _timed(call: Callable[[], T]) -> tuple[T, float]:
-    """What a call returns, and its wall time in ms."""
+    """The result of a call and its wall time in ms."""
     started = time.perf_counter()
     result = call()
     return result, 1000 * (time.perf_counter() - started)
@@ -192,7 +192,7 @@ def _text_mask(page: Page) -> np.ndarray:
 
 
 def _comparison(originals: Sequence[np.ndarray], reconstructions: Sequence[np.ndarray], path: Path) -> None:
-    """One picture: originals in the upper row, what became of them below."""
+    """One picture: originals in the upper row, their reconstructions below."""
     gap = 4
     width = sum(image.shape[1] + gap for image in originals) - gap
     height = max(image.shape[0] for image in originals)

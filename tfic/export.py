@@ -1,7 +1,7 @@
 """An encoder as an ONNX graph, for devices that have no PyTorch: image in, symbols and scale indexes out.
 
-What PyTorch computes in float64 (h_s, see `tfic.codec.exact`) the graph computes in float64 too, so that a decoder
-elsewhere finds the same scales. ONNX Runtime has no convolution in float64, so those of h_s are written as matrix
+PyTorch computes h_s in float64 (see `tfic.codec.exact`); so does the graph, so that a decoder on another machine finds
+the same scales. ONNX Runtime has no convolution in float64, so those of h_s are written as matrix
 products. `tfic.onnx_encoder` runs the graph and writes the file.
 """
 
@@ -22,7 +22,7 @@ from tfic.codec.lite import Up
 from tfic.files import write_whole
 
 OUTPUTS = ("z_symbols", "y_symbols", "indexes")
-"""What the graph gives: int32 symbols of z and y, and the uint8 indexes of y's scales."""
+"""The outputs of the graph: int32 symbols of z and y, and the uint8 indexes of y's scales."""
 _ALLOWED = (nn.Sequential, nn.Conv2d, nn.ReLU, Up)
 
 
@@ -60,7 +60,7 @@ def export(codec: ImageCodec, height: int, width: int, path: Path) -> None:
 
 class _Encoder(nn.Module):
     def __init__(self, codec: MeanScaleHyperprior) -> None:
-        """Take a codec apart, which is of no use afterwards."""
+        """Take over the layers of a codec, which is unusable afterwards."""
         super().__init__()
         self.g_a, self.h_a = codec.g_a, codec.h_a
         self.h_s = _without_convolutions(codec.h_s).double()

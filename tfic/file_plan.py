@@ -1,4 +1,4 @@
-"""Which files a command reads and where each result goes, settled before anything is written.
+"""The files that a command reads and the place of each result, decided before anything is written.
 
 One file goes to one file, or into a folder. A folder, or a glob such as 'scans/**/*.png', goes into a folder that keeps
 the paths below it: scans/a/x.png becomes out/a/x.tfic. Hidden files are passed over;
@@ -29,7 +29,7 @@ class Plan:
     pairs: tuple[Pair, ...]
     """At least one, in the order of the sources' names."""
     several: bool
-    """Whether a folder or a glob was given, even if it holds one file alone."""
+    """True when a folder or a glob was given, even one with a single file."""
     left_alone: int
     """Files of the folder whose names do not fit."""
 
@@ -152,7 +152,7 @@ def _check_nothing_is_lost(pairs: list[Pair]) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """What is equal for two names of one file."""
+    """The identity of a file, equal for all its names."""
     status = path.stat()
     return status.st_dev, status.st_ino
 

@@ -16,12 +16,12 @@ from PIL import Image, ImageChops, UnidentifiedImageError
 from tfic.declared import NEGATIVE, NO_ALPHA, PREMULTIPLIED, UNDECLARED, deciding, orientation, tga_notes
 
 PAPER = 255
-"""What shows through where an image is transparent: white."""
+"""The colour behind transparent pixels: white."""
 SUFFIXES = (
     ".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm",
     ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif", ".tiff", ".webp",
 )  # fmt: skip
-"""How names of images end: what is taken from a folder. A file that is named outright may end in anything."""
+"""Endings of the images that are taken from a folder. A file that is named itself may have any ending."""
 FORMATS = (
     "PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "AVIF", "TGA", "PPM", "JPEG2000", "PCX", "ICO", "ICNS", "QOI",
 )  # fmt: skip
@@ -39,12 +39,12 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What turns an image of each EXIF orientation upright."""
+"""The transposition that turns an image of each EXIF orientation upright."""
 _BROKEN = (
     OSError, EOFError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError,
     MemoryError, struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning,
 )  # fmt: skip
-"""What Pillow raises for files that are broken, or built to break it."""
+"""The errors of Pillow for broken files and for files made to exhaust memory."""
 
 
 def open_image(path: Path) -> Image.Image:

@@ -24,7 +24,7 @@ _MOST = 1e9
 
 @dataclass(frozen=True)
 class Label:
-    """What a line of `metadata.jsonl` says."""
+    """One line of `metadata.jsonl`."""
 
     name: str
     """Path of the image inside the folder."""
@@ -42,7 +42,7 @@ def labels(folder: Path, limit: int | None = None, lines_required: bool = True) 
     Args:
         folder: the folder.
         limit: the most labels to take, from the first; all by default.
-        lines_required: whether a record without `lines` is an error.
+        lines_required: True to refuse a record without `lines`.
 
     Raises:
         ValueError: when there is no such folder or file, it lists nothing or an image twice, or a line is wrong.

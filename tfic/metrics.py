@@ -1,4 +1,4 @@
-"""The measures of a codec: how well its images are read, and how much they look like the originals."""
+"""The measures of a codec: the accuracy of reading its images, and their likeness to the originals."""
 
 import math
 

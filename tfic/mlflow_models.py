@@ -1,7 +1,7 @@
 """A codec's file out of an MLflow store: of a run, or of a registered model. Reads, and creates nothing.
 
 A run that `python -m sweep.run` finished keeps its codec as the artifact `checkpoint/codec.safetensors`. A registered
-model's version is whatever artifact its owner named as the source; exactly one `.safetensors` must be in it.
+model's version is the artifact that its owner named as the source; it must hold exactly one `.safetensors` file.
 """
 
 import atexit
@@ -13,7 +13,7 @@ from pathlib import Path
 from tfic.store_uri import CHECKPOINT, check_exists, first_line, quiet_mlflow, resolve, shown
 
 SCHEMES = ("runs:/", "models:/")
-"""How the names begin that are looked up in a store."""
+"""Beginnings of the names that are looked up in a store."""
 
 
 def download(model: str, tracking_uri: str = "") -> Path:

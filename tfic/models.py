@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tfic.codec.image_codec import ImageCodec
 
 FORMS = "a codec.safetensors, a run directory that has one, runs:/RUN_ID, models:/NAME/VERSION or zoo/NAME"
-"""What `find` takes, for help and errors."""
+"""The forms of names that `find` takes, for help and errors."""
 _ZOO = "zoo/"
 _ZOO_DIR = Path(__file__).parent / "zoo"
 

@@ -14,7 +14,7 @@ from tfic.codec.latent_stream import write
 
 
 class OnnxEncoder:
-    """Encodes images of one size, for the PyTorch codec that the graph was exported from to decode."""
+    """An encoder of images of one size; the PyTorch codec from which the graph was exported decodes its files."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Load a graph.

@@ -1,4 +1,4 @@
-"""How reading teaches a codec: which lines are read in a step, and how their loss comes back to the pixels."""
+"""The reading loss of a training step: the lines that are read, and the path of their loss back to the pixels."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ def build_readers(weights: Mapping[str, float]) -> list[tuple[TrainingReader, fl
 
 
 def legible(reader: TrainingReader, line: Line) -> bool:
-    """Whether a reader can spell a line's text within the line's width."""
+    """Return True when a reader can spell a line's text within the line's width."""
     if not line.text or not reader.alphabet.knows(line.text):
         return False
     return losses.ctc_steps(reader.alphabet.encode(line.text)) <= steps_of(line, reader.height_px, reader.stride_px)
@@ -48,7 +48,7 @@ def readable(
     Args:
         lines: lines, each with the index of its image.
         reader: whose alphabet and steps decide what can be spelt.
-        rng: where chance comes from.
+        rng: random generator.
         budget_px: width in pixels at the reader's height; each line is padded to the widest.
     """
     candidates = [(b, line) for b, line in lines if legible(reader, line)]
@@ -79,12 +79,12 @@ def reading_loss(
     terms: Mapping[str, float] = CTC,
     x: Float[Tensor, "B 3 H W"] | None = None,
 ) -> Float[Tensor, ""]:
-    """`L_OCR` of reconstructions: the lines cut out where they truly stand, read, and held against the truth.
+    """`L_OCR` of reconstructions: the lines are cut out at their true place, read, and compared with the truth.
 
     The gradient of each line's pixels is clipped to `LINE_CLIP_NORM`.
 
     Args:
-        reader: who reads.
+        reader: the frozen reader.
         x_hat: the reconstructions.
         lines: lines, each with the index of its image in the batch.
         part: indexes of the batch's images that `x_hat` holds, from r in steps of the number of parts; None for all.

@@ -1,4 +1,4 @@
-"""Terms of the reading loss: what a frozen reader asks of reconstructed lines of text.
+"""Terms of the reading loss of reconstructed lines of text, by a frozen reader.
 
 | term     | per line                                                                        | needs            |
 | -------- | ------------------------------------------------------------------------------- | ---------------- |
@@ -55,8 +55,8 @@ def reading(terms: Mapping[str, float], seen: Sight, original: Sight | None, tas
 
     Args:
         terms: weight of each term.
-        seen: what the reader makes of the reconstructions.
-        original: what it makes of the originals; None where no term needs it.
+        seen: output of the reader for the reconstructions.
+        original: its output for the originals; None where no term needs it.
         task: the lines.
     """
     parts: list[Tensor] = []

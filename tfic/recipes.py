@@ -1,4 +1,4 @@
-"""Settings with a name: from a tale told in two minutes to the scale of the slides.
+"""Settings with a name: from two minutes on two cores to the scale of the slides.
 
 `tiny` and `demo` are for two CPU cores, `base` for one GPU, `paper` for the scale of the EUSIPCO 2025 slides
 (20,000 training and 600 test images; the slides give no other number).
@@ -10,7 +10,7 @@ from tfic.config import Config, DataConfig, EvalConfig, TrainConfig, unknown_key
 
 
 def tiny() -> Config:
-    """The whole tale in under two minutes; its codecs are too young to be judged."""
+    """All steps in under two minutes, for tests; its codecs are trained too little to be judged."""
     return Config(
         codec="tic-tiny",
         data=DataConfig(train_count=32, test_count=4),
@@ -23,7 +23,7 @@ def tiny() -> Config:
 
 
 def demo() -> Config:
-    """A front that shows something, in 15 minutes of two CPU cores."""
+    """A first front in 15 minutes on two CPU cores."""
     return Config(
         codec="tic-tiny",
         data=DataConfig(train_count=600, test_count=32),

@@ -1,4 +1,4 @@
-"""What one step of training minimises.
+"""The loss of one training step.
 
 Stage 1 ("pretrain", gamma = 0) minimises `lmbda * 255^2 * MSE + bpp`; stage 2 ("finetune", lambda = 0) minimises
 `bpp + gamma * L_OCR` against frozen readers. A control ("control") goes on with the loss of stage 1 on the steps,
@@ -120,7 +120,7 @@ def of(config: Config, pages: Sequence[Page]) -> Stage:
 
 
 def seed_step(config: Config, stage: str, step: int) -> np.random.Generator:
-    """Chance for one step, the same on all ranks, and torch's own, for noise, seeded by the rank as well.
+    """Return the random generator of one step, equal on all ranks, and seed torch's, for noise, by the rank as well.
 
     A resumed training draws what it would have drawn.
     """

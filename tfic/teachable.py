@@ -20,7 +20,7 @@ _NAMED = 12
 
 @dataclass(frozen=True)
 class Teachable:
-    """How many lines can be read in training, and why the others cannot."""
+    """The number of lines that can be read in training, and the reasons for the others."""
 
     pages: int
     """Pages of the set."""
@@ -35,12 +35,12 @@ class Teachable:
     ignored: int
     """Regions that are not to be read: marked `###`, or without text."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Why lines cannot be read, with their number."""
+    """Reasons why lines cannot be read, with the number of lines."""
     strangers: Counter[str] = field(default_factory=Counter)
     """Characters that the reader does not know, with the number of lines that have them."""
 
     def sentence(self) -> str:
-        """All of it for people."""
+        """The counts in one sentence."""
         share = (self.whole + self.cut) / self.lines if self.lines else 0.0
         where = f" on {self.looked_at} of {self.pages:,} pages" if self.looked_at < self.pages else ""
         parts = [f"{self.whole + self.cut:,} of {self.lines:,} lines{where} ({share:.0%}) can be read in training"]
@@ -112,5 +112,5 @@ def _count(pages: Sequence[Page], which: range, known: Alphabet, height_px: int,
 
 
 def _has_room(line: Line, known: Alphabet) -> bool:
-    """Whether the reader's sequence is long enough to spell a line."""
+    """Return True when the reader's sequence is long enough to spell a line."""
     return bool(line.text) and losses.ctc_steps(known.encode(line.text)) <= steps_of(line, HEIGHT_PX, STRIDE_PX)

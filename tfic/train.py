@@ -29,7 +29,7 @@ KLT_IMAGES = 32
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands."""
+    """The progress of a training."""
 
     stage: str
     """`pretrain`, `finetune` or `control`."""
@@ -56,7 +56,7 @@ Report = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class _Callbacks:
-    """What a training tells and leaves behind on its way."""
+    """The caller's directory and callbacks."""
 
     run: Path
     report: Report
@@ -87,7 +87,7 @@ def fit(
     of workers differ in quantisation noise only.
 
     Args:
-        config: what to train; with gamma 0 stage 1 alone, else stage 2 from `start`; a control starts there too.
+        config: the settings; with gamma 0 stage 1 alone, else stage 2 from `start`; a control starts there too.
         run: directory of this training and no other.
         report: called every `log_every` steps and at the end; what it raises ends the training.
         start: checkpoint to start from: of stage 1 for stage 2 and controls; for stage 1 with warm_lmbda, of the
@@ -163,7 +163,7 @@ def check_same(found: Config, wanted: Config, path: Path) -> None:
 
 
 def _is_finished(finished: Path, config: Config) -> bool:
-    """Whether the training is done; if not, there is a directory for it afterwards."""
+    """Return True when the training is done; make its directory when it is not."""
     finished.parent.mkdir(parents=True, exist_ok=True)
     if finished.exists():
         check_same(checkpoint.config_of(finished), config, finished)

@@ -1,4 +1,4 @@
-"""What a training leaves on disk on its way: its state, from which it goes on after a kill, and codecs worth a look."""
+"""Files of an unfinished training: its state, from which it resumes, and intermediate checkpoints."""
 
 import copy
 import io
@@ -21,11 +21,11 @@ STATE_FILE = "state.pt"
 """Weights, optimiser and step of an unfinished training."""
 _KEPT = "at-"
 Parts = dict[str, Module | Optimizer]
-"""What a training is made of, by name."""
+"""The modules and optimisers of a training, by name."""
 
 
 def write(parts: Parts, stage: str, step: int, config: Config, run: Path) -> Path:
-    """Write the state of a training after `step` steps of a stage, whole or not at all; returns its path."""
+    """Write the state of a training after `step` steps of a stage, whole or not at all, and return its path."""
     state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
     state |= {"step": step, "stage": stage, "config": json.dumps(asdict(config))}
     path = run / STATE_FILE
@@ -59,7 +59,7 @@ def step_of(path: Path) -> int:
 
 
 def restore(parts: Parts, stage: str, data: bytes) -> int:
-    """Put the parts into a state; returns the steps that were done."""
+    """Load a state into the parts and return the number of steps that were done."""
     state = _loaded(data)
     assert state["stage"] == stage
     for name, part in parts.items():
@@ -68,7 +68,7 @@ def restore(parts: Parts, stage: str, data: bytes) -> int:
 
 
 def keep(codec: Module, pattern: Module, config: Config, run: Path, step: int, owner: Path | None = None) -> None:
-    """Write a codec as it is after `step` steps; `pattern` is one that was never run and can be copied."""
+    """Write an intermediate checkpoint after `step` steps; `pattern` is a codec that was never run, to be copied."""
     copied = copy.deepcopy(pattern)
     assert isinstance(copied, ImageCodec)
     copied.load_state_dict(codec.state_dict())
@@ -92,12 +92,12 @@ def ready(codec: ImageCodec, owner: Path | None = None) -> ImageCodec:
 
 
 def kept_file(step: int) -> str:
-    """Name of the codec that a training keeps after `step` steps of stage 2."""
+    """Name of the intermediate checkpoint after `step` steps of stage 2."""
     return f"{_KEPT}{step:06d}.safetensors"
 
 
 def kept(run: Path) -> dict[int, Path]:
-    """The codecs that a training in `run` kept on its way through stage 2, by the steps that were done, upwards.
+    """The intermediate checkpoints of stage 2 in `run`, by the number of steps, in rising order.
 
     Each is a checkpoint like the finished one: the mean of the weights where that has begun, else the present weights.
     """

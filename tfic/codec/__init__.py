@@ -1,7 +1,7 @@
 """Learned codecs: any of them by its name.
 
-Nothing here imports torch before a codec is built: what writes and reads streams (`latent_stream`, `bitstream`) serves
-programs without it (`tfic.onnx_encoder`).
+Nothing here imports torch before a codec is built, because programs without torch (`tfic.onnx_encoder`) also use the
+modules that write and read streams (`latent_stream`, `bitstream`).
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def names() -> list[str]:
-    """What `build` takes."""
+    """The names that `build` takes."""
     from tfic.codec.compressai_models import WIDTHS
     from tfic.codec.tic import SIZES
 

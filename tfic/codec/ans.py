@@ -1,7 +1,7 @@
 """Range coding of integers by tables of frequencies, with asymmetric numeral systems; the only user of `constriction`.
 
-A coder is a stack: what is pushed last is popped first. Symbols that share a table are coded together, in one call for
-each table instead of one step for each symbol: 49,152 symbols take about a millisecond (`make bench`).
+A coder is a stack: the value that is pushed last is popped first. Symbols that share a table are coded together, in one
+call for each table instead of one step for each symbol: 49,152 symbols take about a millisecond (`make bench`).
 
 Source: Duda, Asymmetric numeral systems (arXiv 1311.2540); Bamler, constriction (arXiv 2201.01741).
 """
@@ -16,7 +16,7 @@ _DIGITS = constriction.stream.model.Uniform()
 
 
 class Tables:
-    """Frequencies of integers, one table for each index; what a table does not list is escaped."""
+    """Frequencies of integers, one table for each index; values that a table does not list are coded with an escape."""
 
     def __init__(self, frequencies: list[np.ndarray], offsets: np.ndarray) -> None:
         """Take tables.
@@ -38,7 +38,7 @@ class Stack:
     """A stack of coded integers: bytes, in whole words of four."""
 
     def __init__(self, data: bytes = b"") -> None:
-        """An empty stack, or the one that `data` is.
+        """Make an empty stack, or the stack that `data` holds.
 
         Raises:
             ValueError: when no stack ends in these bytes.
@@ -54,7 +54,7 @@ class Stack:
         """Code int32 `values`, each by the table of its index (unsigned integers of 8 or 16 bits).
 
         Raises:
-            ValueError: for a value that not even an escape can say.
+            ValueError: for a value too far from the table for an escape.
         """
         order, groups = _by_table(indexes, tables)
         symbols = values[order]
@@ -93,7 +93,7 @@ class Stack:
         return values
 
     def is_empty(self) -> bool:
-        """Whether everything that was pushed has been popped; a wrong stream hardly ever ends so."""
+        """Return True when everything that was pushed has been popped; after a wrong stream that is very rare."""
         return bool(self._coder.is_empty())
 
     def tobytes(self) -> bytes:
@@ -123,7 +123,7 @@ class Stack:
 
 
 def _by_table(indexes: np.ndarray, tables: Tables) -> tuple[np.ndarray, list[tuple[int, slice]]]:
-    """The order that brings together what shares a table, and where in it the group of each table in use lies."""
+    """The order that groups values by their table, and the slice of each table's group in that order."""
     counts = np.bincount(indexes, minlength=len(tables.models))
     ends = np.cumsum(counts)
     groups = [(int(table), slice(ends[table] - counts[table], ends[table])) for table in np.flatnonzero(counts)]

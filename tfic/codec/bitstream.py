@@ -1,4 +1,4 @@
-"""The `.tfic` file: what it holds, and how it is refused when it does not hold it.
+"""The `.tfic` file: its layout, and the checks before it is decoded.
 
 | bytes | field                                                                         |
 | ----- | ----------------------------------------------------------------------------- |
@@ -31,9 +31,9 @@ OTHER_SCALES = (
     "this machine computes other scales than the one that encoded the file (its floats differ), "
     "so the file cannot be decoded here; decode it where it was encoded"
 )
-"""What is said when the check of a file does not hold."""
+"""The message for a file whose check does not match."""
 NOT_AT_ITS_END = "the file's stream does not end where its symbols do; it was not made by this codec"
-"""What is said when something is left of a stream."""
+"""The message for a stream with something left after the last symbol."""
 LEVELS = 201
 """Qualities that a file can state: 0, 0.5, ... 100."""
 _GREY, _QUALITY = 1, 2
@@ -55,7 +55,7 @@ class Coded:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself."""
+    """The header of a file."""
 
     fingerprint: bytes
     """8 bytes that name the model."""
@@ -64,7 +64,7 @@ class Header:
     width_px: int
     """Width of the image."""
     grey: bool
-    """Whether the image is grey, and is to be decoded as such."""
+    """True for a grey image, which is decoded as a grey image."""
     level: int | None = None
     """Quality in steps of 1/2 (`tfic.codec.quality`); None where the model has one quality only."""
 

@@ -57,7 +57,7 @@ def board(height: int, width: int, device: torch.device) -> Board:
 
 
 class Context(nn.Module):
-    """What anchors tell of the positions between them. Before training they tell nothing."""
+    """A network from anchors to the scales and means of the positions between them; before training it adds zero."""
 
     def __init__(self, channels: int, features: int, told: int = 24, inner: int = 96) -> None:
         """Make a network.

@@ -64,7 +64,7 @@ WIDTHS: dict[str, tuple[int, ...]] = {
 }
 """Names of the models, with the widths of CompressAI's lowest quality, or its defaults where there are no qualities."""
 _Part = tuple[EntropyModel, np.ndarray, np.ndarray]
-"""What is coded at once: its density, values and indexes."""
+"""Elements that are coded in one call: their density, values and indexes."""
 
 
 class CompressAIModel(ImageCodec):
@@ -204,7 +204,7 @@ class CompressAIModel(ImageCodec):
                 density.entropy_coder = own
 
     def _strings_and_shape(self, rows: int, columns: int) -> tuple[list[list[bytes]], Any]:
-        """What a model's `decompress` is given for an image of rows x columns strides; its readers want no strings."""
+        """The arguments of a model's `decompress` for an image of rows x columns strides; the strings are not read."""
         last = torch.Size((rows, columns))
         if not isinstance(self.model, SimpleVAECompressionModel):
             return [[b""]] * (2 if hasattr(self.model, "h_s") else 1), last
@@ -216,7 +216,7 @@ class CompressAIModel(ImageCodec):
 
 
 class _Writer:
-    """Keeps what it is to encode, and gives it back when a model decodes it while compressing."""
+    """Keeps the symbols that a model encodes, and returns them when the model decodes them while it compresses."""
 
     def __init__(self, density: EntropyModel, step: int, parts: list[_Part]) -> None:
         self.density, self.step, self.parts = density, step, parts
@@ -236,7 +236,7 @@ class _Writer:
 
 
 class _Reader:
-    """Decodes from the one stream, whatever string it is given, and keeps what it decoded."""
+    """Decodes from the one stream, ignores the strings that it is given, and keeps the decoded symbols."""
 
     def __init__(self, density: EntropyModel, stack: Stack, tables: Tables, parts: list[_Part]) -> None:
         self.density, self.stack, self.tables, self.parts = density, stack, tables, parts
@@ -254,7 +254,7 @@ class _Reader:
 
 
 def _check(parts: list[_Part]) -> int:
-    """16 bits of CRC-32 over the indexes of Gaussians, in the order of decoding (a learned density's are no news)."""
+    """16 bits of CRC-32 over the indexes of Gaussians, in the order of decoding."""
     check = 0
     for density, _, indexes in parts:
         if isinstance(density, GaussianConditional):
@@ -263,7 +263,7 @@ def _check(parts: list[_Part]) -> int:
 
 
 def _renamed(function: Any, **names: Any) -> Any:
-    """The same function, for which these names of its module mean something else."""
+    """A copy of a function that finds other objects under these global names."""
     scope = {**function.__globals__, **names}
     return types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
 

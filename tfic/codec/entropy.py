@@ -35,7 +35,7 @@ STORED_NAMES = {"entropy_bottleneck": "z_density", "gaussian_conditional": "y_de
 
 @dataclass(frozen=True)
 class Gaussians:
-    """What the decoder knows of y before it reads y; equal on every machine (see `tfic.codec.exact`)."""
+    """The Gaussians of y, known to the decoder before it reads y; equal on every machine (see `tfic.codec.exact`)."""
 
     scales: Float[Tensor, "1 ..."]
     """Standard deviations, float64."""
@@ -66,10 +66,10 @@ class Part:
     symbols: Int[Tensor, "1 ..."]
     """Rounded distances from the means."""
     gaussians: Gaussians
-    """What they are coded with."""
+    """Their Gaussians."""
 
     def y_hat(self) -> Float[Tensor, "1 ..."]:
-        """What the decoder knows of these elements."""
+        """The decoded values of these elements."""
         return self.symbols + self.gaussians.means
 
 
@@ -107,7 +107,7 @@ class LatentCoder(nn.Module):
         return y_hat, likelihoods
 
     def listed(self) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
-        """What `tfic.codec.ans.Tables` takes, for z (a table for each channel) and y (one for each scale).
+        """The arguments of `tfic.codec.ans.Tables`, for z (a table for each channel) and y (one for each scale).
 
         Raises:
             ValueError: when the tables have not been made.
@@ -135,11 +135,11 @@ class LatentCoder(nn.Module):
         return (z - self.medians()).round().int()
 
     def z_hat(self, symbols: Int[Tensor, "1 N h w"]) -> Float[Tensor, "1 N h w"]:
-        """What the decoder knows of z."""
+        """The decoded values of z."""
         return symbols + self.medians()
 
     def encode(self, z_symbols: Tensor, y_symbols: Tensor, gaussians: Gaussians) -> Coded:
-        """Symbols of one image to bytes.
+        """Code the symbols of one image.
 
         Raises:
             ValueError: when the tables have not been made, or a symbol is too large to be coded.
@@ -236,7 +236,7 @@ def _rename(state_dict: dict[str, Tensor], old: str, new: str) -> None:
 
 
 def make_room(model: EntropyModel, state_dict: dict[str, Tensor], prefix: str) -> None:
-    """Give a model's coding tables, which grow with training, the sizes of saved ones, to be loaded like any buffer."""
+    """Give a model's coding tables the sizes of saved ones, so that they load like any buffer."""
     for table in ("_quantized_cdf", "_cdf_length", "_offset", "scale_table"):
         saved = state_dict.get(f"{prefix}{table}")
         if saved is not None:
@@ -244,7 +244,7 @@ def make_room(model: EntropyModel, state_dict: dict[str, Tensor], prefix: str) -
 
 
 def frequencies(model: EntropyModel) -> tuple[list[np.ndarray], np.ndarray]:
-    """What `Tables` takes, of an updated entropy model of CompressAI's."""
+    """The arguments of `Tables` for an updated entropy model of CompressAI."""
     rows = zip(model.quantized_cdf.cpu().numpy(), model.cdf_length.tolist(), strict=True)
     return [np.diff(row[:length]) for row, length in rows], model.offset.cpu().numpy()
 

@@ -1,7 +1,7 @@
-"""Floats that come out alike: with any number of threads, alone or in a batch, and where it matters on any machine.
+"""Equal floats: with any number of threads, alone or in a batch, and where decoding depends on it on any machine.
 
 Sums of floats depend on their order, and libraries choose the order by the number of threads, the size of the batch
-and the processor. A codec cannot live with that: a decoder that computes one scale differently reads garbage from
+and the processor. This breaks a codec: a decoder that computes one scale differently reads garbage from
 there on, and a pixel that differs makes a file's checksum of what was seen worthless. Hence two rules for evaluation:
 
 - Everything runs on one CPU thread, one image at a time (`one_thread`): the same pixels on the same kind of processor.

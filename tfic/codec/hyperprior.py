@@ -36,7 +36,7 @@ class MeanScaleHyperprior(ImageCodec):
     def __init__(
         self, g_a: nn.Module, g_s: nn.Module, h_a: nn.Module, h_s: nn.Module, z_channels: int, y_stride: int
     ) -> None:
-        """Join transforms.
+        """Make a codec of transforms.
 
         Args:
             g_a: (B, 3, H, W) to y, (B, M, ceil(H / y_stride), ceil(W / y_stride)).

@@ -1,4 +1,4 @@
-"""What every learned codec can do with images and files, whatever its networks are."""
+"""The base class of learned codecs: images to files and back, for any networks."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ from tfic.codec.exact import one_thread
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What a forward pass gives: the image and what it costs."""
+    """The result of a forward pass: images and the likelihoods of their latents."""
 
     x_hat: Float[Tensor, "B 3 H W"]
     """The decoded images; not clipped to [0, 1], so that gradients pass."""
@@ -44,7 +44,7 @@ class ImageCodec(nn.Module, ABC):
         """Images in [0, 1] to reconstructions and likelihoods.
 
         In evaluation the result is, to the bit, that of `compress` and `decompress` for each image alone. In training
-        latents are noisy; with `straight_through` the decoder is shown rounded ones where the codec can do it.
+        latents are noisy; with `straight_through` the decoder gets rounded ones where the codec supports it.
         """
         if self.training:
             return self._with_noise(x, straight_through)
@@ -134,7 +134,7 @@ class ImageCodec(nn.Module, ABC):
         return bool(self.shared_decoder)
 
     def train(self, mode: bool = True) -> Self:
-        """As `nn.Module.train`: what is trained becomes another codec."""
+        """As `nn.Module.train`; the fingerprint is computed anew afterwards."""
         self._fingerprint = b""
         return super().train(mode)
 
@@ -244,7 +244,7 @@ def fingerprint_of(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def _of_encoder(name: str) -> bool:
-    """Whether a tensor belongs to g_a or h_a."""
+    """Return True for a tensor of g_a or h_a."""
     return not {"g_a", "h_a"}.isdisjoint(name.split("."))
 
 
@@ -254,7 +254,7 @@ def _bound(fingerprint: bytes, decoder: Mapping[str, Tensor]) -> bytes:
 
 
 def _batch_of_one(image: Image.Image | np.ndarray | Tensor) -> tuple[Float[Tensor, "1 3 H W"], bool]:
-    """An image in [0, 1] as a batch, and whether it is grey."""
+    """An image in [0, 1] as a batch, and True for a grey one."""
     if isinstance(image, Tensor):
         if image.ndim != 3 or image.shape[0] != 3 or not image.numel() or not image.is_floating_point():
             raise ValueError(f"a {image.dtype} tensor of shape {tuple(image.shape)}; an image is (3, H, W) in [0, 1]")

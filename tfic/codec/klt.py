@@ -2,11 +2,11 @@
 
 Layers that shrink get the Karhunen-Loeve transform of the patches that they cover, those that enlarge its inverse,
 y the step size that high-rate theory wants for lambda, and the hyper synthesis the width of each channel of y.
-Training then begins with a codec that works and spends its steps on being better; from random weights a short training
-spends them on finding a transform at all (figures in LOG.md).
+Training then begins with a codec that works. From random weights a short training spends its steps on finding a
+transform at all (figures in LOG.md).
 
 Sources: Goyal, Theoretical foundations of transform coding (IEEE SPM 2001) for the transform and the step size; that
-a deep codec is started from it is ours.
+the start of a deep codec from it is ours.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Symbols of z and y in one stream, y below z: what every encoder writes and every decoder reads; no PyTorch here."""
+"""The stream of a file: symbols of z and y, with y below z. Written and read without PyTorch."""
 
 import zlib
 

@@ -29,7 +29,7 @@ def drop_path(x: Float[Tensor, "B ..."], rate: float) -> Float[Tensor, "B ..."]:
 
 @functools.lru_cache(maxsize=64)
 def attention_mask(height: int, width: int, window: int, shift_y: int, shift_x: int) -> Tensor | None:
-    """What to add to the attention scores of each window, (windows, window^2, window^2): 0, or -inf between strangers.
+    """The addend of attention scores in each window, (windows, window^2, window^2): 0, or -inf for hidden pairs.
 
     A map whose sides are not multiples of the window is padded below and to the right; shifted windows are made by
     rolling the map, which brings together pixels that are not neighbours. Pixels see each other only if they lie in

@@ -3,7 +3,7 @@
      image ─ patches of 8 x 8 ─ blocks ─ patches of 2 x 2 ─ blocks ─ y          g_a, cheap: 2 + 2 blocks
      image ─ pixels of 8 x 8 ── blocks ─ pixels of 2 x 2 ── blocks ─ y_hat      g_s: 4 + 4 blocks
 
-A transformer's or a convolutional codec's time goes where the image is still large. Here the first layer takes it to
+Transformers and convolutional codecs spend most time where the image is still large. Here the first layer goes to
 1/8 of its sides at once, so that everything else runs on 1/64 of the positions. The blocks are convolutions of each
 channel alone and an MLP on each position; nothing is normalised, so nothing but matrix products is left.
 
@@ -25,7 +25,7 @@ C, M, N = 96, 128, 32
 HYPER = 64
 """Channels inside the hyper transforms."""
 CHUNK = 1024
-"""Positions that go through an MLP together in evaluation: what they become on the way stays in the processor's cache,
+"""Positions that go through an MLP together in evaluation: their values inside stay in the processor's cache,
 and needs no new pages of memory, which cost a third of the encoder's time at 1024 x 1024 pixels."""
 ENCODER_BLOCKS, DECODER_BLOCKS = 2, 4
 """Blocks at each of the two scales."""
@@ -97,7 +97,7 @@ class Block(nn.Module):
 
 
 class Magnitudes(nn.Module):
-    """Each channel, and how far it is from zero: what tells how wide a Gaussian must be."""
+    """Each channel and its absolute value, from which the widths of the Gaussians follow."""
 
     def forward(self, y: Float[Tensor, "B M h w"]) -> Float[Tensor, "B 2M h w"]:
         return torch.cat([y, y.abs()], 1)

@@ -71,7 +71,7 @@ class _Latents:
 
 @dataclass(frozen=True)
 class _Hyper:
-    """What z alone tells, in float64."""
+    """The features that come from z alone, in float64."""
 
     features: Float[Tensor, "1 P F"]
     parameters: Float[Tensor, "1 P 2M"]

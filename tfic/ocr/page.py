@@ -23,7 +23,7 @@ _STEP_PX = 32
 _FLATTEST = 8
 """Sides of a page in proportion beyond which rapidocr pads one that is wide; one that is tall it would enlarge."""
 _UNSUITED = (process_img.ResizeImgError, det_utils.ResizeImgError, RapidOCRError, cv2.error, MemoryError)
-"""What rapidocr raises for a page that it cannot take."""
+"""The errors of rapidocr for a page that it cannot read."""
 
 
 class PPOCRPageReader:

@@ -61,7 +61,7 @@ class Alphabet:
         return len(self.characters)
 
     def knows(self, text: str) -> bool:
-        """Whether every character of `text` has a class."""
+        """Return True when every character of `text` has a class."""
         return not self.strangers(text)
 
     def strangers(self, text: str) -> set[str]:
@@ -122,7 +122,7 @@ class LineReader(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> "LineReader":
-        """Stay in evaluation mode whatever is asked: the reader is a yardstick, not a pupil."""
+        """Stay in evaluation mode in any case: the reader is never trained."""
         return super().train(False)
 
     def forward(self, x: Float[Tensor, "B 3 48 W"]) -> Float[Tensor, "B T K"]:

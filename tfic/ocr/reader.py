@@ -1,4 +1,4 @@
-"""What a reader is: something that finds and reads the lines of a page."""
+"""The protocols of readers of pages and of lines."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ class PageReader(Protocol):
     """Reads whole pages: detection, rectification, recognition."""
 
     name: str
-    """What to call it in tables."""
+    """Its name in tables."""
 
     def read(self, image: np.ndarray) -> list[Line]:
         """The lines found on an (H, W, 3) uint8 RGB image, in any order."""

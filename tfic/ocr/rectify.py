@@ -16,7 +16,7 @@ from torch import Tensor
 from tfic.lines import Quad
 
 MARGIN = 0.12
-"""How far a crop reaches beyond its quadrilateral on every side, in heights of the line; detectors do the same."""
+"""Margin of a crop around its quadrilateral, in heights of the line; detectors have the same margin."""
 
 
 def with_margin(quad: Quad, margin: float = MARGIN) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a reader must do to teach a codec: read line images differentiably, with frozen weights.
+"""The protocol of readers that codecs are trained against: differentiable, with frozen weights.
 
 A new one is a class like this, a name in `tfic.config.READERS` and a branch in `tfic.reading.build_readers`.
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Sight:
-    """What a reader makes of L line images."""
+    """The output of a reader for L line images."""
 
     features: tuple[Float[Tensor, "L C h w"], ...]
     """Feature maps, early ones first, whose w positions divide the width of the images evenly; empty if not asked."""
@@ -25,7 +25,7 @@ class Spelling(Protocol):
     """The characters that a reader knows."""
 
     def knows(self, text: str) -> bool:
-        """Whether every character of `text` has a class."""
+        """Return True when every character of `text` has a class."""
         ...
 
     def encode(self, text: str) -> list[int]:

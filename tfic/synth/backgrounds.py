@@ -1,4 +1,4 @@
-"""What text stands on: drawn backgrounds, from plain to photo-like, and cuts of a user's own photographs.
+"""Backgrounds of text: drawn ones, from plain to photo-like, and cuts of a user's own photographs.
 
 Drawn with integers and OpenCV's bit-exact operations, so a background is the same on every machine.
 """

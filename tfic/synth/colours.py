@@ -19,9 +19,9 @@ def colour_block(rng: np.random.Generator, ground: np.ndarray, laid: Warp, block
     """The background, with a panel if the block wants or needs one, and a colour for the block's text.
 
     Args:
-        rng: source of chance.
+        rng: random generator.
         ground: (H, W, 3) uint8 RGB; not changed.
-        laid: how the flat page lies in the image.
+        laid: the place of the flat page in the image.
         block: the lines that share the colour.
     """
     darkest, brightest = luma_range(ground, laid, block)

@@ -1,4 +1,4 @@
-"""A set of drawn images: drawn once on all cores, kept on disk, and believed only as far as its checksums reach."""
+"""A set of synthetic images: drawn once on all cores, kept on disk, and checked by checksums when it is read."""
 
 import fcntl
 import hashlib
@@ -69,7 +69,7 @@ class SetSpec:
         return f"{self.split}-{self.count}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}"
 
     def job(self, array: Path, offset: int, start: int, step: int) -> dict[str, Any]:
-        """What `tfic.synth.worker` needs to draw every `step`-th image from `start` on."""
+        """The job with which `tfic.synth.worker` draws every `step`-th image from `start` on."""
         return {
             "seed": self.seed, "split": self.split, "count": self.count,
             "height_px": self.height_px, "width_px": self.width_px,
@@ -112,7 +112,7 @@ def drawn_set(spec: SetSpec, processes: int | None = None) -> DrawnSet:
 
     Args:
         spec: which images.
-        processes: how many draw at the same time; one per usable core by default. The images do not depend on it.
+        processes: number of processes that draw; one per usable core by default. The images do not depend on it.
 
     Raises:
         ValueError: for a count below 1, sizes or seeds that `draw` refuses, or a cache folder that cannot be written.

@@ -1,4 +1,4 @@
-"""Where lines stand on a flat page: paragraph, form, sign, or scattered labels.
+"""Layouts of lines on a flat page: paragraph, form, sign, or scattered labels.
 
 Each layout takes a page size and returns blocks of inked lines that lie wholly on the page and do not touch.
 """
@@ -51,7 +51,7 @@ class Block:
     lines: tuple[Placed, ...]
     """One line at least."""
     boxed: bool
-    """Whether a panel is drawn behind it even where the background would do."""
+    """True to draw a panel behind it even on a plain background."""
 
     @property
     def box(self) -> tuple[int, int, int, int]:
@@ -160,7 +160,7 @@ def scattered(
 def last_resort(
     rng: np.random.Generator, fake: Faker, faces: Sequence[Face], width_px: int, height_px: int
 ) -> list[Block]:
-    """One short code in whatever size fits: for pages too small for anything else."""
+    """One short code in a size that fits: for pages too small for anything else."""
     text, face = texts.code(rng, 3), typefaces.pick(rng, faces)
     size = typefaces.em_for_x_height(face.path, X_HEIGHT_PX)
     while True:
@@ -198,7 +198,7 @@ def _fitting(face: Face, size_px: int, text: str, width_px: int) -> Ink | None:
 
 
 def _near(a: Placed, b: Placed) -> bool:
-    """Whether panels around the two lines would touch."""
+    """Return True when panels around the two lines would touch."""
     space = 2 * GAP_PX + 3
     across = a.left - space < b.right and b.left - space < a.right
     return across and a.top - space < b.bottom and b.top - space < a.bottom

@@ -20,7 +20,7 @@ MIN_SIDE_PX = 32
 """Least height and width of an image."""
 
 _MARGIN_PX = 3
-"""What stays free of text at each side of the image."""
+"""Margin without text at each side of the image."""
 
 
 def draw(
@@ -98,7 +98,7 @@ def _quad(laid: Warp, line: Placed) -> Quad:
 
 
 def _order_is_clear(laid: Warp, placed: list[Placed]) -> bool:
-    """Whether the image reads as the flat page does, even with boxes half too high or low, or shifted by an eighth.
+    """Return True when the image has the flat page's reading order, also with boxes half too high or low, or shifted.
 
     A detector's boxes are never the true ones; a page whose order hangs on a pixel would measure luck.
     """

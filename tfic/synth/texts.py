@@ -1,4 +1,4 @@
-"""What is written on an image: short pieces of text from faker and random codes, in printable ASCII."""
+"""Texts for images: short pieces of text from faker and random codes, in printable ASCII."""
 
 from functools import lru_cache
 

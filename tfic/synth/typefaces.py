@@ -32,7 +32,7 @@ SHIPPED: dict[str, dict[str, tuple[str, ...]]] = {
 """Families that ship, by style and split; their files and licences are in `fonts/<family>/`."""
 
 CHARACTERS = string.ascii_letters + string.digits + string.punctuation
-"""What every typeface must be able to draw: printable ASCII without the blank."""
+"""Characters that every typeface must have: printable ASCII without the blank."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Ink:
     """A line of text as coverage, cut to its outermost pixels."""
 
     text: str
-    """What is written."""
+    """The text."""
     coverage: np.ndarray
     """(h, w) uint8, 255 where the ink covers the pixel wholly."""
     rise: int
@@ -162,7 +162,7 @@ def typeset(face: Face, size_px: int, text: str) -> Ink:
 
 
 def width_px(face: Face, size_px: int, text: str) -> float:
-    """Advance width of the text in pixels: what `typeset` will take, to a pixel or so."""
+    """Advance width of the text in pixels, within about a pixel of the width of `typeset`."""
     return float(load(face.path, size_px).getlength(text))
 
 

@@ -1,4 +1,4 @@
-"""How a flat page of text lies in the image: turned, seen in mild perspective, and always wholly inside.
+"""The place of a flat page of text in the image: turned, in mild perspective, and wholly inside.
 
 Only additions, multiplications and divisions of IEEE doubles are used, so a warp is the same on every machine;
 the linear algebra libraries and vectorised sines are not.
@@ -33,17 +33,17 @@ class Warp:
     """The homography from flat to image coordinates, 3x3 by rows; pixel (i, j) is the square [j, j+1] x [i, i+1]."""
 
     def point(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point of the flat page lies in the image."""
+        """The place in the image of a point of the flat page."""
         a, b, c, d, e, f, g, h, i = self.matrix
         w = g * x + h * y + i
         return (a * x + b * y + c) / w, (d * x + e * y + f) / w
 
     def quad(self, left: float, top: float, right: float, bottom: float) -> Quad:
-        """Where a rectangle of the flat page lies in the image, clockwise from its top left."""
+        """The corners in the image of a rectangle of the flat page, clockwise from its top left."""
         return self.point(left, top), self.point(right, top), self.point(right, bottom), self.point(left, bottom)
 
     def lay(self, flat: np.ndarray, left: int, top: int, right: int, bottom: int) -> np.ndarray:
-        """That cut of the image, (bottom - top, right - left) uint8, of a (height_px, width_px) uint8 flat layer."""
+        """A region of the image, (bottom - top, right - left) uint8, of a (height_px, width_px) uint8 flat layer."""
         a, b, c, d, e, f, g, h, i = self.matrix
         # The adjugate: the inverse up to a factor, which division by w removes.
         p, q, r = e * i - f * h, c * h - b * i, b * f - c * e
@@ -70,7 +70,7 @@ def skewed(height_px: int, width_px: int, margin_px: int, tan_half: float, pulls
     Args:
         height_px: height of the image.
         width_px: width of the image.
-        margin_px: what stays free at each side of the image.
+        margin_px: margin at each side of the image.
         tan_half: tangent of half the angle, positive clockwise; at most `MAX_TAN_HALF` either way.
         pulls: (4, 2) shares in [0, MAX_PULL] of the page's width and height, per corner clockwise from the top left.
     """
