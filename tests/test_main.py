@@ -53,7 +53,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, model: Path, caps
     told(["decode", tmp_path / "none.tfic", tmp_path / "y.png", "--model", model], "no file or folder")
     told(["encode", tmp_path / "x.png", tmp_path / "y.tfic", "--model", "zoo/none"], "unknown key 'zoo/none'")
     told(["evaluate", tmp_path / "none", tmp_path / "out"], "no model '")
-    told(["encode", tmp_path / "x.tfic", tmp_path / "y.tfic", "--model", model], "cannot identify image")
+    told(["encode", tmp_path / "x.tfic", tmp_path / "y.tfic", "--model", model], "cannot identify it")
     told(["encode", tmp_path / "x.png", tmp_path / "y.tfic", "--model", tmp_path / "x.png"], "damaged")
     told(["train", tmp_path / "run", "--lmbda", "-1"], "lmbda is -1.0; it must be a positive number")
     told(["train", tmp_path / "run", "--lmbda", "1", "--recipe", "dmo"], "did you mean 'demo'")
