@@ -1,12 +1,16 @@
 """A plan says for each trial what its state is, what it takes and why it is still to run."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from made_sweeps import make, record
 
 from sweep.search.plan import plan
 from sweep.search.search import Search
 from sweep.spec.limits import Limits
+from tfic.data import write_folder
+from tfic.synth import draw
 
 
 def line_of(lines: list[str], key: str) -> str:
@@ -71,3 +75,20 @@ def test_what_ends_the_search_is_told() -> None:
     assert (
         "1 finished fine-tunings ran without `keep_every` and have no intermediate checkpoints at those steps" in text
     )
+
+
+def test_images_that_were_corrected_in_place_are_measured_under_another_key_and_the_plan_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_folder([draw(0, "test", 0, 32, 48)], tmp_path / "set")
+    sweep = make()
+    sweep = replace(sweep, data=replace(sweep.data, test_dir=str(tmp_path / "set")))
+    old = sweep.anchors()[0]
+    metadata = tmp_path / "set" / "metadata.jsonl"
+    metadata.write_text(metadata.read_text() + " ")
+    again = replace(sweep)
+    new = again.anchors()[0]
+    said = line_of(plan(Search(again, [record(old)])), new.key)
+    assert said.startswith(f"to run      (measured under another key, {old.key}: other files, test_dir ")
+    assert len(said) < 150

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from sweep import run
 from tfic import teachable
 from tfic.crops import draw_crops
 from tfic.data import read_folder, write_folder
@@ -101,3 +102,20 @@ def test_stage_2_is_refused_before_stage_1_begins_when_no_line_can_be_read(tmp_p
     with pytest.raises(ValueError, match=r"teach no reading, which stage 2 is for: 0 of .* correct their labels"):
         fit(config, tmp_path / "run", lambda progress: None)
     assert not (tmp_path / "run" / "pretrain").exists()
+
+
+def test_a_plan_says_which_lines_can_be_read_or_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    page = draw(0, "train", 0)
+    write_folder([page], tmp_path / "good")
+    write_folder([Page("a.png", page.image, (Line("\ue000", page.lines[0].quad),))], tmp_path / "bad")
+    asked = ["--plan", "--recipe", "tiny", "--train-data"]
+    assert run.main([*asked, "good"]) == 0
+    count = len(page.lines)
+    assert f"Stage 2: {count} of {count} lines (100%) can be read in training." in capsys.readouterr().out
+    assert run.main([*asked, "bad"]) == 2
+    assert "teach no reading" in capsys.readouterr().err
+    assert not (tmp_path / "mlflow.db").exists()

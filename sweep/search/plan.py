@@ -71,8 +71,11 @@ def _why(search: Search, trial: Trial) -> str:
     ]
     if not before or not before[-1].decides:
         return ""
-    changed = ", ".join(differences(before[-1].decides, trial.decides))
-    return f"{before[-1].key} had other settings: {changed}"
+    changed = differences(before[-1].decides, trial.decides)
+    if changed and all(name.split(" ")[0].endswith("_dir") for name in changed):
+        # of one version a correction; keys of version 0.1 held no contents, so that each folder changes once
+        return f"measured under another key, {before[-1].key}: other files, {', '.join(changed)}"
+    return f"{before[-1].key} had other settings: {', '.join(changed)}"
 
 
 def _beyond(search: Search) -> list[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,16 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     """The settings that differ between two keys, as `train.pretrain_steps 600 -> 700`, nested ones with dots."""
     flat_before, flat_after = _flat(before), _flat(after)
     return [
-        f"{name} {flat_before.get(name, 'none')} -> {flat_after.get(name, 'none')}"
+        f"{name} {_shown(flat_before.get(name, 'none'))} -> {_shown(flat_after.get(name, 'none'))}"
         for name in dict.fromkeys((*flat_before, *flat_after))
         if flat_before.get(name) != flat_after.get(name)
     ]
+
+
+def _shown(value: Any) -> str:
+    """A value for people: of a digest the first digits."""
+    text = str(value)
+    return text[:HASH_DIGITS] if re.fullmatch(r"[0-9a-f]{64}", text) else text
 
 
 def _flat(settings: Mapping[str, Any], at: str = "") -> dict[str, Any]:
