@@ -203,9 +203,9 @@ def _choose_set(
 
 
 def _point(run: Run, runs: Mapping[str, Run], shares: bool) -> dict[str, object]:
-    """The point of a run; of `runs` by trial key, a codec that one kept on its way is a TFIC codec of its own.
+    """The point of a run. An intermediate checkpoint is a TFIC codec of its own, from its fine-tuning's baseline.
 
-    With several `shares` the labels name the share of lambda that stage 2 kept.
+    `runs` has all runs by trial key. With several `shares` the labels name the share of lambda that stage 2 kept.
     """
     tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
     kind, codec, parent = tags["kind"], params.get("codec", ""), tags.get("parent")
@@ -258,7 +258,10 @@ def _rows_of(client: MlflowClient, trial_key: str, run_id: str, folder: Path) ->
 
 
 def read_rows(path: Path) -> pd.DataFrame:
-    """A rows.csv: TEXTS as they stand (a page that reads "NA", or nothing, is no missing value), the rest as floats."""
+    """A rows.csv of this or an earlier version of the schema, whose columns it may lack.
+
+    TEXTS are as they stand (a page that reads "NA", or nothing, is no missing value), the rest is numbers.
+    """
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     numbers = {str(name): [float(value or "nan") for value in table[name]] for name in table if name not in TEXTS}
     return table.assign(**numbers)
