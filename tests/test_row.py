@@ -17,28 +17,35 @@ ADDED = """
     sharpness: Annotated[float, Measure("sharpness", "maximize", 1, "%")] = 12.345
     \"\"\"A measure that is the same for every image.\"\"\"
 """
-MEASURE_ONE_TRIAL = """
+MEASURE_AND_REPORT = """
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+from analysis import report
 from sweep.spec.presets import preset
 from sweep.store.tracking import Tracker
 from sweep.trial.run import run_trial
 from tfic.config import EvalConfig
 
+new, old = sys.argv[1:]
 base = preset("tiny")
 settings = EvalConfig(detect_side_px=256, heldout=False, pictures=1)
 sweep = replace(base, data=replace(base.data, test_count=2), eval=settings)
-tracker = Tracker(sys.argv[1], "added")
+tracker = Tracker(new, "added")
 trial = sweep.reference()
-run_trial(trial, tracker, tracker.start(trial), Path(sys.argv[2]), lambda event: None)
+run_trial(trial, tracker, tracker.start(trial), Path("run"), lambda event: None)
+assert report.main(["--tracking-uri", new, "--name", "added", "--out", "added.html"]) == 0
+assert report.main(["--tracking-uri", old, "--name", "older", "--out", "older.html"]) == 0
 """
 
 
 @pytest.fixture(scope="module")
-def changed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a Python that imports this project with one more field in tfic/row.py."""
+def folder(tmp_path_factory: pytest.TempPathFactory, empty_store: str, tracking_uri: str) -> Path:
+    """A folder with reports by a project that has one more field in tfic/row.py.
+
+    added.html is of a sweep that it measured, older.html of a sweep that was measured without the field.
+    """
     folder = tmp_path_factory.mktemp("changed")
     (folder / "tfic").mkdir()
     for package in ("sweep", "analysis"):
@@ -50,14 +57,11 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     last = '    """The text as the training reader read it."""\n'
     assert source.count(last) == 1
     (folder / "tfic" / "row.py").write_text(source.replace(last, last + ADDED), encoding="utf-8")
-    return {**os.environ, "PYTHONPATH": str(folder)}
-
-
-def python(environment: dict[str, str], folder: Path, *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", MEASURE_AND_REPORT, empty_store, tracking_uri]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return folder
 
 
 def points_table(report: Path) -> str:
@@ -67,28 +71,23 @@ def points_table(report: Path) -> str:
     return found.group()
 
 
+@pytest.mark.slow
 def test_a_field_added_to_the_row_is_a_column_of_rows_csv_a_metric_in_mlflow_and_a_column_of_the_report(
-    changed: dict[str, str], empty_store: str, tmp_path: Path
+    folder: Path, empty_store: str, tmp_path: Path
 ) -> None:
-    python(changed, tmp_path, "-c", MEASURE_ONE_TRIAL, empty_store, str(tmp_path / "run"))
     client = MlflowClient(tracking_uri=empty_store)
     (run,) = client.search_runs([client.get_experiment_by_name("added").experiment_id])
     assert run.data.metrics["sharpness"] == pytest.approx(12.345)
     rows = Path(client.download_artifacts(run.info.run_id, "rows.csv", str(tmp_path))).read_text(encoding="utf-8")
     assert "sharpness" in rows.splitlines()[0].split(",")
-    asked = ("-m", "analysis.report", "--tracking-uri", empty_store, "--name", "added", "--out", "report.html")
-    python(changed, tmp_path, *asked)
-    table = points_table(tmp_path / "report.html")
+    table = points_table(folder / "added.html")
     assert ">sharpness %<" in table
     assert re.search(r'data-value="12\.34\d+">12\.3<', table)
 
 
-def test_a_store_from_before_a_measure_was_added_still_makes_a_report(
-    changed: dict[str, str], tracking_uri: str, tmp_path: Path
-) -> None:
-    asked = ("-m", "analysis.report", "--tracking-uri", tracking_uri, "--name", "older", "--out", "report.html")
-    python(changed, tmp_path, *asked)
-    table = points_table(tmp_path / "report.html")
+@pytest.mark.slow
+def test_a_store_from_before_a_measure_was_added_still_makes_a_report(folder: Path) -> None:
+    table = points_table(folder / "older.html")
     assert ">sharpness %<" in table
     assert "12.3" not in table
     assert "pretrain-l0.001" in table
