@@ -101,7 +101,7 @@ def test_what_made_it_is_told(body):
         "0123abc",
         "torch 2.15.0, compressai 1.2.8",
         "demo (asked for by name)",
-        f"<dd>{made_store.IMAGES}</dd>",
+        f"<dd>{made_store.IMAGES}; {made_store.IMAGES} drawn images</dd>",
     ):
         assert wanted in body
 
