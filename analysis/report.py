@@ -26,7 +26,7 @@ FACTS = {
     "detector's short side": "eval.detect_side_px",
 }  # fmt: skip
 """Tags and parameters under "Provenance", by the name that the report gives them."""
-COUNTED = {"pretrain": "baselines", "finetune": "TFIC codecs", "classical": "classical settings"}
+COUNTED = {"pretrain": "baselines", "control": "controls", "finetune": "TFIC codecs", "classical": "classical settings"}
 """Kinds of runs that the first line of the report counts, and their names there."""
 
 

@@ -25,7 +25,10 @@ METRICS = (*MEASURES, "seconds")
 """Metrics of a point: means over the test images, and the seconds that the trial took."""
 LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
 """Parameter of a run: the share of lambda that stage 2 kept, under the setting's first name."""
-FAMILIES = {"pretrain": "baseline", "finetune": "TFIC", "uncompressed": "uncompressed"}
+FAMILIES = {
+    "pretrain": "baseline", "control": "control", "halfway": "half of stage 1", "finetune": "TFIC",
+    "uncompressed": "uncompressed",
+}  # fmt: skip
 """Name of a kind of run in figures; a classical codec goes by its own name."""
 CLASSICAL = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "heic": "HEIC"}
 FINISHED = "attributes.status = 'FINISHED' AND tags.trial_key LIKE '%'"
@@ -233,7 +236,7 @@ def _setting(kind: str, numbers: dict[str, float]) -> str:
     """The settings that set a point apart from the others of its family, in words."""
     if kind == "finetune":
         return f" λ {numbers['lmbda']:g} γ {numbers['gamma']:g}"
-    if kind == "pretrain":
+    if kind in ("pretrain", "control", "halfway"):
         return f" λ {numbers['lmbda']:g}"
     return f" q {numbers['quality']:g}" if kind == "classical" else ""
 

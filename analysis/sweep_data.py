@@ -25,12 +25,16 @@ class SweepData:
         return self.points[self.points["kind"] == kind].sort_values("bpp")
 
     def baselines_for(self, point: pd.Series) -> pd.DataFrame:
-        """The baselines of the same codec as `point`."""
-        baselines = self.kind("pretrain")
-        return baselines[baselines["codec"] == point["codec"]]
+        """The codecs trained without reading that `point` is compared with.
+
+        They are the controls of the same codec, which have trained as long as it has; without any, the baselines.
+        """
+        same = self.points[self.points["codec"] == point["codec"]].sort_values("bpp")
+        controls = same[same["kind"] == "control"]
+        return same[same["kind"] == "pretrain"] if controls.empty else controls
 
     def pairs(self) -> list[tuple[pd.Series, RateMatched]]:
-        """Each TFIC point with the baseline at its rate."""
+        """Each TFIC point with the control at its rate, or the baseline where there is no control."""
         tuned = [row for _, row in self.kind("finetune").iterrows()]
         return [(row, match_rate(own, row["bpp"])) for row in tuned if not (own := self.baselines_for(row)).empty]
 

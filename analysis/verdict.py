@@ -69,21 +69,40 @@ def sentences(data: SweepData) -> list[str]:
     if best is None:
         none = "This sweep has no finished pair of a baseline and a TFIC codec yet, so there is nothing to decide."
         return [none, bound]
-    parts = (_headline, _heldout, _equal_rate, _reference, _cheapest, _classical, _psnr)
-    return [*(sentence for part in parts for sentence in part(data, best)), bound]
+    parts = (_headline, _training, _heldout, _equal_rate, _reference, _cheapest, _classical, _psnr)
+    return [*(sentence for part in parts for sentence in part(data, best)), *convergence(data), bound]
+
+
+def convergence(data: SweepData) -> list[str]:
+    """How far stage 1 has converged, for each lambda whose codec was also measured after half of its steps."""
+    said = []
+    for _, early in data.kind("halfway").sort_values("lmbda").iterrows():
+        same = data.points[(data.points["trial_key"] == early["parent"]) | (data.points["parent"] == early["parent"])]
+        stages = ((early, "after half of stage 1"), *((row, words) for kind, words in (
+            ("pretrain", "at its end"), ("control", "in the control"),
+        ) for _, row in same[same["kind"] == kind].iterrows()))  # fmt: skip
+        told = ", ".join(f"{row['accuracy']:.3f} at {row['bpp']:.3f} bpp {words}" for row, words in stages)
+        said.append(f"Convergence at λ {early['lmbda']:g}, accuracy: {told}.")
+    return said
 
 
 def departure(metadata: pd.DataFrame) -> str:
     """The difference between stage 2 of a sweep and that of the slides, as sentences; "" where there is none."""
-    every = distinct(metadata, LMBDA_SHARE)
-    shares = [share for share in every if float(share)]
-    if not shares:
-        return ""
-    where = "Stage 2 of this sweep" if len(shares) == len(every) else "Stage 2 of some trials"
-    return (
-        f"{where} kept {' or '.join(shares)} of lambda's distortion term; the slides' stage 2 has none. "
-        "In this report TFIC includes that variant."
-    )
+    stage_2 = metadata[metadata["kind"].isin(["finetune", "candidate"])] if "kind" in metadata else metadata
+    said = []
+    for name, slides, words in (
+        (LMBDA_SHARE, "0.0", "kept {} of lambda's distortion term; the slides' stage 2 has none"),
+        ("train.reading", "ctc", "minimised {} as its reading loss; the slides' is the likelihood of the text (ctc)"),
+        ("train.learns", "all", "let the {} alone learn; in the slides' all weights do"),
+        ("train.text_distortion", "1.0", "weighted distortion on text with {}; the slides have no weights"),
+        ("train.rest_distortion", "1.0", "weighted distortion outside of text with {}; the slides have no weights"),
+    ):
+        every = distinct(stage_2, name)
+        others = [value for value in every if value != slides]
+        if others:
+            where = "Stage 2 of this sweep" if len(others) == len(every) else "Stage 2 of some trials"
+            said.append(f"{where} {words.format(' or '.join(others))}.")
+    return " ".join([*said, "In this report TFIC includes that variant."]) if said else ""
 
 
 def _named(point: pd.Series) -> str:
@@ -106,15 +125,32 @@ def _headline(data: SweepData, best: BestPair) -> list[str]:
     tuned, baseline = best.tuned, best.baseline
     against = (
         f"At {tuned['bpp']:.3f} bpp TFIC {_named(tuned)} reads {_mean(data, tuned)} "
-        f"of the text, against {_mean(data, baseline)} for the baseline at {baseline['bpp']:.3f} bpp"
+        f"of the text, against {_mean(data, baseline)} for the {_called(baseline)} at {baseline['bpp']:.3f} bpp"
     )
     gain = show(best.gain, sign=True)
     if not best.fair:
-        return [f"{against}. The baseline has fewer bits here, so the sweep does not decide between them."]
+        return [f"{against}. The {_called(baseline)} has fewer bits here, so the sweep does not decide between them."]
     if best.gain.low > 0:
         return [f"{against}: {gain} with {1 - tuned['bpp'] / baseline['bpp']:.0%} fewer bits."]
     none = "No TFIC codec of this sweep reads significantly more than a baseline of no fewer bits."
     return [f"{against}: {gain}. {none}"]
+
+
+def _called(baseline: pd.Series) -> str:
+    return "control" if baseline["kind"] == "control" else "baseline"
+
+
+def _training(data: SweepData, best: BestPair) -> list[str]:
+    """The training of what TFIC codecs are compared with."""
+    if best.baseline["kind"] == "control":
+        return [
+            "TFIC codecs are compared with controls, baselines that trained on for the steps of stage 2, so that a "
+            "difference is that of reading and not of more training."
+        ]
+    return [
+        "No control was trained, so TFIC codecs have had more training steps than the baselines that they are compared "
+        "with; `controls = true` in [space] adds controls."
+    ]
 
 
 def _heldout(data: SweepData, best: BestPair) -> list[str]:

@@ -83,7 +83,7 @@ def rows_of(point: Made, index: int = 0) -> pd.DataFrame:
     own = np.random.default_rng(100 + index).normal(0, 0.25, IMAGES)
     truths = page_texts()
     accuracy = 1 / (1 + np.exp(-(point.skill - difficulty + own)))
-    learned = point.kind in ("pretrain", "finetune")
+    learned = point.kind in ("pretrain", "finetune", "control", "halfway")
     bpp = point.bpp * np.exp(spread)
     kept = [round(len(truth) * share) for truth, share in zip(truths, accuracy, strict=True)]
     texts = [truth[:count] + "~" * (len(truth) - count) for truth, count in zip(truths, kept, strict=True)]

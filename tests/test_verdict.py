@@ -1,5 +1,8 @@
 """The sentences at the top of the report say what the numbers are."""
 
+import re
+from dataclasses import replace
+
 import made_store
 import numpy as np
 import pandas as pd
@@ -76,3 +79,57 @@ def test_a_stage_2_that_keeps_distortion_is_said_to_be_a_relative_of_tfic(values
     sentence = departure(made)
     assert said in sentence
     assert bool(sentence) == bool(said)
+
+
+def with_controls(skill: float = 0.8):
+    """The made-up sweep with a control for each baseline that reads better than it, and its half of stage 1."""
+    made = made_store.points()
+    for each in [each for each in made if each.kind == "pretrain"]:
+        control = f"control-{each.key}"
+        made.append(replace(each, key=control, kind="control", skill=each.skill + skill, parent=each.key))
+        made.append(replace(each, key=f"half-{each.key}", kind="halfway", skill=each.skill - 1, parent=each.key))
+    return made
+
+
+def test_tfic_is_compared_with_controls_wherever_they_exist():
+    plain, controlled = best_pair(sweep_data()), best_pair(sweep_data(with_controls()))
+    assert plain.baseline["kind"] == "pretrain"
+    assert controlled.baseline["kind"] == "control"
+    assert controlled.gain.value < plain.gain.value, "what more training alone gives is no gain of reading"
+    data = sweep_data(with_controls())
+    assert {key[:7] for _, matched in data.pairs() for key in matched.weights} == {"control"}
+    said = sentences(data)
+    assert "for the control at" in said[0]
+    assert any("compared with controls" in each for each in said)
+    assert any("No control was trained" in each for each in sentences(sweep_data()))
+
+
+def test_a_gain_that_is_training_alone_is_none():
+    assert best_pair(sweep_data(with_controls(skill=3.0))).gain.low <= 0 < best_pair(sweep_data()).gain.low
+
+
+def test_convergence_is_shown_at_half_at_all_and_in_the_control():
+    said = [each for each in sentences(sweep_data(with_controls())) if each.startswith("Convergence")]
+    assert len(said) == 3
+    for each in said:
+        values = [float(found) for found in re.findall(r"([\d.]+) at [\d.]+ bpp", each)]
+        assert len(values) == 3
+        assert values == sorted(values)
+        assert re.search("after half of stage 1, .* at its end, .* in the control", each)
+    assert not [each for each in sentences(sweep_data()) if each.startswith("Convergence")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("train.reading", "features", "minimised features as its reading loss"),
+        ("train.learns", "encoder", "let the encoder alone learn"),
+        ("train.rest_distortion", "0.1", "outside of text with 0.1"),
+    ],
+)
+def test_every_member_of_the_family_is_told_from_the_slides_stage_2(name: str, value: str, words: str) -> None:
+    runs = {"kind": ["pretrain", "finetune"], "train.finetune_lmbda": ["0.0", "0.0"], name: [value, value]}
+    said = departure(pd.DataFrame(runs))
+    assert words in said
+    assert said.startswith("Stage 2 of this sweep")
+    assert departure(pd.DataFrame(runs | {"kind": ["pretrain", "control"]})) == ""
