@@ -86,7 +86,8 @@ a foundation to fine-tune.
 | | |
 | --- | --- |
 | codec | {NAME} |
-| lambda | {config.lmbda:g} (quality 50, its own; quality 0 is 0.0008, 100 is 0.0128) |
+| lambda | {config.lmbda:g} |
+| quality | 50 where none is asked for, which is this lambda; quality 0 is {lmbda_of(0):g}, 100 is {lmbda_of(100):g} |
 | gamma | 0 (stage 1 alone: the baseline) |
 | steps | {train.pretrain_steps:,} (batch {train.batch}), {trained.seconds / 3600:.1f} hours, averaged weights |
 | data | {data.train_count:,} synthetic pages of {data.width_px} x {data.height_px} pixels, seed {data.seed} |
