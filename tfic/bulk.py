@@ -77,14 +77,14 @@ def decode_file(codec: ImageCodec, pair: Pair) -> Outcome:
         ValueError: when the file cannot be decoded.
     """
     data = pair.source.read_bytes()
-    image = decoded(codec, data, pair.source)
+    image = decode_data(codec, data, pair.source)
     picture = io.BytesIO()
     image.save(picture, FORMATS[pair.target.suffix.lower()])
     write_whole(pair.target, picture.getvalue())
     return Outcome(pair.source, "", image.width * image.height, len(data))
 
 
-def decoded(codec: ImageCodec, data: bytes, path: Path) -> Image.Image:
+def decode_data(codec: ImageCodec, data: bytes, path: Path) -> Image.Image:
     """The image that a file at `path` holds.
 
     Raises:

@@ -170,7 +170,7 @@ def _image_to_read(args: argparse.Namespace) -> Image.Image:
     if args.model and not coded:
         raise ValueError(f"--model decodes {SUFFIX} files, and {path} is none; leave it out")
     return (
-        bulk.decoded(models.load(args.model, args.tracking_uri), path.read_bytes(), path)
+        bulk.decode_data(models.load(args.model, args.tracking_uri), path.read_bytes(), path)
         if coded
         else images.open_image(path)
     )

@@ -45,7 +45,7 @@ def export(codec: ImageCodec, height: int, width: int, path: Path) -> None:
         )
     tables = {
         name: {"frequencies": [each.tolist() for each in frequencies], "offsets": offsets.tolist()}
-        for name, (frequencies, offsets) in codec.latents.listed().items()
+        for name, (frequencies, offsets) in codec.latents.table_arguments().items()
     }
     program = torch.onnx.export(
         _Encoder(copy.deepcopy(codec)).eval(), (torch.zeros(1, 3, height, width),),

@@ -10,7 +10,7 @@ from PIL import Image
 from tfic import images
 from tfic.codec.ans import Tables
 from tfic.codec.bitstream import Header, pack
-from tfic.codec.latent_stream import write
+from tfic.codec.latent_stream import write_latents
 
 
 class OnnxEncoder:
@@ -51,5 +51,5 @@ class OnnxEncoder:
             )
         x = images.pixels(image).transpose(2, 0, 1)[None].astype(np.float32) / 255
         z_symbols, y_symbols, indexes = self._session.run(None, {"x": x})
-        coded = write(z_symbols, y_symbols, indexes, self._tables["z"], self._tables["y"])
+        coded = write_latents(z_symbols, y_symbols, indexes, self._tables["z"], self._tables["y"])
         return pack(coded, Header(self.fingerprint, image.height, image.width, image.mode == "L"))

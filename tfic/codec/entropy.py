@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from tfic.codec.ans import Tables
 from tfic.codec.bitstream import Coded
-from tfic.codec.latent_stream import LatentReader, write, write_parts
+from tfic.codec.latent_stream import LatentReader, write_latents, write_latents_in_parts
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # compressai scripts its bounds at import, which torch calls deprecated
@@ -106,7 +106,7 @@ class LatentCoder(nn.Module):
             y_hat = y + ((y - means).round() + means - y).detach()
         return y_hat, likelihoods
 
-    def listed(self) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
+    def table_arguments(self) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
         """The arguments of `tfic.codec.ans.Tables`, for z (a table for each channel) and y (one for each scale).
 
         Raises:
@@ -144,7 +144,7 @@ class LatentCoder(nn.Module):
         Raises:
             ValueError: when the tables have not been made, or a symbol is too large to be coded.
         """
-        return write(_array(z_symbols), _array(y_symbols), gaussians.table_indexes(), *self._coding_tables())
+        return write_latents(_array(z_symbols), _array(y_symbols), gaussians.table_indexes(), *self._coding_tables())
 
     def encode_parts(self, z_symbols: Tensor, parts: Sequence[Part]) -> Coded:
         """As `encode`, with those elements of y that are coded in parts, which are read in their order.
@@ -156,7 +156,7 @@ class LatentCoder(nn.Module):
         for part in parts:
             mask = part.gaussians.uncertain()
             coded.append((_array(part.symbols[mask]), _array(_nearest_indexes(part.gaussians.scales[mask]))))
-        return write_parts(_array(z_symbols), coded, *self._coding_tables())
+        return write_latents_in_parts(_array(z_symbols), coded, *self._coding_tables())
 
     def read_part(self, reader: LatentReader, gaussians: Gaussians, last: bool) -> Part:
         """The next part of y.
@@ -203,8 +203,8 @@ class LatentCoder(nn.Module):
 
     def _coding_tables(self) -> tuple[Tables, Tables]:
         if self._tables is None:
-            listed = self.listed()
-            self._tables = (Tables(*listed["z"]), Tables(*listed["y"]))
+            arguments = self.table_arguments()
+            self._tables = (Tables(*arguments["z"]), Tables(*arguments["y"]))
         return self._tables
 
 

@@ -8,7 +8,7 @@ from tfic.codec.ans import Stack, Tables
 from tfic.codec.bitstream import NOT_AT_ITS_END, OTHER_SCALES, BitstreamError, Coded
 
 
-def write(
+def write_latents(
     z_symbols: np.ndarray, y_symbols: np.ndarray, indexes: np.ndarray, z_tables: Tables, y_tables: Tables
 ) -> Coded:
     """Code the latents of one image.
@@ -23,13 +23,13 @@ def write(
     Raises:
         ValueError: when a symbol is too large to be coded.
     """
-    return write_parts(z_symbols, [(y_symbols.ravel(), indexes.ravel())], z_tables, y_tables)
+    return write_latents_in_parts(z_symbols, [(y_symbols.ravel(), indexes.ravel())], z_tables, y_tables)
 
 
-def write_parts(
+def write_latents_in_parts(
     z_symbols: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]], z_tables: Tables, y_tables: Tables
 ) -> Coded:
-    """Code the latents of one image, y in parts, which are read in their order; the rest as for `write`.
+    """Code the latents of one image, y in parts, which are read in their order; the rest as for `write_latents`.
 
     Args:
         z_symbols: (1, N, h, w) int32; each channel has a table.
