@@ -129,6 +129,11 @@ def rows(sweep: Sweep) -> pd.DataFrame:
     table = pd.concat(tables, ignore_index=True)
     lacking = set(table.loc[table["accuracy"].isna(), "image"])
     table = table[~table["image"].isin(lacking)].reset_index(drop=True)
+    if table.empty:
+        raise ValueError(
+            "no test image was measured by every codec of the sweep; "
+            "rows.csv of the runs says why in its column `missing`"
+        )
     return table.assign(**{name: float("nan") for name in MEASURES if name not in table})
 
 

@@ -134,6 +134,7 @@ def _others() -> Iterator[Kind]:
         {"plain.jpg": cmyk_jpeg(adobe=False)},
         refused="four channels without Adobe's marker",
     )
+    as_long = exif((0x0112, 4, 1, b"\0\0\0\6"))
     turned = exif((0x0112, 3, 1, b"\0\6\0\0"), (0x8769, 4, 1, b"\xff\xff\xff\xf0"), (0x010F, 99, 7, b"bad!"))
     comment = b"\xff\xfe\xff\xff" + bytes(65533)
     jpeg = saved(smooth, "JPEG", quality=100)
@@ -143,12 +144,13 @@ def _others() -> Iterator[Kind]:
         {
             "turned.jpg": saved(smooth, "JPEG", quality=100, exif=turned),
             "turned.png": saved(smooth, "PNG", exif=turned),
+            "long.png": saved(smooth, "PNG", exif=as_long),
             "turned.webp": saved(np.repeat(smooth, 3, 2), "WEBP", lossless=True, exif=turned),
             "turned.tif": tiff(GREY, 8, 1, t274=(3,)),
             "comments.jpg": jpeg[:2] + comment * 40 + jpeg[2:],
         },
         (
-            *(np.rot90(smooth[:, :, 0], -1),) * 2,
+            *(np.rot90(smooth[:, :, 0], -1),) * 3,
             np.repeat(np.rot90(smooth, -1), 3, 2),
             GREY[::-1, ::-1, 0],
             smooth[:, :, 0],

@@ -101,6 +101,7 @@ SQUARE = [[1, 1], [20, 1], [20, 9], [1, 9]]
         ({"file_name": "none.png"}, "", "image .*none.png does not exist"),
         ({"file_name": "../set/train-000000.png"}, "", "must be the path of an image inside the folder"),
         ({"file_name": "train-000000.png"}, "", "listed a second time"),
+        ({"file_name": "./train-000000.png"}, "", "listed a second time"),
         ({"file_name": "metadata.jsonl"}, "", "cannot be read"),
         ({"lines": {}}, "", "lines is {}; it must be a list"),
         ({"lines": []}, "", "list of at least one"),

@@ -1,5 +1,6 @@
 """Hashes of files and sizes of images, in a cache; computed again when a file has changed."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tfic.files import FileWriteError, write_whole
 from tfic.images import open_image
 
 _SETTLED_NS = 1_000_000_000
@@ -54,14 +56,11 @@ class Contents:
 
     def keep(self) -> None:
         """Remember what was looked at, where the cache can be written."""
-        if self._new:
-            own = self._file.with_suffix(f".{os.getpid()}.new")
-            try:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-                own.write_text(json.dumps(self._known), encoding="utf-8")
-                own.replace(self._file)
-            except OSError:  # only time is lost: the next process looks again
-                self._new = False
+        if not self._new:
+            return
+        self._new = False
+        with contextlib.suppress(FileWriteError):  # only time is lost: the next process looks again
+            write_whole(self._file, json.dumps(self._known).encode())
 
     def _look(self, name: str) -> list[Any]:
         """[state of the file, SHA-256, height, width]; a size of 0 is not known."""

@@ -6,6 +6,7 @@ with quads in pixels, clockwise from the top left of the text. For testing alone
 """
 
 import functools
+import io
 import json
 import os
 from collections import OrderedDict
@@ -76,8 +77,9 @@ def write_folder(pages: Iterable[Page], out: Path) -> int:
         name = str(PurePosixPath(page.name).with_suffix(".png"))
         if name in records:
             raise ValueError(f"two pages are named {name!r}; names must be unique in a folder")
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(page.image).save(out / name)
+        picture = io.BytesIO()
+        Image.fromarray(page.image).save(picture, "PNG")
+        write_whole(out / name, picture.getvalue())
         lines = [{"text": line.text, "quad": line.quad} for line in page.lines]
         lines += [{"text": DO_NOT_CARE, "quad": quad} for quad in page.ignored]
         record: dict[str, Any] = {"file_name": name, "text": page.text}

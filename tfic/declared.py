@@ -67,8 +67,10 @@ def orientation(exif: bytes) -> int:
     (at,) = struct.unpack_from(f"{order}I", exif, 4)
     count = struct.unpack_from(f"{order}H", exif, at)[0] if at + 2 <= len(exif) else 0
     for entry in range(at + 2, min(at + 2 + 12 * count, len(exif) - 11), 12):
-        tag, kind, number, value = struct.unpack_from(f"{order}HHIH", exif, entry)
-        if (tag, kind, number) == (_ORIENTATION, 3, 1):
+        tag, kind, number = struct.unpack_from(f"{order}HHI", exif, entry)
+        form = {3: "H", 4: "I"}.get(kind)  # some writers take LONG for SHORT
+        if tag == _ORIENTATION and number == 1 and form:
+            (value,) = struct.unpack_from(order + form, exif, entry + 8)
             return int(value) if 1 <= value <= 8 else 1
     return 1
 

@@ -54,7 +54,7 @@ def labels(folder: Path, limit: int | None = None, lines_required: bool = True) 
         raise ValueError(
             f"data folder {folder} has no {METADATA}; write one line per image, as `python -m tfic synth` does"
         )
-    found: dict[str, tuple[int, Label]] = {}
+    found: dict[PurePosixPath, tuple[int, Label]] = {}
     with metadata.open("rb") as file:
         for number, row in enumerate(file, start=1):
             row = row.removeprefix(codecs.BOM_UTF8) if number == 1 else row
@@ -64,11 +64,12 @@ def labels(folder: Path, limit: int | None = None, lines_required: bool = True) 
                 continue
             try:
                 label = _label(row, lines_required)
-                if label.name in found:
+                place = PurePosixPath(label.name)  # ./a.png is a.png
+                if place in found:
                     raise ValueError(f"file_name {label.name!r} is listed a second time")
             except ValueError as error:
                 raise ValueError(f"{metadata}:{number}: {error}") from error
-            found[label.name] = number, label
+            found[place] = number, label
     if not found:
         raise ValueError(f"{metadata} lists no image; write one line per image, as `python -m tfic synth` does")
     return list(found.values())
