@@ -62,7 +62,10 @@ def test_a_card_says_what_its_weights_do(name: str, pages: list[Image.Image]) ->
     assert np.mean(bpp) == pytest.approx(stated(name, "bits per pixel"), abs=0.006)  # two digits are stated
 
 
-@pytest.mark.parametrize("name", zoo())
+@pytest.mark.parametrize(
+    "name",  # two passes and a larger decoder: with 100 pages too long for an ordinary test
+    [pytest.param(each, marks=pytest.mark.slow if each.startswith("zoo/lite-vbr") else ()) for each in zoo()],
+)
 @torch.no_grad()
 def test_training_bits_are_at_least_evaluation_bits_and_coded_bits_these_within_one_percent(
     name: str, pages: list[Image.Image]
