@@ -250,9 +250,15 @@ def test_the_learning_rate_warms_up_and_falls_to_a_tenth() -> None:
     assert rates[-1] == pytest.approx(0.1, abs=1e-3)
 
 
-GOLDEN = {1: (1.32963, 274.0761, 317.8885, 188.9211, 5.61542, 7.80396, 6.95962)}
-"""Losses by version: the first from a KLT start, three steps of stage 1, three of stage 2. At this learning rate other
-instruction sets and numbers of threads change them by a hundred-thousandth."""
+GOLDEN = {
+    1: (
+        (1.32963, 274.0761, 317.8885, 188.9211, 5.61542, 7.80396, 6.95962),  # Intel Xeon with AVX-512
+        (1.322176, 274.2972, 317.8898, 188.9222, 5.618718, 7.512218, 7.224639),  # AMD EPYC
+    )
+}
+"""Losses by version, on each kind of processor that was tried: the first from a KLT start, three steps of stage 1,
+three of stage 2. On one kind, numbers of threads change them by a hundred-thousandth. From one kind to the other the
+start's eigenvectors differ, and the last steps of reading amplify the digits in which float32 differs."""
 
 
 def test_the_same_settings_train_what_they_always_did(tmp_path: Path) -> None:
@@ -260,7 +266,8 @@ def test_the_same_settings_train_what_they_always_did(tmp_path: Path) -> None:
     cold = config(pretrain_steps=3, learning_rate=1e-4, finetune_learning_rate=1e-4)
     fit(config(pretrain_steps=1, klt_start=True), tmp_path / "klt", lambda p: losses.append(p.loss))
     fit(replace(cold, gamma=1.0), tmp_path / "both", lambda p: losses.append(p.loss))
-    assert losses == pytest.approx(GOLDEN.get(TRAINING_VERSION, ()), rel=1e-3), (
+    assert any(losses == pytest.approx(known, rel=1e-3) for known in GOLDEN.get(TRAINING_VERSION, ())), (
+        f"{losses}: "
         "the same settings train something else than before: raise TRAINING_VERSION in tfic/config.py, so that no "
         "sweep takes old results for new ones, and store these losses under the new version"
     )

@@ -23,4 +23,4 @@ def test_a_machine_that_cannot_make_hosts_says_what_is_missing() -> None:
     command = [sys.executable, ROOT / "scripts" / "try_cluster.py"]
     tried = subprocess.run(command, env={"PATH": "/nonexistent"}, capture_output=True, text=True)
     assert tried.returncode == 2
-    assert re.match(r"error: .*(takes root|no ssh, .* here; apt-get install)", tried.stderr)
+    assert re.match(r"error: .*(takes root|no (sshd, )?ssh, .* here; apt-get install)", tried.stderr)
