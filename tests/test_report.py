@@ -128,7 +128,7 @@ def test_a_folder_that_is_not_there_is_one_line_and_nothing_is_read(tmp_path, ca
     assert (
         report.main(["--tracking-uri", "sqlite:////nowhere/mlflow.db", "--out", str(tmp_path / "no" / "r.html")]) == 2
     )
-    assert capsys.readouterr().err == f"there is no folder {tmp_path / 'no'} to write r.html in; make it first\n"
+    assert capsys.readouterr().err == f"error: there is no folder {tmp_path / 'no'} to write r.html in; make it first\n"
 
 
 def test_an_unknown_sweep_is_one_line_with_exit_code_2(tracking_uri, capsys):

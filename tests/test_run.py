@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from refusals import refused
 
 from sweep.options import gpus
@@ -107,7 +108,7 @@ def broken_folder(tmp_path: Path) -> Path:
         (["--name", "a b"], "name is 'a b'; it must be letters"),
         (["--lambda", "1"], "unrecognized arguments: --lambda"),
         (["--config", "no.toml"], "no.toml: No such file"),
-        (["--test-data", "nowhere"], "no metadata.jsonl there"),
+        (["--test-data", "nowhere"], "nowhere does not exist; give one with images and metadata.jsonl"),
         (["--tracking-uri", "mlruns"], "neither a server"),
         (["--tracking-uri", "http://127.0.0.1:9"], "does not answer"),
     ],
@@ -165,6 +166,7 @@ def test_the_users_own_folder_is_part_of_the_plan(capsys: pytest.CaptureFixture[
     folder = tmp_path / "images"
     folder.mkdir()
     (folder / "metadata.jsonl").write_text(json.dumps({"file_name": "a.png", "text": "a"}) + "\n")
+    Image.new("RGB", (64, 32), "white").save(folder / "a.png")
     drawn = plan(capsys, "--recipe", "tiny")
     own = plan(capsys, "--recipe", "tiny", "--test-data", "images")
     assert {line for line in drawn.splitlines() if "to run  " in line}.isdisjoint(own.splitlines())

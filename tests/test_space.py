@@ -119,7 +119,7 @@ def test_another_image_under_the_same_name_is_another_trial(tmp_path: Path) -> N
 
 
 def test_a_folder_without_metadata_or_no_folder_is_said() -> None:
-    with pytest.raises(ValueError, match=r"no metadata.jsonl there"):
+    with pytest.raises(ValueError, match=r"does not exist; give one with images and metadata.jsonl"):
         from_tables({"data": {"test_dir": "/nowhere"}}, "sweep.toml", "tiny").reference()
     with pytest.raises(ValueError, match="/nowhere: no such folder"):
         from_tables({"data": {"font_dir": "/nowhere"}}, "sweep.toml", "tiny").reference()
