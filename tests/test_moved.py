@@ -1,5 +1,6 @@
 """A store whose folder was moved says so before anything runs, and is told the new place by a command."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,12 @@ from sweep.store.tracking import Tracker
 
 
 @pytest.fixture
-def moved(empty_store: str, tmp_path: Path) -> Path:
+def moved(laid_out: Callable[[Path], str], tmp_path: Path) -> Path:
     """The database of a project with one finished run, in a folder that has another name since."""
     before = tmp_path / "before it moved"
     before.mkdir()
     file = before / "mlflow.db"
-    file.write_bytes(Path(empty_store.removeprefix("sqlite:///")).read_bytes())
-    tracker = Tracker(f"sqlite:///{file}", "demo")
+    tracker = Tracker(laid_out(file), "demo")
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "rows.csv").write_text("rows")
     tracker.finish(tracker.start(preset("tiny").reference()), {"bpp": 1.0}, tmp_path / "files")
