@@ -15,7 +15,8 @@ from torch import nn
 from tfic import checkpoint
 from tfic.codec import build, names
 from tfic.codec.bitstream import OVERHEAD_BYTES, BitstreamError, Coded, pack, unpack
-from tfic.codec.compressai_models import WIDTHS, CompressAIModel
+from tfic.codec.compressai_models import CompressAIModel
+from tfic.codec.compressai_widths import WIDTHS
 from tfic.codec.image_codec import ImageCodec
 from tfic.config import DataConfig
 from tfic.recipes import tiny

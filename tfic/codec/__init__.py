@@ -6,6 +6,7 @@ modules that write and read streams (`latent_stream`, `bitstream`).
 
 from typing import TYPE_CHECKING
 
+from tfic.codec.compressai_widths import WIDTHS
 from tfic.config import unknown_key
 from tfic.extras import explained
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 def names() -> list[str]:
     """The names that `build` takes."""
-    from tfic.codec.compressai_models import WIDTHS
     from tfic.codec.tic import SIZES
 
     return [*(f"tic-{size}" for size in SIZES), "lite", "lite-vbr", *WIDTHS]
@@ -38,7 +38,6 @@ def build(name: str) -> "ImageCodec":
         ModuleNotFoundError: without the extra `codec`.
     """
     with explained():
-        from tfic.codec.compressai_models import WIDTHS, CompressAIModel
         from tfic.codec.lite import lite
         from tfic.codec.lite_vbr import lite_vbr
         from tfic.codec.tic import tic
@@ -46,6 +45,8 @@ def build(name: str) -> "ImageCodec":
     if name not in names():
         raise unknown_key(name, names(), "codec")
     if name in WIDTHS:
+        from tfic.codec.compressai_models import CompressAIModel  # imports all of CompressAI, which takes seconds
+
         return CompressAIModel(name).float()
     own = {"lite": lite, "lite-vbr": lite_vbr}
     return (own[name]() if name in own else tic(name.removeprefix("tic-"))).float()

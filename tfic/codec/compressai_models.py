@@ -37,33 +37,18 @@ from torch import Tensor
 
 from tfic.codec.ans import Stack, Tables
 from tfic.codec.bitstream import NOT_AT_ITS_END, OTHER_SCALES, BitstreamError, Coded
+from tfic.codec.compressai_widths import WIDTHS
 from tfic.codec.entropy import SCALES, frequencies, make_room
+from tfic.codec.entropy_models import EntropyBottleneck, EntropyModel, GaussianConditional
 from tfic.codec.exact import one_thread
 from tfic.codec.image_codec import ImageCodec, Reconstruction
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # compressai scripts its bounds at import, which torch calls deprecated
-    from compressai.entropy_models import EntropyBottleneck, EntropyModel, GaussianConditional
+    warnings.simplefilter("ignore")  # as in `tfic.codec.entropy_models`
     from compressai.layers import MaskedConv2d
     from compressai.models import SimpleVAECompressionModel
     from compressai.registry import MODELS
 
-WIDTHS: dict[str, tuple[int, ...]] = {
-    "bmshj2018-factorized": (128, 192),
-    "bmshj2018-factorized-relu": (128, 192),
-    "bmshj2018-hyperprior": (128, 192),
-    "bmshj2018-hyperprior-vbr": (192, 320),
-    "mbt2018-mean": (128, 192),
-    "mbt2018-mean-vbr": (192, 320),
-    "mbt2018": (192, 192),
-    "mbt2018-vbr": (192, 320),
-    "cheng2020-anchor": (128,),
-    "cheng2020-attn": (128,),
-    "cheng2020-anchor-checkerboard": (192,),
-    "elic2022-official": (192, 320),
-    "elic2022-chandelier": (192, 320),
-}
-"""Names of the models, with the widths of CompressAI's lowest quality, or its defaults where there are no qualities."""
 _Part = tuple[EntropyModel, np.ndarray, np.ndarray]
 """Elements that are coded in one call: their density, values and indexes."""
 

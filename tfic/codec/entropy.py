@@ -6,7 +6,6 @@ Gaussians before it reads y.
 """
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +17,8 @@ from torch import Tensor, nn
 
 from tfic.codec.ans import Tables
 from tfic.codec.bitstream import Coded
+from tfic.codec.entropy_models import EntropyBottleneck, EntropyModel, GaussianConditional
 from tfic.codec.latent_stream import LatentReader, write_latents, write_latents_in_parts
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # compressai scripts its bounds at import, which torch calls deprecated
-    from compressai.entropy_models import EntropyBottleneck, EntropyModel, GaussianConditional
 
 SCALES_MIN, SCALES_MAX, SCALES_LEVELS = 0.11, 256.0, 64
 _LOG_STEP = math.log(SCALES_MAX / SCALES_MIN) / (SCALES_LEVELS - 1)
