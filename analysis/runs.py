@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 
-from analysis import sets
+from analysis import ranges, sets
 from tfic.config import TrainConfig, first_names
 from tfic.row import MEASURES, TEXTS
 from tfic.store_uri import DEFAULT, check_exists, first_line, quiet_mlflow, resolve, shown
@@ -218,6 +218,8 @@ def _point(run: Run, runs: Mapping[str, Run], shares: bool) -> dict[str, object]
     tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
     kind, codec, parent = tags["kind"], params.get("codec", ""), tags.get("parent")
     more = f" lmbda_share {float(params[LMBDA_SHARE]):g}" if shares and kind in ("finetune", "candidate") else ""
+    if kind == "quality":
+        kind, parent = ranges.training_of(tags["parent"], params["lmbda"], runs)
     if kind == "candidate":
         kind, more = "finetune", f"{more} step {params['step']}"
         parent = runs[parent].data.tags.get("parent") if parent and parent in runs else None

@@ -70,12 +70,14 @@ def _sweep(args: argparse.Namespace) -> tuple[Sweep, str]:
         Target.parse(limits.target)
     folders: dict[str, Any] = {"train_dir": args.train_data, "test_dir": args.test_data}
     data = absolute(replace(sweep.data, **{key: value for key, value in folders.items() if value is not None}))
-    sweep = replace(sweep, name=args.name or sweep.name, codec=args.codec or sweep.codec)
+    train = sweep.train if args.start is None else replace(sweep.train, start=args.start)
+    sweep = replace(sweep, name=args.name or sweep.name, codec=args.codec or sweep.codec, train=train)
     sweep = replace(sweep, space=space, limits=limits, data=data)
     if sweep.codec != recipe(name).codec:
         from tfic.codec import build  # seconds of import, for who names a codec
 
         build(sweep.codec)
+    sweep.check_start()
     sweep.grid()  # reads the folders of images, if any, while it is cheap to be told
     return sweep, why
 
@@ -156,6 +158,8 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
         metavar="L",
         help="pre-train the other lambdas from the codec of this one; default each from its own start",
     )
+    words = 'model from whose weights stage 1 starts, such as zoo/lite-vbr; "" for none; default the recipe\'s'
+    add("--start", metavar="MODEL", help=words)
     words = "for each lambda also continue stage 1 for the steps of stage 2; --no-controls leaves it"
     add("--controls", action=argparse.BooleanOptionalAction, default=None, help=words)
     add("--bpp-low", type=float, metavar="B", help="stop a fine-tuning whose rate stays below")

@@ -34,7 +34,7 @@ def table(document: str, head: str) -> dict[str, list[str]]:
 
 def runs_table(head: str) -> dict[str, set[str]]:
     """Kinds of trials whose runs have each item of a table of docs/runs.md; none where it says "only"."""
-    trained = {"pretrain", "finetune", "candidate", "control", "halfway"}
+    trained = {"pretrain", "finetune", "candidate", "control", "quality", "halfway"}
     groups = {"all": trained | {"uncompressed", "classical"}, "trained": trained}
     found = {}
     for name, (of, *_) in table(text("docs/runs.md"), head).items():

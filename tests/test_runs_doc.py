@@ -1,5 +1,6 @@
 """docs/runs.md lists what runs hold, also what only some hold; tests/test_story.py compares it with a sweep's runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from sweep.store.tracking import SETTINGS, Tracker
 from tfic.row import MEASURES
 
 SWEEP = make(lmbdas=(0.001, 0.003), gammas=(1.0,), keep_every=3, warm_start=0.001, controls=True, halfway=True)
-TRIALS = {trial.key: trial for trial in SWEEP.grid()}
+RANGE = make(lmbdas=(0.0016, 0.0032), gammas=(1.0,), controls=True)
+RANGE = replace(RANGE, codec="lite-vbr", train=replace(RANGE.train, whole_range=True))
+TRIALS = {trial.key: trial for trial in (*SWEEP.grid(), *RANGE.grid())}
 
 
 @pytest.mark.parametrize("trial", TRIALS.values(), ids=lambda trial: trial.key.rpartition("-")[0])
@@ -38,6 +41,7 @@ def test_every_kind_and_every_conditional_parameter_is_among_these_trials() -> N
         "finetune",
         "candidate",
         "control",
+        "quality",
         "halfway",
     }
     given = {name for trial in TRIALS.values() for name in schema.params(trial)}

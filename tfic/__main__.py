@@ -79,18 +79,25 @@ def _config(args: argparse.Namespace) -> Config:
     config = replace(recipe(args.recipe), lmbda=args.lmbda, gamma=args.gamma)
     data = replace(config.data, train_dir=args.train_data, test_dir=args.test_data)
     train = from_mapping(config.train, {"seed": args.seed}, "--seed")
+    if args.start and not args.gamma:
+        train = replace(train, start=args.start)
+    if train.start:
+        from tfic import models
+
+        train = replace(train, start=models.pinned(train.start))
     return replace(config, codec=args.codec or config.codec, data=data, train=train)
 
 
 def _train(args: argparse.Namespace) -> None:
-    from tfic import distributed, teachable
+    from tfic import distributed, models, teachable
     from tfic.train import fit
 
     config = _config(args)
+    start = models.find(args.start) if args.start and args.gamma else None
     with distributed.join():
         if config.gamma and distributed.rank() == 0:
             print(teachable.of_settings(config).sentence(), flush=True)
-        path = fit(config, args.out, _print_progress, Path(args.start) if args.start else None)
+        path = fit(config, args.out, _print_progress, start)
         if distributed.rank() == 0:
             print(f"trained codec: {path}")
 
@@ -167,7 +174,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--gamma", type=float, default=0.0, metavar="X", help="weight of reading in stage 2; 0: stage 1 only"
     )
-    train.add_argument("--start", default="", metavar="FILE", help="checkpoint of stage 1 to start stage 2 from")
+    words = "model to start from, such as zoo/lite-vbr: stage 2 from one of stage 1, with gamma 0 stage 1 itself"
+    train.add_argument("--start", default="", metavar="MODEL", help=words)
     train.add_argument("--train-data", default="", metavar="DIR", help="folder with metadata.jsonl to train on")
     train.add_argument("--test-data", default="", metavar="DIR", help="folder with metadata.jsonl to measure on later")
     train.add_argument("--seed", type=int, default=0, metavar="S", help="seed of weights, crops and noise (0)")

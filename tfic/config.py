@@ -65,8 +65,10 @@ class DataConfig:
 class TrainConfig:
     """The training of a codec in its two stages."""
 
+    start: str = ""
+    """Model from whose weights stage 1 starts, such as `zoo/lite-vbr`; "" for the codec's own start."""
     pretrain_steps: int = 200_000
-    """Steps of stage 1 (gamma = 0)."""
+    """Steps of stage 1 (gamma = 0); 0 takes the model that `start` names for a codec of stage 1."""
     finetune_steps: int = 50_000
     """Steps of stage 2 (lambda = 0)."""
     klt_start: bool = False
@@ -97,6 +99,8 @@ class TrainConfig:
     """Weight, in the distortion that stage 2 keeps, of pixels on text."""
     rest_distortion: float = 1.0
     """Weight, in the distortion that stage 2 keeps, of all other pixels."""
+    whole_range: bool = False
+    """Train for every lambda that a variable-rate codec serves, one drawn for each image; gamma goes with lambda."""
     pretrain_average: float = 0.0
     """Share of stage 1, its end, over which weights are averaged; 0 for none."""
     clip_norm: float = 1.0
@@ -112,8 +116,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         counts = ("batch", "finetune_batch", "crop_height_px", "crop_width_px", "read_width_px")
-        for name in ("pretrain_steps", "finetune_steps", *counts, "checkpoint_every", "log_every"):
+        for name in ("finetune_steps", *counts, "checkpoint_every", "log_every"):
             check_at_least(name, getattr(self, name), 1)
+        check_at_least("pretrain_steps", self.pretrain_steps, 0 if self.start else 1)
         for name in ("seed", "threads", "lmbda_share", "text_distortion", "rest_distortion", "pretrain_average"):
             check_at_least(name, getattr(self, name), 0)
         for name in ("learning_rate", "finetune_learning_rate", "clip_norm"):
@@ -133,8 +138,8 @@ READERS = ("ppocrv6-small",)
 LEARNERS = ("all", "encoder")
 """The parts that may learn in stage 2."""
 STAGE_1 = frozenset((
-    "pretrain_steps", "klt_start", "batch", "crop_height_px", "crop_width_px",
-    "learning_rate", "clip_norm", "seed", "pretrain_average",
+    "start", "pretrain_steps", "klt_start", "batch", "crop_height_px", "crop_width_px",
+    "learning_rate", "clip_norm", "seed", "pretrain_average", "whole_range",
 ))  # fmt: skip
 """Training settings that decide a pre-trained codec, and through it everything fine-tuned from it."""
 STAGE_2 = frozenset((
@@ -145,7 +150,7 @@ STAGE_2 = frozenset((
 CONTROL = frozenset(("finetune_steps", "finetune_batch", "finetune_learning_rate"))
 """Those of stage 2 that decide a control too."""
 LATER = frozenset((
-    "reading", "readers", "learns", "text_distortion", "rest_distortion", "pretrain_average",
+    "reading", "readers", "learns", "text_distortion", "rest_distortion", "pretrain_average", "start", "whole_range",
 ))  # fmt: skip
 """Settings that earlier versions did not have: part of a key only where they differ from their default."""
 NO_MATTER = frozenset(("checkpoint_every", "log_every", "threads"))
@@ -177,7 +182,9 @@ class Config:
     lmbda: float = 0.0067
     """Weight of distortion in stage 1: `lmbda * 255^2 * MSE + bpp`, with pixel values in [0, 1]."""
     gamma: float = 0.0
-    """Weight of reading in stage 2: `bpp + gamma * L_OCR`; 0 means stage 1 only, the baseline codec."""
+    """Weight of reading in stage 2: `bpp + gamma * L_OCR`; 0 means stage 1 only, the baseline codec.
+
+    With `train.whole_range` it is that of `lmbda`, and for another lambda larger or smaller by the same factor."""
     data: DataConfig = field(default_factory=DataConfig)
     """The images."""
     train: TrainConfig = field(default_factory=TrainConfig)

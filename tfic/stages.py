@@ -14,9 +14,11 @@ from torch import Tensor
 from torch.nn import Module
 
 from tfic import distributed, losses
+from tfic.codec.image_codec import Reconstruction
 from tfic.config import READERS, READING_TERMS, Config
 from tfic.crops import cuts, draw_crops
 from tfic.lines import Page
+from tfic.rates import Rates, draw_rates, pixel_loss, weigh_reading
 from tfic.reading import build_readers, legible, readable, reading_loss
 from tfic.weights import parse
 
@@ -47,10 +49,12 @@ def pretrain(config: Config, pages: Sequence[Page]) -> Stage:
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
         rng = seed_step(config, "pretrain", step)
         crops = draw_crops(pages, rng, train.batch, train.crop_height_px, train.crop_width_px, on_text=False)
+        rates = _rates(config, rng, train.batch, _device_of(codec))
         x = crops.on(_device_of(codec))[distributed.rank() :: distributed.world()]
-        result = codec(x)
+        result = _reconstruct(codec, x, rates, straight_through=False)
         bpp, distortion = losses.rate(result.bits(), x), losses.distortion(x, result.x_hat)
-        return {"loss": config.lmbda * distortion + bpp, "bpp_estimated": bpp, "mse": distortion / 255**2}
+        loss = pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
+        return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2}
 
     return Stage(
         "pretrain", train.pretrain_steps, _warm_steps(config), train.learning_rate, train.pretrain_average, loss
@@ -71,24 +75,29 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
         crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True, cut)
         part = range(distributed.rank(), train.finetune_batch, distributed.world())
         device = _device_of(codec)
+        rates = _rates(config, rng, train.finetune_batch, device)
         x = crops.on(device)[part.start :: part.step]
-        result = codec(x, straight_through=True)  # the reader is to see what the decoder will really show
+        result = _reconstruct(codec, x, rates)  # the reader is to see what the decoder will really show
         bpp = losses.rate(result.bits(), x)
         lines = [(b, line) for b, line in crops.lines if all(legible(reader, line) for reader, _ in readers[1:])]
         lines = readable(lines, readers[0][0], rng, train.read_width_px)
         # without a line g_s learns nothing, on one worker; several must agree on which parameters learn
         ocr = bpp.new_zeros(())
         if lines or part.step > 1:
+            x_hat = weigh_reading(result.x_hat, rates, config.lmbda) if rates else result.x_hat
             for reader, weight in readers:
                 reader.to(device)
-                ocr = ocr + weight * reading_loss(reader, result.x_hat, lines, part, terms, x)
+                ocr = ocr + weight * reading_loss(reader, x_hat, lines, part, terms, x)
         distortion = losses.distortion(x, result.x_hat)
-        kept = distortion
+        kept, weights = distortion, None
         if weighted:
             on_text = crops.on_text(device)[part.start :: part.step]
             weights = train.rest_distortion + (train.text_distortion - train.rest_distortion) * on_text
             kept = losses.distortion(x, result.x_hat, weights)
-        loss = train.lmbda_share * config.lmbda * kept + bpp + config.gamma * ocr
+        pixels = train.lmbda_share * config.lmbda * kept + bpp
+        if rates:
+            pixels = pixel_loss(result, x, rates, train.lmbda_share, weights)
+        loss = pixels + config.gamma * ocr
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2, "ocr": ocr}
 
     before = _warm_steps(config) + train.pretrain_steps
@@ -103,10 +112,12 @@ def control(config: Config, pages: Sequence[Page]) -> Stage:
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
         rng = seed_step(config, "finetune", step)
         crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True, cut)
+        rates = _rates(config, rng, train.finetune_batch, _device_of(codec))
         x = crops.on(_device_of(codec))[distributed.rank() :: distributed.world()]
-        result = codec(x, straight_through=True)
+        result = _reconstruct(codec, x, rates)
         bpp, distortion = losses.rate(result.bits(), x), losses.distortion(x, result.x_hat)
-        return {"loss": config.lmbda * distortion + bpp, "bpp_estimated": bpp, "mse": distortion / 255**2}
+        loss = pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
+        return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2}
 
     before = _warm_steps(config) + train.pretrain_steps
     return Stage("control", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss)
@@ -131,6 +142,21 @@ def seed_step(config: Config, stage: str, step: int) -> np.random.Generator:
         noise = int(np.random.default_rng([*seed, distributed.rank()]).integers(2**62))
     torch.manual_seed(noise)
     return rng
+
+
+def _rates(config: Config, rng: np.random.Generator, batch: int, device: torch.device) -> Rates | None:
+    """Rates of this worker's part of a batch; None where all images have the codec's own lambda."""
+    if not config.train.whole_range:
+        return None
+    part = range(distributed.rank(), batch, distributed.world())
+    return draw_rates(rng, batch, config.lmbda).part(part, device)
+
+
+def _reconstruct(codec: Module, x: Tensor, rates: Rates | None, straight_through: bool = True) -> Reconstruction:
+    """The forward pass of training, each image at its own rate if it has one."""
+    more = {"quality": rates.quality} if rates else {}
+    result: Reconstruction = codec(x, straight_through=straight_through, **more)
+    return result
 
 
 def _warm_steps(config: Config) -> int:

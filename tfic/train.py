@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from tfic import checkpoint, distributed, stages, teachable, training_state
-from tfic.codec import build
+from tfic import checkpoint, distributed, models, stages, starts, teachable, training_state
+from tfic.codec import VARIABLE_RATE, build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.klt import start_from_klt
@@ -104,6 +104,10 @@ def fit(
         distributed.WorkerFailedError: when another rank raised.
     """
     check_batches(config.train, distributed.world(), finetune=config.from_stage_1)
+    if config.train.whole_range and config.codec not in VARIABLE_RATE:
+        raise ValueError(
+            f"whole_range is true for codec {config.codec}, which has one rate; take {' or '.join(VARIABLE_RATE)}"
+        )
     finished = run / CODEC_FILE
     if distributed.broadcast_from_rank0(lambda: _is_finished(finished, config)):
         return finished
@@ -129,7 +133,9 @@ def fit(
     codec = build(config.codec)
     if config.from_stage_1 or config.warm_lmbda:
         assert start is not None
-        codec.load_state_dict(distributed.broadcast_from_rank0(lambda: _weights(start, config)))
+        codec.load_state_dict(distributed.broadcast_from_rank0(lambda: starts.parent(start, config)))
+    elif config.train.start:
+        codec.load_state_dict(distributed.broadcast_from_rank0(lambda: starts.foundation(config)))
     elif config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and not state:
         rng = stages.seed_step(config, "pretrain", 0)
         sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
@@ -142,12 +148,28 @@ def fit(
     owner = start if config.gamma and config.train.learns == "encoder" else None
     if owner:
         codec.freeze_decoder()
+    elif not (config.from_stage_1 or config.train.pretrain_steps):
+        owner = models.find(config.train.start)  # nothing is trained: its files are the foundation's
     if not config.gamma:
         keep_every = half(stage.steps) if keep_half and not config.control else 0
     callbacks = _Callbacks(run, report, keep_every, on_checkpoint, owner)
     _run_stage(stage, codec, state, config, callbacks)
     distributed.broadcast_from_rank0(lambda: _finish(codec, config, finished, owner))
     return finished
+
+
+def at_lmbda(trained: Path, config: Config, run: Path) -> Path:
+    """Write a codec of several qualities with that of `config.lmbda` as its own into `run`, and return its path.
+
+    Its files are those of the codec at `trained`, and either decodes them.
+    """
+    codec, owner = checkpoint.load(trained), checkpoint.load(trained)
+    assert isinstance(codec, VariableRate)
+    codec.settle(config.lmbda)
+    codec.share_decoder(owner)
+    run.mkdir(parents=True, exist_ok=True)
+    checkpoint.save(codec, config, run / CODEC_FILE)
+    return run / CODEC_FILE
 
 
 def check_same(found: Config, wanted: Config, path: Path) -> None:
@@ -182,22 +204,6 @@ def _state(path: Path, config: Config) -> bytes:
     data, settings = training_state.read(path)
     check_same(settings, config, path)
     return data
-
-
-def _weights(start: Path, config: Config) -> dict[str, torch.Tensor]:
-    """Weights of the checkpoint that a training starts from; ValueError when it is not the one that `config` wants."""
-    found = checkpoint.config_of(start)
-    stage, wanted = "stage 1", f"with lambda {config.warm_lmbda}, gamma 0"
-    if config.from_stage_1:
-        stage, wanted = "a control" if config.control else "stage 2", "of stage 1 (gamma 0)"
-    other_lmbda = not config.from_stage_1 and found.lmbda != config.warm_lmbda
-    if (found.codec, found.from_stage_1) != (config.codec, False) or other_lmbda:
-        what = "a control of a" if found.control else "a"
-        raise ValueError(
-            f"{start} is {what} {found.codec} with lambda {found.lmbda}, gamma {found.gamma}; "
-            f"{stage} starts from a {config.codec} {wanted}"
-        )
-    return checkpoint.load(start).state_dict()
 
 
 def _learning_rate(peak: float, step: int, steps: int) -> float:

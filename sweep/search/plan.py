@@ -15,6 +15,7 @@ HEADINGS = {
     Kind.PRETRAIN: "Stage 1, one pre-training per lambda (each is a point: the baseline codec)",
     Kind.CONTROL: "Controls: stage 1 continued for the steps of stage 2",
     Kind.FINETUNE: "Stage 2, fine-tuned from stage 1",
+    Kind.QUALITY: "The same codecs at other lambdas, by their quality",
     Kind.HALFWAY: "Stage 1 after half of its steps, which shows how far it has converged",
     Kind.INTERMEDIATE: "Intermediate checkpoints of stage 2, each a point of its own",
     Kind.CLASSICAL: "Classical codecs",

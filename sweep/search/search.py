@@ -70,15 +70,16 @@ class Search:
 
     def _adopt_earlier_proposal(self, record: Record) -> None:
         """Make a proposal of an earlier run part of the sweep, if its settings are still those of this sweep."""
-        if record.kind is Kind.FINETUNE and record.proposed and record.lmbda in self.sweep.space.lmbdas:
+        if record.kind is Kind.FINETUNE and record.proposed and record.lmbda in self.sweep.trained_lmbdas:
             trial = self.sweep.finetune(record.lmbda, record.gamma, record.lmbda_share)
             if trial.key == record.key and trial.key not in self.states:
                 self._adopt(trial)
 
     def _adopt(self, trial: Trial) -> None:
-        """Make a proposed fine-tuning and its intermediate checkpoints part of the sweep."""
+        """Make a proposed fine-tuning part of the sweep, at other lambdas and with its intermediate checkpoints."""
         self.states[trial.key] = State(trial, proposed=True)
-        self.states |= {each.key: State(each) for each in self.sweep.intermediates(trial)}
+        more = [*self.sweep.at_lmbdas(trial), *self.sweep.intermediates(trial)]
+        self.states |= {each.key: State(each) for each in more}
 
     def _leave_out_missing_intermediates(self) -> None:
         """A finished training has the intermediate checkpoints that it wrote, and no others."""
@@ -123,7 +124,8 @@ class Search:
     def total(self) -> int:
         """Number of trials: the known ones and, where their number is fixed, those still to be proposed."""
         left = self.proposals_left
-        each = 1 + len(self.sweep.intermediate_steps)
+        others = len(self.sweep.at_lmbdas(self.sweep.pretrain(self.sweep.trained_lmbdas[0])))
+        each = 1 + others + len(self.sweep.intermediate_steps)
         return len(self.states) + (int(left) * each if math.isfinite(left) else 0)
 
     def ask(self) -> Trial | Turn:
@@ -233,7 +235,7 @@ class Search:
 
     def _pretrained(self) -> list[float]:
         finished = {trial.key for trial in self.trials(Status.FINISHED)}
-        return [lmbda for lmbda in self.sweep.space.lmbdas if self.sweep.pretrain(lmbda).key in finished]
+        return [lmbda for lmbda in self.sweep.trained_lmbdas if self.sweep.pretrain(lmbda).key in finished]
 
     def _build(self, pretrained: list[float]) -> Proposals:
         """Proposals that know every fine-tuning."""

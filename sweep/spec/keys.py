@@ -3,10 +3,11 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tfic.config import LATER, TrainConfig, first_names
 from tfic.contents import digest
 from tfic.labels import METADATA, labels
 
@@ -47,6 +48,19 @@ def _digest(folder: Path, names: list[str]) -> str:
         return digest(folder, names)
     except OSError as error:
         raise ValueError(f"{error.filename} cannot be read ({error.strerror})") from error
+
+
+def training_settings(train: TrainConfig, names: Iterable[str]) -> dict[str, Any]:
+    """Settings as a key knows them; those of `LATER` only where they are not the default."""
+    first = first_names(TrainConfig)  # a renamed setting keeps its first name in keys
+    values = {name: getattr(train, name) for name in names}
+    return dict(
+        sorted(
+            (f"train.{first.get(name, name)}", value)
+            for name, value in values.items()
+            if name not in LATER or value != getattr(TrainConfig(), name)
+        )
+    )
 
 
 def prefix_of(key: str) -> str:

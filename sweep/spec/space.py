@@ -7,20 +7,21 @@ command finds the finished trials, a larger grid reuses them, and settings such 
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sweep.spec.axes import Space
-from sweep.spec.keys import folder_digest, images_digest, make_key, prefix_of
+from sweep.spec.keys import folder_digest, images_digest, make_key, prefix_of, training_settings
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Kind, Trial
+from tfic import models
+from tfic.codec import LMBDA_MIDDLE, VARIABLE_RATE
 from tfic.codec import version as codec_version
 from tfic.config import (
     CONTROL,
-    LATER,
     MEASURING_VERSION,
     STAGE_1,
     STAGE_2,
@@ -29,7 +30,6 @@ from tfic.config import (
     DataConfig,
     EvalConfig,
     TrainConfig,
-    first_names,
     half,
 )
 from tfic.synth import DRAWING_VERSION
@@ -59,6 +59,11 @@ class Sweep:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
             raise ValueError(f"name is {self.name!r}; it must be letters, digits, dots, dashes and underscores")
+        if self.train.whole_range and self.space.warm_start:
+            raise ValueError(
+                f"warm_start is {self.space.warm_start:g} with train.whole_range, where one stage 1 serves all; leave "
+                "one of them out"
+            )
 
     def reference(self) -> Trial:
         """The images as they are."""
@@ -85,8 +90,9 @@ class Sweep:
             "lmbda": lmbda,
             **self._trained_on,
             **self._measured,
-            **_settings(self.train, STAGE_1),
+            **training_settings(self.train, STAGE_1 - {"start"}),
         }
+        decides |= {"start": models.weights_of(self._start)} if self._start else {}
         version = codec_version(self.codec, self._largest_side_px)
         decides |= {"codec_version": version} if version > 1 else {}
         warm = self.space.warm_start if self.space.warm_start != lmbda else 0.0
@@ -117,13 +123,13 @@ class Sweep:
             learns=learns or first_learns,
         )
         config = replace(parent.config, gamma=gamma, train=train)
-        decides = {"parent": parent.key, "gamma": gamma, **_settings(config.train, STAGE_2)}
+        decides = {"parent": parent.key, "gamma": gamma, **training_settings(config.train, STAGE_2)}
         return _trial(f"finetune-l{lmbda:g}-g{gamma:g}", Kind.FINETUNE, decides, config, parent=parent.key)
 
     def control(self, lmbda: float) -> Trial:
         """Stage 1 of that lambda continued for the steps of stage 2."""
         parent = self.pretrain(lmbda)
-        decides = {"parent": parent.key, "control": True, **_settings(parent.config.train, CONTROL)}
+        decides = {"parent": parent.key, "control": True, **training_settings(parent.config.train, CONTROL)}
         config = replace(parent.config, control=True)
         return _trial(f"control-l{lmbda:g}", Kind.CONTROL, decides, config, parent=parent.key)
 
@@ -134,6 +140,18 @@ class Sweep:
         decides = {"parent": parent.key, "step": step}
         prefix = f"{prefix_of(parent.key)}-at{step}"
         return _trial(prefix, Kind.HALFWAY, decides, parent.config, parent=parent.key, step=step)
+
+    def at_lmbda(self, training: Trial, lmbda: float) -> Trial:
+        """The codec of a training for the whole range, at another lambda than its own."""
+        prefix = f"{prefix_of(training.key)}-at-l{lmbda:g}"
+        config = replace(training.config, lmbda=lmbda)
+        decides = {"parent": training.key, "lmbda": lmbda}
+        return _trial(prefix, Kind.QUALITY, decides, config, parent=training.key)
+
+    def at_lmbdas(self, training: Trial) -> list[Trial]:
+        """The codec of a training at the other lambdas of the space; none where a training serves one lambda."""
+        others = [lmbda for lmbda in self.space.lmbdas if lmbda != training.config.lmbda]
+        return [self.at_lmbda(training, lmbda) for lmbda in others] if self.train.whole_range else []
 
     def intermediates(self, finetune: Trial) -> list[Trial]:
         """The intermediate checkpoints of a fine-tuning, earliest first."""
@@ -156,6 +174,13 @@ class Sweep:
         return range(every, self.train.finetune_steps, every) if every else range(0)
 
     @property
+    def trained_lmbdas(self) -> tuple[float, ...]:
+        """Lambdas with trainings of their own, the warm start's first; for the whole range the middle one alone."""
+        if self.train.whole_range:
+            return (LMBDA_MIDDLE,)
+        return tuple(sorted(self.space.lmbdas, key=lambda lmbda: lmbda != self.space.warm_start))
+
+    @property
     def lmbda_shares(self) -> tuple[float, ...]:
         """Shares of lambda that the fine-tunings of the grid keep."""
         return self.space.lmbda_shares or (self.train.lmbda_share,)
@@ -173,7 +198,7 @@ class Sweep:
     def grid(self) -> list[Trial]:
         """Every trial that is known beforehand: the reference, stage 1, controls, stage 2, the classical codecs."""
         space = self.space
-        first = sorted(space.lmbdas, key=lambda lmbda: lmbda != space.warm_start)
+        first = self.trained_lmbdas
         tunings = [
             self.finetune(lmbda, gamma, share, reading, learns)
             for reading, learns in itertools.product(self.readings, self.learners)
@@ -189,10 +214,33 @@ class Sweep:
             for lmbda in first
             if space.halfway and half(self.train.pretrain_steps) < self.train.pretrain_steps
         ]
-        return [self.reference(), *pretrainings, *controls, *tunings, *halfway, *intermediates, *self.anchors()]
+        trained = [*pretrainings, *controls, *tunings]
+        others = [each for trial in trained for each in self.at_lmbdas(trial)]
+        return [self.reference(), *trained, *others, *halfway, *intermediates, *self.anchors()]
+
+    def check_start(self) -> None:
+        """Raise ValueError when stage 1 cannot start from the model that `train.start` names, or for the whole range.
+
+        A codec of another kind is told from the header of its file.
+        """
+        if self.train.whole_range and self.codec not in VARIABLE_RATE:
+            raise ValueError(
+                f"whole_range is true for codec {self.codec}, which has one rate; give --codec {VARIABLE_RATE[0]}, or "
+                "set train.whole_range to false"
+            )
+        if self._start and (codec := models.codec_of(self._start)) != self.codec:
+            raise ValueError(
+                f"start is {self.train.start}, a {codec}, and the codec to train is {self.codec}; give --codec "
+                f'{codec}, or another --start ("" for none)'
+            )
+
+    @cached_property
+    def _start(self) -> str:
+        """The model that stage 1 starts from, with its weights' fingerprint; "" for none."""
+        return models.pinned(self.train.start) if self.train.start else ""
 
     def _config(self, codec: str) -> Config:
-        return Config(codec=codec, data=self.data, train=self.train, eval=self.eval)
+        return Config(codec=codec, data=self.data, train=replace(self.train, start=self._start), eval=self.eval)
 
     @cached_property
     def _drawn(self) -> dict[str, Any]:
@@ -234,16 +282,3 @@ class Sweep:
 
 def _trial(prefix: str, kind: Kind, decides: Mapping[str, Any], config: Config, **more: Any) -> Trial:
     return Trial(make_key(prefix, decides), kind, config, decides=decides, **more)
-
-
-def _settings(train: TrainConfig, names: Iterable[str]) -> dict[str, Any]:
-    """Settings as a key knows them; those of `LATER` only where they are not the default."""
-    first = first_names(TrainConfig)  # a renamed setting keeps its first name in keys
-    values = {name: getattr(train, name) for name in names}
-    return dict(
-        sorted(
-            (f"train.{first.get(name, name)}", value)
-            for name, value in values.items()
-            if name not in LATER or value != getattr(TrainConfig(), name)
-        )
-    )

@@ -23,15 +23,17 @@ class Kind(StrEnum):
     """Stage 1 continued for the steps of stage 2: the baseline that has trained as long as a fine-tuning."""
     HALFWAY = "halfway"
     """A pre-trained codec after half of its steps, which shows how far stage 1 has converged."""
+    QUALITY = "quality"
+    """The codec of a training for the whole range (`train.whole_range`) at another lambda than its own."""
     INTERMEDIATE = "intermediate"
     """An intermediate checkpoint of a fine-tuning. The tracking store calls this kind "candidate"."""
 
 
-LEARNED = (Kind.PRETRAIN, Kind.FINETUNE, Kind.CONTROL, Kind.HALFWAY, Kind.INTERMEDIATE)
+LEARNED = (Kind.PRETRAIN, Kind.FINETUNE, Kind.CONTROL, Kind.QUALITY, Kind.HALFWAY, Kind.INTERMEDIATE)
 """Kinds of trials whose codec is trained."""
 CHECKPOINTS = (Kind.HALFWAY, Kind.INTERMEDIATE)
 """Kinds that are a codec of their parent's at an earlier step."""
-FILLERS = (Kind.CLASSICAL, *CHECKPOINTS)
+FILLERS = (Kind.CLASSICAL, Kind.QUALITY, *CHECKPOINTS)
 """Kinds that train nothing and that no other trial waits for; they run where a slot would be idle."""
 
 
@@ -67,6 +69,9 @@ class Trial:
                 return f"{self.kind} {weights}"
             case Kind.INTERMEDIATE:
                 return f"{self.kind} {weights} step {self.step}"
+            case Kind.QUALITY:
+                kind = Kind.FINETUNE if config.gamma else Kind.CONTROL if config.control else Kind.PRETRAIN
+                return f"{kind} {weights if config.gamma else f'lmbda {config.lmbda:g}'} by quality"
             case Kind.HALFWAY:
                 return f"{self.kind} lmbda {config.lmbda:g} step {self.step}"
             case Kind.PRETRAIN | Kind.CONTROL:

@@ -5,6 +5,7 @@ pretrain ------------------> fit (stage 1) ---------------> measure -> store
 finetune -> parent's codec -> fit (stage 2) --------------> measure -> store
 control -> parent's codec -> fit (stage 1 goes on) -------> measure -> store
 intermediate, halfway -> parent's codec at an earlier step > measure -> store
+quality -> parent's codec at another lambda --------------> measure -> store
 """
 
 import os
@@ -22,7 +23,7 @@ from sweep.store.tracking import CHECKPOINT, Tracker
 from sweep.trial.conditions import ALONE, Conditions
 from sweep.trial.end import end_told
 from sweep.trial.provenance import provenance
-from sweep.trial.training import Fit, Report, train_codec
+from sweep.trial.training import Fit, Report, parent_codec, train_codec
 from tfic import train, training_state
 from tfic.checkpoint import load
 from tfic.classical import classical, uncompressed
@@ -67,6 +68,8 @@ def run_trial(
                 coder = classical(trial.config.codec, trial.quality)
             case Kind.INTERMEDIATE | Kind.HALFWAY:
                 coder = _keep(_intermediate_codec(trial, tracker, workdir), files)
+            case Kind.QUALITY:
+                coder = _keep(_at_lmbda(trial, tracker, workdir), files)
             case Kind.PRETRAIN | Kind.FINETUNE | Kind.CONTROL:
                 coder = _keep(train_codec(trial, tracker, run_id, workdir, report, conditions, fit), files)
                 _keep_intermediates(training_state.kept(workdir), files, tracker, run_id)
@@ -121,6 +124,13 @@ def _keep_intermediates(codecs: dict[int, Path], files: Path, tracker: Tracker, 
         shutil.copyfile(codec, (files / CHECKPOINT).with_name(codec.name))
     if codecs:
         tracker.tag(run_id, {INTERMEDIATE_STEPS: ",".join(map(str, codecs))})
+
+
+def _at_lmbda(trial: Trial, tracker: Tracker, workdir: Path) -> Path:
+    """The codec of the trial's parent at the trial's lambda."""
+    parent = parent_codec(trial, tracker, workdir)
+    assert parent
+    return train.at_lmbda(parent, trial.config, workdir)
 
 
 def _intermediate_codec(trial: Trial, tracker: Tracker, workdir: Path) -> Path:

@@ -75,7 +75,7 @@ def train_codec(
             config,
             workdir,
             log,
-            _parent_codec(trial, tracker, workdir),
+            parent_codec(trial, tracker, workdir),
             keep_every=conditions.keep_every,
             keep_half=conditions.keep_half,
             on_checkpoint=on_checkpoint if conditions.upload else None,
@@ -96,7 +96,7 @@ def _restore(tracker: Tracker, run_id: str, workdir: Path) -> None:
         file.replace(workdir / file.name)
 
 
-def _parent_codec(trial: Trial, tracker: Tracker, workdir: Path) -> Path | None:
+def parent_codec(trial: Trial, tracker: Tracker, workdir: Path) -> Path | None:
     """The codec to start from: on this machine if it was trained here, else from the store; None for none."""
     if not trial.parent:
         return None

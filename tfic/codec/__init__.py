@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from tfic.codec.image_codec import ImageCodec
 
 
+VARIABLE_RATE = ("lite-vbr",)
+"""The codecs that one set of weights serves at any quality."""
+LMBDA_MIDDLE = 0.0032
+"""lambda of their quality 50 (`tfic.codec.quality`)."""
+
+
 def names() -> list[str]:
     """The names that `build` takes."""
     from tfic.codec.tic import SIZES

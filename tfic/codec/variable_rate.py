@@ -108,6 +108,19 @@ class VariableRate(ImageCodec):
         """Make the quality that stands for `lmbda` this codec's own: in training, and wherever none is asked for."""
         self.own_level.fill_(level_of(quality_of(lmbda)))
 
+    def decoder_state(self) -> dict[str, Tensor]:
+        """As for any codec; a file states its quality, so no decoder needs the codec's own."""
+        return {name: tensor for name, tensor in super().decoder_state().items() if name != "own_level"}
+
+    def forward(
+        self, x: Float[Tensor, "B 3 H W"], straight_through: bool = False, quality: Float[Tensor, " B"] | None = None
+    ) -> Reconstruction:
+        """As for any codec; in training each image may have a quality of its own."""
+        if quality is None:
+            return super().forward(x, straight_through)
+        assert self.training, "in evaluation `at` sets the quality"
+        return self.at_qualities(x, quality)
+
     def at_qualities(self, x: Float[Tensor, "B 3 H W"], quality: Float[Tensor, " B"]) -> Reconstruction:
         """The forward pass of training, with a quality for each image."""
         knots = knot_weights(quality)
