@@ -129,7 +129,7 @@ def test_what_a_part_imports_comes_with_its_extra(extra: str, entries: tuple[str
 
 def test_nothing_is_declared_in_vain() -> None:
     ours = set().union(*(imports(path, also_late=True) for path in MODULES.values()))
-    for extra in ("", "onnx", "codec", "mlflow", "sweep", "report"):
+    for extra in ("", "onnx", "codec", "import", "mlflow", "sweep", "report"):
         for name in declared(extra):
             assert name in distributions(foreign(ours)) or name in UNIMPORTED, f"[{extra}] {name}"
     folders = ("tests", "scripts", "benchmarks", "examples")

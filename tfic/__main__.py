@@ -1,6 +1,7 @@
-"""`python -m tfic`: draw images, train one codec, measure it, encode and decode files, read text.
+"""`python -m tfic`: draw or import images, train one codec, measure it, encode and decode files, read text.
 
     python -m tfic synth OUT --count 100 --split test
+    python -m tfic import manual.pdf OUT --dpi 150             # PDF, ICDAR, LMDB or a folder; --scan: as if scanned
     python -m tfic train RUN --recipe demo --lmbda 0.01 --gamma 0.3
     torchrun --nproc-per-node 2 -m tfic train RUN ...          # on two workers, one for each GPU if there are any
     python -m tfic evaluate RUN OUT
@@ -73,6 +74,15 @@ def _synth(args: argparse.Namespace) -> None:
     )
     write_folder(draw_set(args.split, args.count, data), args.out)
     print(f"{args.count} {args.split} images and metadata.jsonl in {args.out}")
+
+
+def _import(args: argparse.Namespace) -> None:
+    from tfic.importing.scan_look import look_of
+    from tfic.importing.source import import_pages
+
+    look = look_of(args.scan, args.skew, args.blur, args.noise, args.jpeg, args.seed)
+    options = {"dpi": args.dpi, "pictures": args.images, "limit": args.limit, "skip_bad": args.skip_bad}
+    print(f"{import_pages(args.source, args.out, look, **options).sentence()}; in {args.out}")
 
 
 def _config(args: argparse.Namespace) -> Config:
@@ -166,6 +176,8 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--fonts", default="", metavar="DIR", help=".ttf and .otf fonts to draw with instead of ours")
     synth.set_defaults(run=_synth)
 
+    _add_import(commands)
+
     train = commands.add_parser("train", help="train one codec, both stages; goes on where it was stopped")
     train.add_argument("out", type=Path, metavar="RUN", help="directory of this training")
     train.add_argument("--recipe", default="demo", help=f"settings by name: {', '.join(RECIPES)} (demo)")
@@ -190,6 +202,26 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(run=_evaluate)
     _add_file_commands(commands)
     return parser
+
+
+def _add_import(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    command = commands.add_parser(
+        "import", help="pages of PDF, ICDAR, LMDB or a folder into a folder with metadata.jsonl"
+    )
+    add = command.add_argument
+    add("source", type=Path, metavar="SOURCE", help="a PDF, or a folder of PDFs, gt_*.txt, metadata.jsonl or data.mdb")
+    add("out", type=Path, metavar="OUT", help="folder to write; it must not exist, or be empty")
+    add("--dpi", type=float, default=150.0, metavar="N", help="pixels per inch of the pages of a PDF (150)")
+    add("--images", type=Path, metavar="DIR", help="images of gt_*.txt, where they lie elsewhere")
+    add("--limit", type=int, metavar="N", help="take at most so many pages, from the first")
+    add("--skip-bad", action="store_true", help="leave out and count what is wrong, instead of refusing all")
+    add("--scan", action="store_true", help="as if printed and scanned: all four of the following, mildly")
+    add("--skew", type=float, metavar="DEG", help="largest angle by which pages lie askew, in degrees")
+    add("--blur", type=float, metavar="PX", help="standard deviation of a blur, in pixels")
+    add("--noise", type=float, metavar="LEVELS", help="standard deviation of the grain, in grey levels of 255")
+    add("--jpeg", type=int, metavar="Q", help="quality of a JPEG through which the pages go")
+    add("--seed", type=int, default=0, metavar="S", help="angle and grain of a page depend on (seed, name) alone (0)")
+    command.set_defaults(run=_import, stopped="nothing was written")
 
 
 def _add_file_commands(commands: "argparse._SubParsersAction[_Parser]") -> None:

@@ -1,7 +1,10 @@
-"""Writing of files that appear whole or not at all: written under a temporary name, then renamed."""
+"""Writing of files and folders that appear whole or not at all: written under a temporary name, then renamed."""
 
+import contextlib
 import hashlib
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from tfic.errors import TficError
@@ -37,8 +40,37 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
         ) from error
 
 
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which has its name only when the block has ended without an error.
+
+    Whatever goes wrong, nothing of it is left behind. After SIGKILL the temporary folder stays (`partial`); the next
+    call for the same `path` replaces it.
+
+    Raises:
+        ValueError: when there is something at `path` already, unless it is an empty folder.
+        FileWriteError: when it cannot be written.
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise ValueError(f"{path} exists already and is no empty folder; name another one or remove it")
+    temporary = partial(path)
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.replace(path)
+    except FileWriteError:
+        raise
+    except OSError as error:
+        raise FileWriteError(
+            f"{path} cannot be written ({error.strerror or error}); make room there or name another place"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def partial(path: Path) -> Path:
-    """The temporary name of a file while it is written: `path` with `.partial`, or a hash where that is too long."""
+    """The temporary name of what is being written: `path` with `.partial`, or a hash where that is too long."""
     name = f"{path.name}.partial"
     if len(os.fsencode(name)) > _NAME_BYTES:
         name = f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()}.partial"

@@ -54,11 +54,23 @@ def open_image(path: Path) -> Image.Image:
         ValueError: when the file holds no image, a damaged one, several, or one that `plain` refuses; names the file.
     """
     try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except _BROKEN as error:
+        raise ValueError(f"image {path} cannot be read ({_sentence(error)})") from error
+    return read_image(data, str(path))
+
+
+def read_image(data: bytes, name: str) -> Image.Image:
+    """The image of a file's bytes, as `plain` makes it.
+
+    Raises:
+        ValueError: as `open_image` does; says that it is `name`.
+    """
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata that make no difference to pixels
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with path.open("rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)
             if len(data) > MAX_FILE_BYTES:
                 raise ValueError(f"it has more than {MAX_FILE_BYTES >> 20} MiB")
             kept, notes = deciding(data)
@@ -68,11 +80,11 @@ def open_image(path: Path) -> Image.Image:
     except UnidentifiedImageError as error:
         kinds = ", ".join(FORMATS)
         raise ValueError(
-            f"image {path} cannot be read (cannot identify it: its pixels are of none of the kinds {kinds}, or "
+            f"image {name} cannot be read (cannot identify it: its pixels are of none of the kinds {kinds}, or "
             "declared in a way that is not honoured here; save it as a PNG of 8 bits)"
         ) from error
     except _BROKEN as error:
-        raise ValueError(f"image {path} cannot be read ({_sentence(error)})") from error
+        raise ValueError(f"image {name} cannot be read ({_sentence(error)})") from error
 
 
 def plain(image: Image.Image) -> Image.Image:

@@ -6,6 +6,7 @@ and of many tools), marks a region whose text counts neither for nor against a r
 
 import codecs
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -36,13 +37,19 @@ class Label:
     """Regions that are not to be read."""
 
 
-def labels(folder: Path, limit: int | None = None, lines_required: bool = True) -> list[tuple[int, Label]]:
+def labels(
+    folder: Path,
+    limit: int | None = None,
+    lines_required: bool = True,
+    on_bad: Callable[[ValueError], None] | None = None,
+) -> list[tuple[int, Label]]:
     """The labels of a folder of images with their line numbers, in the order of its `metadata.jsonl`.
 
     Args:
         folder: the folder.
         limit: the most labels to take, from the first; all by default.
         lines_required: True to refuse a record without `lines`.
+        on_bad: takes the error of each line that is wrong, which is then left out; by default it is raised.
 
     Raises:
         ValueError: when there is no such folder or file, it lists nothing or an image twice, or a line is wrong.
@@ -68,7 +75,10 @@ def labels(folder: Path, limit: int | None = None, lines_required: bool = True) 
                 if place in found:
                     raise ValueError(f"file_name {label.name!r} is listed a second time")
             except ValueError as error:
-                raise ValueError(f"{metadata}:{number}: {error}") from error
+                if on_bad is None:
+                    raise ValueError(f"{metadata}:{number}: {error}") from error
+                on_bad(error)
+                continue
             found[place] = number, label
     if not found:
         raise ValueError(f"{metadata} lists no image; write one line per image, as `python -m tfic synth` does")
@@ -128,20 +138,28 @@ def _whole(text: str, key: str) -> str:
 def _line(listed: Any) -> Line:
     if not isinstance(listed, dict) or not isinstance(listed.get("text"), str) or "quad" not in listed:
         raise ValueError(f"{_short(listed)} in lines; it must be an object with 'text' and 'quad'")
-    return Line(normalise(_whole(listed["text"], "text of a line")), _quad(listed["quad"]))
+    return Line(normalise(_whole(listed["text"], "text of a line")), checked_quad(listed["quad"]))
 
 
-def _quad(listed: Any) -> Quad:
-    """Four finite corners of a convex quadrilateral, clockwise as seen."""
+def checked_quad(listed: Any) -> Quad:
+    """Four finite corners of a convex quadrilateral, clockwise as seen.
+
+    Raises:
+        ValueError: for anything else, such as a list of other numbers, corners that go anticlockwise, or no area.
+    """
     pairs = listed if isinstance(listed, list) and len(listed) == 4 else []
     if not pairs or not all(isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair)) for pair in pairs):
         raise ValueError(f"quad is {_short(listed)}; it must be four [x, y] pairs of numbers")
     a, b, c, d = quad = quad_of(pairs)
-    for (px, py), (qx, qy), (rx, ry) in ((a, b, c), (b, c, d), (c, d, a), (d, a, b)):
-        if (qx - px) * (ry - qy) - (qy - py) * (rx - qx) <= 0:
-            raise ValueError(
-                f"quad is {listed!r}; its corners must go clockwise around an area, from the text's top left"
-            )
+    turns = [
+        (qx - px) * (ry - qy) - (qy - py) * (rx - qx)
+        for (px, py), (qx, qy), (rx, ry) in ((a, b, c), (b, c, d), (c, d, a), (d, a, b))
+    ]
+    if min(turns) <= 0:
+        flaw = "anticlockwise" if max(turns) < 0 else "without an area" if not any(turns) else "bent inwards or crossed"
+        raise ValueError(
+            f"quad is {listed!r}, {flaw}; its corners must go clockwise around an area, from the text's top left"
+        )
     return quad
 
 

@@ -1,0 +1,1 @@
+"""Pages that people have, in the form of a folder with `metadata.jsonl`: PDF, ICDAR, LMDB, folders."""
