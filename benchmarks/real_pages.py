@@ -4,7 +4,7 @@
     python benchmarks/real_pages.py pages/110 measured --pages 20 --coders uncompressed zoo/lite-vbr@50 avif@25 jpeg@20
 
 A coder is `uncompressed`, a model, a `lite-vbr` at a quality, or a classical codec at a quality. The rows of each are
-written to `measured/NAME.csv` as soon as they are measured; a coder that has them is not measured again. Pages are evenly
+written to `measured/NAME.csv` when they are measured; a coder that has them is not measured again. Pages are evenly
 spread over the folder. Figures are means over the pages with bootstrap intervals of 95 %.
 """
 
