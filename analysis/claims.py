@@ -74,9 +74,9 @@ TEXTS: dict[int, tuple[str, str]] = {
 """Claim and rule by number."""
 
 
-def judge(points: pd.DataFrame, rows: pd.DataFrame) -> list[Claim]:
-    """All six claims, in order."""
-    data = SweepData(points, rows)
+def judge(points: pd.DataFrame, rows: pd.DataFrame, others: int = 0) -> list[Claim]:
+    """All six claims, in order; `others` as in `SweepData`."""
+    data = SweepData(points, rows, others)
     return [Claim(number, *TEXTS[number], *decide(data)) for number, decide in _DECISIONS.items()]
 
 
@@ -103,7 +103,7 @@ def _keeps(data: SweepData) -> tuple[Status, str]:
     if not pairs:
         return "not testable here", _no_low_rate(data)
     accuracy = by_image(data.rows, "accuracy")
-    confidence = stats.confidence_of_best(len(pairs))
+    confidence = data.confidence_of_best(len(pairs))
     gains = [
         stats.mean(accuracy[row["trial_key"]].to_numpy() - matched_values(accuracy, baseline), confidence)
         for row, baseline in pairs
@@ -125,7 +125,7 @@ def _surpasses(data: SweepData) -> tuple[Status, str]:
     pairs = data.low_rate_pairs()
     if not pairs:
         return "not testable here", _no_low_rate(data)
-    confidence = stats.confidence_of_best(len(pairs))
+    confidence = data.confidence_of_best(len(pairs))
     gains = _over_uncompressed(data, pairs, "accuracy", confidence)
     assert gains is not None, "low rates are only known with an uncompressed reference"
     seen = _over_uncompressed(data, pairs, "accuracy_heldout", confidence)

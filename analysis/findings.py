@@ -1,7 +1,6 @@
 """Findings: sentences about agreement of PSNR and readers, gains by page, and the container's share of a file."""
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -34,8 +33,9 @@ def findings(data: SweepData, best: BestPair | None) -> list[Finding]:
 
 def discordant(a: np.ndarray, b: np.ndarray) -> tuple[int, int]:
     """Pairs of points that `a` and `b` order differently, and all pairs that both order."""
-    signs = [np.sign((a[i] - a[j]) * (b[i] - b[j])) for i, j in combinations(range(len(a)), 2)]
-    return sum(sign < 0 for sign in signs), sum(sign != 0 for sign in signs)
+    upper = np.triu_indices(len(a), 1)
+    signs = np.sign(np.subtract.outer(a, a)[upper]) * np.sign(np.subtract.outer(b, b)[upper])
+    return int((signs < 0).sum()), int((signs != 0).sum())
 
 
 def _psnr_and_reading(codecs: pd.DataFrame) -> list[Finding]:

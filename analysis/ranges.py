@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from mlflow.entities import Run
+from analysis.records import StoredRun
 
 
-def training_of(parent: str, lmbda: str, runs: Mapping[str, Run]) -> tuple[str, str | None]:
+def training_of(parent: str, lmbda: str, runs: Mapping[str, StoredRun]) -> tuple[str, str | None]:
     """Kind of the training that a codec of kind "quality" is of, and the key of the codec that it started from.
 
     Args:
@@ -15,11 +15,11 @@ def training_of(parent: str, lmbda: str, runs: Mapping[str, Run]) -> tuple[str, 
     """
     if parent not in runs:
         return "quality", None
-    training = runs[parent].data.tags
+    training = runs[parent].tags
     start = training.get("parent")
     wanted = ("quality", start, lmbda)
     for key, run in runs.items():
-        tags = run.data.tags
-        if (tags["kind"], tags.get("parent"), run.data.params.get("lmbda")) == wanted:
+        tags = run.tags
+        if (tags["kind"], tags.get("parent"), run.params.get("lmbda")) == wanted:
             return training["kind"], key
     return training["kind"], start

@@ -12,7 +12,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis import claims, figures, findings, palette, pictures, runs, summaries, verdict
+from analysis import claims, drawn, figures, findings, palette, pictures, runs, summaries, verdict
 from analysis.front import OBJECTIVES, front_of
 from analysis.sweep_data import SweepData, lossy
 from tfic import cli
@@ -37,9 +37,11 @@ def write(sweep: runs.Sweep, out: Path) -> None:
 
 def page(sweep: runs.Sweep) -> str:
     """The whole report as HTML, about 5 MB of which plotly.js is most."""
-    data = SweepData(sweep.points, runs.rows(sweep))
+    points = sweep.points.assign(on_front=front_of([sweep.points[name] for name in OBJECTIVES], [*OBJECTIVES.values()]))
+    shown = drawn.drawn(points)
+    by_key, cheapest = points.set_index("trial_key").to_dict("index"), summaries.cheapest(points)
+    data = SweepData(shown, runs.rows(sweep, shown["trial_key"].tolist()), len(points) - len(shown))
     best = verdict.best_pair(data)
-    points = data.points.assign(on_front=front_of([data.points[name] for name in OBJECTIVES], [*OBJECTIVES.values()]))
     volumes, corner = summaries.volumes(points)
     counts = points["kind"].value_counts()
     return (
@@ -53,17 +55,23 @@ def page(sweep: runs.Sweep) -> str:
             departure=verdict.departure(sweep.metadata),
             text_bpp=verdict.text_bpp(data.rows),
             best=best,
-            claims=claims.judge(data.points, data.rows),
+            summarised=drawn.sentence(points, shown),
+            claims=claims.judge(data.points, data.rows, data.others),
             findings=findings.findings(data, best),
             side_by_side=pictures.side_by_side(sweep, data, best) if best else [],
             averages=summaries.averages(points),
-            cheapest=summaries.cheapest(points),
-            gamma=summaries.gamma_effect(points),
+            cheapest=cheapest,
+            lowest_bpp={
+                level: min((by_key[key]["bpp"] for key in keys if key), default=0.0)
+                for level, keys in cheapest.iterrows()
+            },
+            gamma=summaries.gamma_effect(shown),
             times=summaries.times(points),
             volumes=volumes,
             corner=corner,
             families=set(lossy(points)["family"]),
-            points=points.to_dict("records"),
+            points=shown.to_dict("records"),
+            by_key=by_key,
             provenance=provenance(sweep, data),
             plots={
                 name: Markup(figures.html(figure, f"figure-{name}")) for name, figure in _figures(data, best).items()
@@ -95,8 +103,8 @@ def signed(value: float, how: str) -> str:
 
 def provenance(sweep: runs.Sweep, data: SweepData) -> dict[str, str]:
     """The origin of the numbers, by name; "" for a fact that is not known."""
-    seconds = data.points["seconds"].dropna()
-    ingested = len(data.points) - len(seconds)
+    seconds = sweep.points["seconds"].dropna()
+    ingested = len(sweep.points) - len(seconds)
     elsewhere = f"; {ingested} were trained elsewhere, their time is not known" if ingested else ""
     return {
         "sweep": f"{sweep.name} ({sweep.chosen})",
@@ -112,18 +120,18 @@ def provenance(sweep: runs.Sweep, data: SweepData) -> dict[str, str]:
 def _figures(data: SweepData, best: verdict.BestPair | None) -> dict[str, figures.go.Figure]:
     """Every figure of the report by its name in the templates."""
     points, rows = data.points, data.rows
-    drawn = {
+    found = {
         "accuracy-bpp": figures.rate_figure(points, rows, "accuracy", verdict.text_bpp(rows)),
         "psnr-bpp": figures.rate_figure(points, rows, "psnr_db"),
         "front-space": figures.space_figure(points),
     }
     for x, y, third in (("bpp", "accuracy", "psnr_db"), ("bpp", "psnr_db", "accuracy"), ("psnr_db", "accuracy", "bpp")):
-        drawn[f"front-{x}-{y}"] = figures.front_figure(points, x, y, third)
+        found[f"front-{x}-{y}"] = figures.front_figure(points, x, y, third)
     if points["accuracy_heldout"].notna().any():
-        drawn["readers"] = figures.readers_figure(points)
+        found["readers"] = figures.readers_figure(points)
     if best:
-        drawn["pages"] = figures.pages_figure(rows, best.tuned, best.baseline)
-    return drawn
+        found["pages"] = figures.pages_figure(rows, best.tuned, best.baseline)
+    return found
 
 
 @cli.piped

@@ -5,6 +5,7 @@ Only FINISHED runs are points. Reading changes nothing in the store, and creates
 
 import argparse
 import difflib
+import sqlite3
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,15 @@ from pathlib import Path
 
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, Run
+from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
 
-from analysis import ranges, sets
+from analysis import ranges, records, row_tables, sets
+from analysis.records import StoredRun
 from tfic.config import TrainConfig, first_names
-from tfic.row import MEASURES, TEXTS
+from tfic.row import MEASURES
 from tfic.store_uri import DEFAULT, check_exists, first_line, quiet_mlflow, resolve, shown
 
 METRICS = (*MEASURES, "seconds")
@@ -32,8 +36,7 @@ FAMILIES = {
 """Name of a kind of run in figures; a classical codec goes by its own name."""
 CLASSICAL = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "heic": "HEIC"}
 FINISHED = "attributes.status = 'FINISHED' AND tags.trial_key LIKE '%'"
-UNFINISHED = "attributes.status != 'FINISHED' AND tags.trial_key LIKE '%'"
-"""Filters of MLflow for the trials of a sweep that are points, and for all others."""
+"""Filter of MLflow for the trials of a sweep that are points."""
 
 
 @dataclass(frozen=True)
@@ -94,18 +97,19 @@ def load(uri: str, name: str | None = None, test_set: str | None = None) -> Swee
     client = _open(uri)
     try:
         experiment, chosen = _choose(client, name, uri)
-        runs = _runs(client, experiment, FINISHED)
-        unfinished = len(_runs(client, experiment, UNFINISHED))
-    except MlflowException as error:
+        stored = records.read(client, uri, experiment.experiment_id)
+    except (MlflowException, sqlite3.DatabaseError) as error:
         raise ValueError(f"the tracking store at {shown(uri)} cannot be read: {first_line(error, uri)}") from error
     # A trial key has one run; of two, the later one is that of a user who ran it again.
-    latest = {run.data.tags["trial_key"]: run for run in sorted(runs, key=lambda run: run.info.end_time or 0)}
+    runs = sorted((run for run in stored if run.status == "FINISHED"), key=lambda run: run.ended_ms)
+    unfinished = len(stored) - len(runs)
+    latest = {run.tags["trial_key"]: run for run in runs}
     belongs = {key: sets.of_run(run, latest) for key, run in latest.items()}
-    last = max(latest, key=lambda key: latest[key].info.end_time or 0)
+    last = max(latest, key=lambda key: latest[key].ended_ms)
     here, others = _choose_set(belongs, test_set, last)
     latest = {key: run for key, run in latest.items() if belongs[key].identity == here.identity}
-    finetuned = [run for run in latest.values() if run.data.tags["kind"] == "finetune"]
-    shares = len({run.data.params.get(LMBDA_SHARE) for run in finetuned}) > 1
+    finetuned = [run for run in latest.values() if run.tags["kind"] == "finetune"]
+    shares = len({run.params.get(LMBDA_SHARE) for run in finetuned}) > 1
     points = pd.DataFrame([_point(run, latest, shares) for run in latest.values()])
     points = points.sort_values(["bpp", "trial_key"], ignore_index=True)
     metadata = pd.DataFrame([_metadata(run) for run in latest.values()]).set_index("trial_key")
@@ -114,8 +118,8 @@ def load(uri: str, name: str | None = None, test_set: str | None = None) -> Swee
     return Sweep(experiment.name, chosen, uri, points, metadata, unfinished, here.about, others)
 
 
-def rows(sweep: Sweep) -> pd.DataFrame:
-    """The per-image measurements of every point: the columns of rows.csv after `trial_key`.
+def rows(sweep: Sweep, keys: Sequence[str] | None = None) -> pd.DataFrame:
+    """The per-image measurements of every point, or of those of `keys`: the columns of rows.csv after `trial_key`.
 
     An image that some codec or reader could not take is left out of all, so that all are compared on the same images.
 
@@ -123,10 +127,14 @@ def rows(sweep: Sweep) -> pd.DataFrame:
         ValueError: when a finished run's rows.csv is gone.
     """
     client = _open(sweep.uri)
-    runs = list(zip(sweep.points["trial_key"], sweep.points["run_id"], strict=True))
+    places = sweep.metadata["place"]
+    runs = sweep.points.set_index("trial_key")["run_id"]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(8) as threads:
-        tables = list(threads.map(lambda run: _rows_of(client, run[0], run[1], Path(folder)), runs))
-    table = pd.concat(tables, ignore_index=True)
+        wanted = list(runs.index) if keys is None else list(keys)
+        files = threads.map(
+            lambda key: _rows_file(client, key, runs[key], places[key], Path(folder)), wanted
+        )  # fmt: skip
+        table = row_tables.read(dict(zip(wanted, files, strict=True)))
     lacking = set(table.loc[table["accuracy"].isna(), "image"])
     table = table[~table["image"].isin(lacking)].reset_index(drop=True)
     if table.empty:
@@ -139,11 +147,20 @@ def rows(sweep: Sweep) -> pd.DataFrame:
 
 def pictures(sweep: Sweep, trial_key: str) -> dict[str, bytes]:
     """PNG files of a run's reconstructions (of the originals for the uncompressed reference) by their names."""
+    here = _here(sweep.metadata.at[trial_key, "place"], "pictures")
+    if here is not None:
+        return {file.name: file.read_bytes() for file in sorted(here.glob("*.png"))}
     client = _open(sweep.uri)
     run_id = str(sweep.points.set_index("trial_key").at[trial_key, "run_id"])
     with tempfile.TemporaryDirectory() as folder:
         found = [each.path for each in client.list_artifacts(run_id, "pictures") if each.path.endswith(".png")]
         return {Path(path).name: Path(client.download_artifacts(run_id, path, folder)).read_bytes() for path in found}
+
+
+def _here(place: str, name: str) -> Path | None:
+    """An artifact where it lies, if that is on this machine."""
+    path = Path(local_file_uri_to_path(place), name) if is_local_uri(place) else None
+    return path if path is not None and path.exists() else None
 
 
 def _open(uri: str) -> MlflowClient:
@@ -154,18 +171,6 @@ def _open(uri: str) -> MlflowClient:
         return MlflowClient(tracking_uri=uri)
     except (MlflowException, ImportError) as error:
         raise ValueError(f"the tracking store at {shown(uri)} cannot be opened: {first_line(error, uri)}") from error
-
-
-def _runs(client: MlflowClient, experiment: Experiment, which: str) -> list[Run]:
-    """The runs of a sweep that a filter finds, page by page."""
-    found: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs([experiment.experiment_id], filter_string=which, page_token=token)
-        found += page
-        token = page.token
-        if not token:
-            return found
 
 
 def _choose(client: MlflowClient, name: str | None, uri: str) -> tuple[Experiment, str]:
@@ -210,19 +215,19 @@ def _choose_set(
     return here, tuple(name for name, identity in names.items() if identity != here.identity)
 
 
-def _point(run: Run, runs: Mapping[str, Run], shares: bool) -> dict[str, object]:
+def _point(run: StoredRun, runs: Mapping[str, StoredRun], shares: bool) -> dict[str, object]:
     """The point of a run. An intermediate checkpoint is a TFIC codec of its own, from its fine-tuning's baseline.
 
     `runs` has all runs by trial key. With several `shares` the labels name the share of lambda that stage 2 kept.
     """
-    tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
+    tags, params, metrics = run.tags, run.params, run.metrics
     kind, codec, parent = tags["kind"], params.get("codec", ""), tags.get("parent")
     more = f" lmbda_share {float(params[LMBDA_SHARE]):g}" if shares and kind in ("finetune", "candidate") else ""
     if kind == "quality":
         kind, parent = ranges.training_of(tags["parent"], params["lmbda"], runs)
     if kind == "candidate":
         kind, more = "finetune", f"{more} step {params['step']}"
-        parent = runs[parent].data.tags.get("parent") if parent and parent in runs else None
+        parent = runs[parent].tags.get("parent") if parent and parent in runs else None
     family = FAMILIES.get(kind) or CLASSICAL.get(codec, codec)
     numbers = {name: float(params.get(name, "nan")) for name in ("lmbda", "gamma", "quality")}
     return {
@@ -234,7 +239,7 @@ def _point(run: Run, runs: Mapping[str, Run], shares: bool) -> dict[str, object]
         "variant": more.strip(),
         **numbers,
         **{name: metrics.get(name, float("nan")) for name in METRICS},
-        "run_id": run.info.run_id,
+        "run_id": run.run_id,
         "parent": parent,
     }
 
@@ -248,33 +253,25 @@ def _setting(kind: str, numbers: dict[str, float]) -> str:
     return f" q {numbers['quality']:g}" if kind == "classical" else ""
 
 
-def _metadata(run: Run) -> dict[str, object]:
-    tags = {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")}
-    return {**run.data.params, **tags, "started": run.info.start_time, "ended": run.info.end_time}
+def _metadata(run: StoredRun) -> dict[str, object]:
+    tags = {key: value for key, value in run.tags.items() if not key.startswith("mlflow.")}
+    return {**run.params, **tags, "place": run.place, "started": run.started_ms, "ended": run.ended_ms}
 
 
-def _rows_of(client: MlflowClient, trial_key: str, run_id: str, folder: Path) -> pd.DataFrame:
+def _rows_file(client: MlflowClient, trial_key: str, run_id: str, place: str, folder: Path) -> Path:
+    """The rows.csv of a run: where it lies, if that is on this machine, else downloaded into a folder."""
+    here = _here(place, "rows.csv")
+    if here is not None:
+        return here
     own = folder / run_id
     own.mkdir()
     try:
-        path = client.download_artifacts(run_id, "rows.csv", str(own))
+        return Path(client.download_artifacts(run_id, "rows.csv", str(own)))
     except (MlflowException, OSError) as error:
-        place = client.get_run(run_id).info.artifact_uri
         raise ValueError(
             f"trial {trial_key} is finished but {place}/rows.csv cannot be read; if the folder of the store was moved, "
             "`python -m sweep.relocate` writes the new place down"
         ) from error
-    return read_rows(Path(path)).assign(trial_key=trial_key)
-
-
-def read_rows(path: Path) -> pd.DataFrame:
-    """A rows.csv of this or an earlier version of the schema, whose columns it may lack.
-
-    TEXTS are as they stand (a page that reads "NA", or nothing, is no missing value), the rest is numbers.
-    """
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    numbers = {str(name): [float(value or "nan") for value in table[name]] for name in table if name not in TEXTS}
-    return table.assign(**numbers)
 
 
 def distinct(metadata: pd.DataFrame, column: str) -> Sequence[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from mlflow.entities import Run
+from analysis.records import StoredRun
 
 DRAWN = ("data.seed", "data.height_px", "data.width_px", "data.background_dir", "data.font_dir")
 """Parameters of a run that say which images were drawn."""
@@ -28,9 +28,9 @@ class TestSet:
         return PurePath(self.place).name or "drawn" if self.place else "drawn"
 
 
-def of_run(run: Run, runs: Mapping[str, Run]) -> TestSet:
+def of_run(run: StoredRun, runs: Mapping[str, StoredRun]) -> TestSet:
     """The test set of a run; `runs` by trial key has those whose codecs it started from."""
-    params = run.data.params
+    params = run.params
     place, count = params.get("data.test_dir", ""), params.get("data.test_count", "")
     if place:
         decided = _decided(run, runs)
@@ -53,13 +53,13 @@ def names(sets: Mapping[str, TestSet]) -> dict[str, str]:
     }
 
 
-def _decided(run: Run, runs: Mapping[str, Run]) -> str:
+def _decided(run: StoredRun, runs: Mapping[str, StoredRun]) -> str:
     """Digest of the test images that went into a run's key, or into that of the run that it started from."""
     seen: set[str] = set()
-    while run.info.run_id not in seen:
-        seen.add(run.info.run_id)
-        digest = json.loads(run.data.tags.get("decides", "{}")).get("test_dir")
+    while run.run_id not in seen:
+        seen.add(run.run_id)
+        digest = json.loads(run.tags.get("decides", "{}")).get("test_dir")
         if digest:
             return str(digest)
-        run = runs.get(run.data.tags.get("parent", ""), run)
+        run = runs.get(run.tags.get("parent", ""), run)
     return ""

@@ -1,10 +1,12 @@
 """The points and rows of a sweep, and the pairs of codecs that the claims and the verdict compare."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from analysis import stats
 from analysis.matched import RateMatched, by_image, match_rate, matched_values
 
 LOW_RATE = 0.9
@@ -19,6 +21,12 @@ class SweepData:
     """As in `runs.Sweep`."""
     rows: pd.DataFrame
     """As from `runs.rows`."""
+    others: int = 0
+    """TFIC codecs of the sweep that are not among the points; the choice of the best was among them too."""
+
+    def confidence_of_best(self, count: int) -> float:
+        """Confidence of each interval of `count` codecs here from which the best is taken."""
+        return stats.confidence_of_best(count + self.others)
 
     def kind(self, kind: str) -> pd.DataFrame:
         """Points of that kind by rising rate."""
@@ -29,12 +37,23 @@ class SweepData:
 
         They are the controls of the same codec, which have trained as long as it has; without any, the baselines.
         """
-        same = self.points[self.points["codec"] == point["codec"]].sort_values("bpp")
-        controls = same[same["kind"] == "control"]
-        return same[same["kind"] == "pretrain"] if controls.empty else controls
+        return self._baselines[point["codec"]]
 
     def pairs(self) -> list[tuple[pd.Series, RateMatched]]:
         """Each TFIC point with the control at its rate, or the baseline where there is no control."""
+        return self._pairs
+
+    @cached_property
+    def _baselines(self) -> dict[str, pd.DataFrame]:
+        """Controls, else baselines, by codec and by rising rate."""
+        found = {}
+        for codec, same in self.points.sort_values("bpp").groupby("codec", sort=False):
+            controls = same[same["kind"] == "control"]
+            found[str(codec)] = same[same["kind"] == "pretrain"] if controls.empty else controls
+        return found
+
+    @cached_property
+    def _pairs(self) -> list[tuple[pd.Series, RateMatched]]:
         tuned = [row for _, row in self.kind("finetune").iterrows()]
         return [(row, match_rate(own, row["bpp"])) for row in tuned if not (own := self.baselines_for(row)).empty]
 

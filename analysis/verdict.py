@@ -38,7 +38,7 @@ def best_pair(data: SweepData) -> BestPair | None:
     the choice among all TFIC codecs.
     """
     accuracy = by_image(data.rows, "accuracy")
-    confidence = stats.confidence_of_best(len(data.kind("finetune")))
+    confidence = data.confidence_of_best(len(data.kind("finetune")))
     pairs = []
     for _, tuned in data.kind("finetune").iterrows():
         baselines = data.baselines_for(tuned)
@@ -173,7 +173,7 @@ def _equal_rate(data: SweepData, best: BestPair) -> list[str]:
     pairs = [(row, baseline) for row, baseline in data.pairs() if baseline.bits == "equal"]
     if not pairs:
         return []
-    confidence = stats.confidence_of_best(len(pairs))
+    confidence = data.confidence_of_best(len(pairs))
     gains = [
         stats.mean(accuracy[row["trial_key"]].to_numpy() - matched_values(accuracy, baseline), confidence)
         for row, baseline in pairs

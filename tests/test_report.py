@@ -9,7 +9,7 @@ import made_store
 import pytest
 
 from analysis import __main__ as commands
-from analysis import claims, pareto, report, runs
+from analysis import claims, palette, pareto, report, runs
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +109,11 @@ def test_what_made_it_is_told(body):
 def test_the_bound_of_sending_the_text_is_stated(text):
     assert "Upper bound: OCR on the device, which sends the text instead of an image, would take 0.0089 bpp" in text
     assert "The star is\nthe upper bound" in text
+
+
+def test_every_mark_of_a_family_is_drawn_in_the_key():
+    source, _, _ = report.environment().loader.get_source(report.environment(), "fronts.html.j2")
+    assert set(palette.SYMBOLS.values()) <= set(re.findall(r'^  "([\w-]+)": ', source, flags=re.MULTILINE))
 
 
 def test_a_sweep_of_baselines_alone_makes_a_report_too(tracking_uri):

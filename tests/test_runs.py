@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import runs
+from analysis import row_tables, runs
 from tfic.row import Row, write_rows
 
 
@@ -55,7 +55,7 @@ def test_rows_come_back_as_written_for_every_point_and_image(tracking_uri):
 def test_a_page_that_reads_na_or_nothing_stays_text(tmp_path):
     table = made_store.rows_of(made_store.points()[0]).head(3).assign(truth=["NA", "", "nan"], text=["", "null", "1.0"])
     table.to_csv(tmp_path / "rows.csv", index=False)
-    got = runs.read_rows(tmp_path / "rows.csv")
+    got = row_tables.read({"a": tmp_path / "rows.csv"})
     assert got["truth"].tolist() == ["NA", "", "nan"]
     assert got["text"].tolist() == ["", "null", "1.0"]
 
@@ -131,7 +131,7 @@ def test_a_command_fails_in_one_line_with_exit_code_2_and_without_torch(tmp_path
 def test_rows_as_a_measurement_writes_them_come_back_with_what_is_not_known_and_not_finite(tmp_path: Path) -> None:
     row = Row("a.png", 4, 3, 9, 6.0, 5.0, math.nan, math.inf, *(0.5,) * 10, truth="NA", text="")
     write_rows([row], tmp_path / "rows.csv")
-    (read,) = runs.read_rows(tmp_path / "rows.csv").to_dict("records")
+    (read,) = row_tables.read({"a": tmp_path / "rows.csv"}).to_dict("records")
     assert math.isnan(read["bpp_estimated"])
     assert read["psnr_db"] == math.inf
     assert (read["bpp"], read["truth"], read["text"]) == (6.0, "NA", "")
