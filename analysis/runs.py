@@ -147,7 +147,7 @@ def rows(sweep: Sweep, keys: Sequence[str] | None = None) -> pd.DataFrame:
 
 def pictures(sweep: Sweep, trial_key: str) -> dict[str, bytes]:
     """PNG files of a run's reconstructions (of the originals for the uncompressed reference) by their names."""
-    here = _here(sweep.metadata.at[trial_key, "place"], "pictures")
+    here = _here(str(sweep.metadata.at[trial_key, "place"]), "pictures")
     if here is not None:
         return {file.name: file.read_bytes() for file in sorted(here.glob("*.png"))}
     client = _open(sweep.uri)
