@@ -49,7 +49,9 @@ def parse(arguments: Sequence[str] | None, description: str | None) -> Options:
     args = _parser(description).parse_args(arguments)
     sweep, why = _sweep(args)
     uri = resolve(args.tracking_uri)
-    placement = Placement(args.address, args.gpus_per_trial, args.workers_per_trial, args.concurrent)
+    placement = Placement(
+        args.address, args.gpus_per_trial, args.workers_per_trial, args.concurrent, args.pretrain_gpus
+    )
     return Options(sweep, why, uri, placement, args.plan)
 
 
@@ -171,6 +173,8 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     add("--train-data", metavar="DIR", help="train on a folder of images with metadata.jsonl")
     add("--test-data", metavar="DIR", help="test on a folder of images with metadata.jsonl")
     add("--gpus-per-trial", type=float, metavar="G", help="GPUs of a trial that trains, 0.25 to 8; default 1 if any")
+    words = "GPUs of a trial of stage 1, where it is to hold others than stage 2; default --gpus-per-trial"
+    add("--pretrain-gpus", type=float, metavar="G", help=words)
     words = "processes that share each training step; the batch stays what it is; default one per GPU of the trial"
     add("--workers-per-trial", type=int, metavar="N", help=words)
     words = "trials side by side; default as many as fit; on a cluster that grows, as many as it may grow to"

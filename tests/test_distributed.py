@@ -21,6 +21,8 @@ from tfic.train import Progress, fit
 from tfic.training_state import STATE_FILE
 
 WORLD = 2
+BATCHES = (4, 3)
+"""Images in a batch that two workers share equally, and that they do not."""
 pytestmark = pytest.mark.slow
 
 
@@ -69,14 +71,14 @@ class Noiseless(nn.Module):
         return Reconstruction(0.5 + 0.1 * x + self.g_s(y), (torch.exp(-(y**2) - 0.1),))
 
 
-def gradients(folder: Path) -> tuple[list[dict[str, float]], list[dict[str, torch.Tensor]]]:
+def gradients(batch: int) -> tuple[list[dict[str, float]], list[dict[str, torch.Tensor]]]:
     """Terms and gradients of two steps of each stage."""
     torch.manual_seed(0)
     codec = Noiseless()
     shared = distributed.wrap(codec)
-    settings = long(lmbda_share=0.5)
+    settings = long(lmbda_share=0.5, batch=batch, finetune_batch=batch)
     terms, found = [], []
-    for stage in (stages.pretrain, stages.finetune):
+    for stage in (stages.pretrain, stages.finetune, stages.control):
         for step in range(2):
             codec.zero_grad()
             values = stage(settings, train_pages(settings.data)).loss(shared, step)
@@ -126,12 +128,12 @@ def overflow(folder: Path) -> str:
     return "finite"
 
 
-def uneven(folder: Path) -> str:
+def too_few(folder: Path) -> str:
     try:
-        fit(config(gamma=1.0, batch=4, finetune_batch=3), folder / "run", ignore)
+        fit(config(batch=1), folder / "run", ignore)
     except ValueError as error:
         return str(error)
-    return "even"
+    return "enough"
 
 
 def drawn(folder: Path) -> list[tuple[float, float]]:
@@ -147,10 +149,11 @@ def drawn(folder: Path) -> list[tuple[float, float]]:
 class Found:
     """What one of two workers found."""
 
-    gradients: tuple[list[dict[str, float]], list[dict[str, torch.Tensor]]]
+    gradients: dict[int, tuple[list[dict[str, float]], list[dict[str, torch.Tensor]]]]
+    """By batch."""
     drawn: list[tuple[float, float]]
     overflow: str
-    uneven: str
+    too_few: str
     undisturbed: Trained
     stopped: str
     resumed: Trained
@@ -159,10 +162,10 @@ class Found:
 def everything(folder: Path) -> Found:
     """All that two workers are asked, in one go: they take seconds to start."""
     return Found(
-        gradients(folder),
+        {batch: gradients(batch) for batch in BATCHES},
         drawn(folder),
         overflow(folder / "overflow"),
-        uneven(folder / "uneven"),
+        too_few(folder / "too-few"),
         train(folder / "undisturbed"),
         stop(folder / "stopped"),
         train(folder / "stopped"),
@@ -177,9 +180,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> list[Found]:
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(WORLD)]
 
 
-def test_without_noise_two_workers_find_the_loss_and_the_gradient_of_one(both: list[Found], tmp_path: Path) -> None:
-    terms, wanted = gradients(tmp_path)
-    for found_terms, found in (each.gradients for each in both):
+@pytest.mark.parametrize("batch", BATCHES)
+def test_without_noise_two_workers_find_the_loss_and_the_gradient_of_one(both: list[Found], batch: int) -> None:
+    terms, wanted = gradients(batch)
+    for found_terms, found in (each.gradients[batch] for each in both):
         for one, two in zip(terms, found_terms, strict=True):
             assert two == pytest.approx(one, rel=1e-4)
         for one, two in zip(wanted, found, strict=True):
@@ -202,11 +206,13 @@ def test_two_workers_stopped_and_resumed_end_with_the_weights_of_undisturbed_one
     assert {path.name for path in first.resumed.path.parent.glob("at-*")} == {"at-000003.safetensors"}
 
 
-def test_all_workers_end_alike_when_a_loss_is_not_finite_or_a_batch_cannot_be_shared(both: list[Found]) -> None:
+def test_all_workers_end_alike_when_a_loss_is_not_finite_or_a_batch_has_too_few_images(both: list[Found]) -> None:
     first, second = both
-    assert (first.overflow, first.uneven) == (second.overflow, second.uneven)
+    assert (first.overflow, first.too_few) == (second.overflow, second.too_few)
     assert first.overflow.startswith("loss is inf at step 1 of 6 of pretrain")
-    assert first.uneven.startswith("finetune_batch is 3, which 2 workers cannot share equally")
+    assert first.too_few.startswith(
+        "batch is 1, and there are 2 workers of this training, each of which needs an image"
+    )
 
 
 def test_noise_is_chance_of_seed_stage_step_and_rank_and_crops_are_those_of_one_worker(

@@ -21,8 +21,6 @@ from made_troubles import QUIET, SMALL, assert_trained_as_alone
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from sweep.on_ray.driver import resources
-from sweep.on_ray.resources import Slot
 from sweep.on_ray.signals import insistent_ctrl_c
 
 SETTINGS = """
@@ -39,11 +37,6 @@ avif = []
 """ + SMALL.format(test_count=2, steps=60, every=2)
 STEPS = 60
 pytestmark = pytest.mark.slow
-
-
-def test_only_a_trial_that_trains_holds_a_gpu() -> None:
-    assert resources(Slot(2, 0.5), trains=True).bundles == [{"CPU": 2, "GPU": 0.5}]
-    assert resources(Slot(2, 0.5), trains=False).bundles == [{"CPU": 2}]
 
 
 @dataclass(frozen=True)

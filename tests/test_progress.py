@@ -2,7 +2,8 @@
 
 import pytest
 
-from sweep.on_ray.resources import Capacity, Slot
+from sweep.on_ray.capacity import Capacity
+from sweep.on_ray.resources import Slot, Slots
 from sweep.search.progress import Progress, duration, table
 from sweep.search.search import Search
 from sweep.spec.presets import preset
@@ -17,7 +18,7 @@ class Told:
     def __init__(self, slots: int = 1) -> None:
         self.now, self.lines = 0.0, list[str]()
         self.search = Search(preset("tiny"))
-        capacity = Capacity(Slot(1, 0), slots, dict)
+        capacity = Capacity(Slots(Slot(1), Slot(1), Slot(1)), slots, list)
         self.progress = Progress(self.search, capacity, self.lines.append, lambda: self.now)
 
     def start(self) -> Trial:

@@ -100,14 +100,15 @@ def _config(args: argparse.Namespace) -> Config:
 
 def _train(args: argparse.Namespace) -> None:
     from tfic import distributed, models, teachable
+    from tfic.devices import Device
     from tfic.train import fit
 
-    config = _config(args)
+    config, device = _config(args), Device(args.device)
     start = models.find(args.start) if args.start and args.gamma else None
-    with distributed.join():
+    with distributed.join(device):
         if config.gamma and distributed.rank() == 0:
             print(teachable.of_settings(config).sentence(), flush=True)
-        path = fit(config, args.out, _print_progress, start)
+        path = fit(config, args.out, _print_progress, start, device=device)
         if distributed.rank() == 0:
             print(f"trained codec: {path}")
 
@@ -191,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--train-data", default="", metavar="DIR", help="folder with metadata.jsonl to train on")
     train.add_argument("--test-data", default="", metavar="DIR", help="folder with metadata.jsonl to measure on later")
     train.add_argument("--seed", type=int, default=0, metavar="S", help="seed of weights, crops and noise (0)")
+    train.add_argument("--device", default="", metavar="D", help="cpu or cuda (a GPU if there is one)")
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser("evaluate", help="measure a trained codec on real bytes")

@@ -228,15 +228,13 @@ def half(steps: int) -> int:
     return -(-steps // 2)
 
 
-def check_batches(train: TrainConfig, workers: int, finetune: bool = True) -> None:
-    """Raise ValueError unless so many workers can share each batch of stage 1, and of stage 2 if asked, equally."""
-    for name in ("batch", "finetune_batch") if finetune else ("batch",):
-        batch = getattr(train, name)
-        if batch % workers:
-            raise ValueError(
-                f"{name} is {batch}, which {workers} workers cannot share equally; it counts the images of all "
-                f"workers: give a multiple of {workers}, or another number of workers"
-            )
+def check_batch(name: str, batch: int, workers: int, what: str = "of this training") -> None:
+    """Raise ValueError unless each of so many workers has an image of a batch; `what` says whose workers they are."""
+    if batch < workers:
+        raise ValueError(
+            f"{name} is {batch}, and there are {workers} workers {what}, each of which needs an image; it is the batch "
+            f"of all: ask for {batch} workers (GPUs) at most, or give a {name} of {workers} or more"
+        )
 
 
 def unknown_key(key: str, known: list[str], where: str) -> ValueError:

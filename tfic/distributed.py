@@ -1,7 +1,7 @@
 """Several workers, one training: small functions over `torch.distributed` that do nothing where there is one worker.
 
-The process that starts the workers makes the process group (`join`, or Ray) and picks the GPU. Every function but
-`rank`, `world` and `device` must be called on all ranks; otherwise the ranks that call it wait.
+A worker joins the process group with `join`, which picks its GPU. Every function but `rank`, `world` and `share` must
+be called on all ranks; otherwise the ranks that call it wait.
 """
 
 import os
@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from tfic.devices import ANY, Device
 from tfic.errors import TficError
 
 T = TypeVar("T")
@@ -35,20 +36,30 @@ def world() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def device() -> torch.device:
-    """Device of this worker."""
-    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+def share(batch: int) -> tuple[range, float]:
+    """Return the indexes of a batch's images that are this worker's, and the factor of means over them.
+
+    Where the workers' shares differ in size a mean over a share counts by the size: the mean over the workers of
+    `factor * mean of the share` is the mean of the batch, gradients included. Equal shares have the factor 1.
+    """
+    part = range(rank(), batch, world())
+    return part, len(part) * world() / batch
 
 
 @contextmanager
-def join() -> Iterator[None]:
-    """Join the process group that `torchrun` describes in the environment, if it does, until the end of the block."""
+def join(device: Device = ANY) -> Iterator[None]:
+    """Join the process group that `torchrun` describes in the environment, if it does, until the end of the block.
+
+    Raises:
+        NoGpuError: when a GPU was given and PyTorch cannot use one.
+    """
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         yield
         return
-    if torch.cuda.is_available():
+    on_gpu = device.here().type == "cuda"
+    if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=TIMEOUT)
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=TIMEOUT)
     try:
         yield
     finally:
@@ -63,15 +74,16 @@ def wrap(codec: nn.Module) -> nn.Module:
     """
     if world() == 1:
         return codec
-    devices = [device().index] if device().type == "cuda" else None
-    return nn.parallel.DistributedDataParallel(codec, device_ids=devices)
+    device = next(codec.parameters()).device
+    return nn.parallel.DistributedDataParallel(codec, device_ids=[device.index] if device.type == "cuda" else None)
 
 
 def mean_over_ranks(values: Mapping[str, float]) -> dict[str, float]:
     """Each value's mean over the ranks; not finite where one of them is not."""
     if world() == 1:
         return dict(values)
-    total = torch.tensor(list(values.values()), dtype=torch.float64, device=device())
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    total = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
     dist.all_reduce(total)
     return dict(zip(values, (total / world()).tolist(), strict=True))
 

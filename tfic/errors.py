@@ -4,6 +4,7 @@
     ├── BitstreamError (ValueError)         tfic.codec.bitstream   a .tfic file that cannot be decoded
     ├── FileWriteError (OSError)            tfic.files             a file cannot be written
     ├── ImageUnsuitedError (ValueError)     tfic.errors            an image that a coder or a reader cannot take
+    ├── NoGpuError (OSError)                tfic.devices           a training was given a GPU that cannot be used
     ├── ReaderMissingError (ValueError)     tfic.ocr.tesseract     a reader is asked for that is not installed
     ├── WorkerFailedError (RuntimeError)    tfic.distributed       another worker of the same training failed
     ├── StoreUnreachableError (ValueError)  tfic.store_uri         no answer at the address of a tracking store

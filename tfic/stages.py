@@ -49,11 +49,12 @@ def pretrain(config: Config, pages: Sequence[Page]) -> Stage:
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
         rng = seed_step(config, "pretrain", step)
         crops = draw_crops(pages, rng, train.batch, train.crop_height_px, train.crop_width_px, on_text=False)
+        part, factor = distributed.share(train.batch)
         rates = _rates(config, rng, train.batch, _device_of(codec))
-        x = crops.on(_device_of(codec))[distributed.rank() :: distributed.world()]
+        x = crops.on(_device_of(codec))[part.start :: part.step]
         result = _reconstruct(codec, x, rates, straight_through=False)
-        bpp, distortion = losses.rate(result.bits(), x), losses.distortion(x, result.x_hat)
-        loss = pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
+        bpp, distortion = factor * losses.rate(result.bits(), x), factor * losses.distortion(x, result.x_hat)
+        loss = factor * pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2}
 
     return Stage(
@@ -73,12 +74,12 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
         rng = seed_step(config, "finetune", step)
         crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True, cut)
-        part = range(distributed.rank(), train.finetune_batch, distributed.world())
+        part, factor = distributed.share(train.finetune_batch)
         device = _device_of(codec)
         rates = _rates(config, rng, train.finetune_batch, device)
         x = crops.on(device)[part.start :: part.step]
         result = _reconstruct(codec, x, rates)  # the reader is to see what the decoder will really show
-        bpp = losses.rate(result.bits(), x)
+        bpp = factor * losses.rate(result.bits(), x)
         lines = [(b, line) for b, line in crops.lines if all(legible(reader, line) for reader, _ in readers[1:])]
         lines = readable(lines, readers[0][0], rng, train.read_width_px)
         # without a line g_s learns nothing, on one worker; several must agree on which parameters learn
@@ -88,15 +89,15 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
             for reader, weight in readers:
                 reader.to(device)
                 ocr = ocr + weight * reading_loss(reader, x_hat, lines, part, terms, x)
-        distortion = losses.distortion(x, result.x_hat)
+        distortion = factor * losses.distortion(x, result.x_hat)
         kept, weights = distortion, None
         if weighted:
             on_text = crops.on_text(device)[part.start :: part.step]
             weights = train.rest_distortion + (train.text_distortion - train.rest_distortion) * on_text
-            kept = losses.distortion(x, result.x_hat, weights)
+            kept = factor * losses.distortion(x, result.x_hat, weights)
         pixels = train.lmbda_share * config.lmbda * kept + bpp
         if rates:
-            pixels = pixel_loss(result, x, rates, train.lmbda_share, weights)
+            pixels = factor * pixel_loss(result, x, rates, train.lmbda_share, weights)
         loss = pixels + config.gamma * ocr
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2, "ocr": ocr}
 
@@ -112,11 +113,12 @@ def control(config: Config, pages: Sequence[Page]) -> Stage:
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
         rng = seed_step(config, "finetune", step)
         crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True, cut)
+        part, factor = distributed.share(train.finetune_batch)
         rates = _rates(config, rng, train.finetune_batch, _device_of(codec))
-        x = crops.on(_device_of(codec))[distributed.rank() :: distributed.world()]
+        x = crops.on(_device_of(codec))[part.start :: part.step]
         result = _reconstruct(codec, x, rates)
-        bpp, distortion = losses.rate(result.bits(), x), losses.distortion(x, result.x_hat)
-        loss = pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
+        bpp, distortion = factor * losses.rate(result.bits(), x), factor * losses.distortion(x, result.x_hat)
+        loss = factor * pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2}
 
     before = _warm_steps(config) + train.pretrain_steps

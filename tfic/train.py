@@ -9,20 +9,23 @@ from pathlib import Path
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from tfic import checkpoint, distributed, models, stages, starts, teachable, training_state
+from tfic import checkpoint, devices, distributed, models, stages, starts, teachable, training_state
 from tfic.codec import VARIABLE_RATE, build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.klt import start_from_klt
 from tfic.codec.variable_rate import VariableRate
-from tfic.config import CODEC_FILE, CONTROL, NO_MATTER, STAGE_2, Config, TrainConfig, check_batches, half
+from tfic.config import CODEC_FILE, CONTROL, NO_MATTER, STAGE_2, Config, TrainConfig, check_batch, half
 from tfic.crops import draw_crops
 from tfic.data import train_pages
+from tfic.devices import ANY, Device
 from tfic.stages import Stage
 from tfic.training_state import STATE_FILE, Parts
 
 LINES_FILE = "train_lines.txt"
 """Name of the file in a run directory that says how many lines of the training set stage 2 can read."""
+DEVICE_FILE = "device.txt"
+"""Name of the file in a run directory that names the device which trained."""
 KLT_IMAGES = 32
 """Training images from which a KLT start is computed."""
 
@@ -75,6 +78,7 @@ def fit(
     keep_every: int = 0,
     keep_half: bool = False,
     on_checkpoint: Callable[[Path], None] | None = None,
+    device: Device = ANY,
 ) -> Path:
     """Train a codec in the directory `run` and return the path of its checkpoint.
 
@@ -96,14 +100,17 @@ def fit(
             for never.
         keep_half: in stage 1, also keep the codec after half of the steps.
         on_checkpoint: called with the path of the state after each time that it was written.
+        device: the device to train on.
 
     Raises:
-        ValueError: when `run` or `start` belongs to another training, workers cannot share a batch, or no line of the
-            training set can be read.
+        NoGpuError: when a GPU was given and PyTorch cannot use one.
+        ValueError: when `run` or `start` belongs to another training, a batch has fewer images than there are workers,
+            or no line of the training set can be read.
         FloatingPointError: when a term of the loss is not finite; names step and term.
         distributed.WorkerFailedError: when another rank raised.
     """
-    check_batches(config.train, distributed.world(), finetune=config.from_stage_1)
+    name = "finetune_batch" if config.from_stage_1 else "batch"
+    check_batch(name, getattr(config.train, name), distributed.world())
     if config.train.whole_range and config.codec not in VARIABLE_RATE:
         raise ValueError(
             f"whole_range is true for codec {config.codec}, which has one rate; take {' or '.join(VARIABLE_RATE)}"
@@ -111,6 +118,7 @@ def fit(
     finished = run / CODEC_FILE
     if distributed.broadcast_from_rank0(lambda: _is_finished(finished, config)):
         return finished
+    here = device.here()
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
     if config.gamma:
@@ -119,15 +127,17 @@ def fit(
             if distributed.rank() == 0:
                 (run / LINES_FILE).write_text(lines + "\n", encoding="utf-8")
     if start is None and config.from_stage_1:
-        start = fit(replace(config, gamma=0.0, control=False), run / "pretrain", report, on_checkpoint=on_checkpoint)
+        first = replace(config, gamma=0.0, control=False)
+        start = fit(first, run / "pretrain", report, on_checkpoint=on_checkpoint, device=device)
     elif start is None and config.warm_lmbda:
-        start = fit(
-            replace(config, lmbda=config.warm_lmbda, warm_lmbda=0.0), run / "warm", report, on_checkpoint=on_checkpoint
-        )
+        first = replace(config, lmbda=config.warm_lmbda, warm_lmbda=0.0)
+        start = fit(first, run / "warm", report, on_checkpoint=on_checkpoint, device=device)
 
     with distributed.sync_errors():
         pages = train_pages(config.data)
         stage = stages.of(config, pages)
+        if distributed.rank() == 0:
+            (run / DEVICE_FILE).write_text(devices.name(here) + "\n", encoding="utf-8")
     state = distributed.broadcast_from_rank0(lambda: _state(run / STATE_FILE, config))
     torch.manual_seed(config.train.seed)
     codec = build(config.codec)
@@ -153,7 +163,7 @@ def fit(
     if not config.gamma:
         keep_every = half(stage.steps) if keep_half and not config.control else 0
     callbacks = _Callbacks(run, report, keep_every, on_checkpoint, owner)
-    _run_stage(stage, codec, state, config, callbacks)
+    _run_stage(stage, codec.to(here), state, config, callbacks)
     distributed.broadcast_from_rank0(lambda: _finish(codec, config, finished, owner))
     return finished
 
@@ -221,7 +231,7 @@ def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, ca
     gradients of reading are noisy, and the mean forgets the noise (Izmailov et al., arXiv 1803.05407; figures in
     LOG.md).
     """
-    codec.to(distributed.device()).train()
+    codec.train()
     parameters = [p for p in codec.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(parameters, lr=stage.learning_rate, fused=True)
     average = AveragedModel(codec)

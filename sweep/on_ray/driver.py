@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray import tune
 
-from sweep.on_ray.resources import HERE, Capacity, Placement, Slot, share
+from sweep.on_ray.capacity import Capacity
+from sweep.on_ray.resources import HERE, Node, Placement, Slot, Slots, divide
 from sweep.on_ray.searcher import Adapter
 from sweep.on_ray.signals import insistent_ctrl_c
 from sweep.on_ray.watch import RayLostError, Watch
@@ -25,7 +27,7 @@ from sweep.search.progress import Progress
 from sweep.search.search import Search
 from sweep.store.tracking import Tracker
 from sweep.trial.conditions import Conditions
-from tfic.config import check_batches
+from tfic.config import TrainConfig, check_batch
 
 if TYPE_CHECKING:
     from sweep.trial.training import Fit
@@ -42,8 +44,8 @@ QUIET = {
 """Environment of the driver and its workers, where the user has set nothing else."""
 SILENCED = ("ray.tune.execution.tune_controller", "ray.tune.tune")
 """Loggers that print the traceback of a failed trial. The driver prints its reason, and the store has the traceback."""
-COMMAND_BYTES = 100_000_000
-"""Memory to ask Ray for in a trial whose workers hold the CPUs and GPUs: a trial must ask for something."""
+MOST_PENDING = "10000"
+"""Most trials that Tune lets wait for their CPUs and GPUs: with few they start one after the other."""
 OBJECT_STORE_BYTES = 100_000_000
 """Ray's shared memory on this machine alone; trials pass nothing through it."""
 
@@ -79,28 +81,23 @@ def run(
     connect(placement.address)
     adapter = None
     try:
-        there = ray.cluster_resources()
-        cpus, gpus, threads = there.get("CPU", 0.0), there.get("GPU", 0.0), search.sweep.train.threads
-        growing = placement.concurrent is not None and bool(placement.address)
-        slot, slots = share(cpus, gpus, placement.gpus_per_trial, threads, placement.workers_per_trial, growing)
-        check_batches(search.sweep.train, slot.workers)
-        capacity = Capacity(slot, placement.concurrent, ray.cluster_resources)
-        # else processes start one after the other, seconds each
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(max(placement.concurrent or slots, 1))
+        train = search.sweep.train
+        slots = divide(nodes(), placement, train.threads)
+        check_shares(train, slots)
+        capacity = Capacity(slots, placement.concurrent, nodes)
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = MOST_PENDING
         adapter = Adapter(search, tracker, Progress(search, capacity, write), capacity, check)
         conditions = Conditions(
             keep_every=search.sweep.space.keep_every,
             keep_half=search.sweep.space.halfway,
-            gpus=slot.gpus,
-            workers=slot.workers,
             upload=bool(placement.address),
             limits=search.limits,
         )
         with tempfile.TemporaryDirectory(prefix="tfic-sweep-") as scratch, insistent_ctrl_c(), Watch():
             tune.Tuner(
                 tune.with_resources(
-                    _trainable(tracker.uri, tracker.sweep, folder, slot, conditions),
-                    lambda config: resources(slot, bool(config["trial"].steps)),
+                    _trainable(tracker.uri, tracker.sweep, folder, slots, conditions),
+                    lambda config: resources(slots.of(config["trial"].kind)),
                 ),
                 tune_config=tune.TuneConfig(
                     search_alg=adapter,
@@ -117,12 +114,22 @@ def run(
             adapter.stop()
 
 
-def resources(slot: Slot, trains: bool) -> tune.PlacementGroupFactory:
-    """Ray's resources of a trial; of one on several workers, the workers hold the CPUs and GPUs."""
-    if trains and slot.workers > 1:
-        return tune.PlacementGroupFactory([{"memory": COMMAND_BYTES}])
-    gpus = {"GPU": slot.gpus} if slot.gpus and trains else {}
-    return tune.PlacementGroupFactory([{"CPU": slot.cpus} | gpus])
+def check_shares(train: TrainConfig, slots: Slots) -> None:
+    """Raise ValueError unless each worker has an image of each batch."""
+    for name, stage, slot in (("batch", 1, slots.pretrain), ("finetune_batch", 2, slots.finetune)):
+        on = f" on {slot.gpus:g} GPUs" if slot.gpus else ""
+        check_batch(name, getattr(train, name), slot.workers, f"of a trial of stage {stage}{on}")
+
+
+def resources(slot: Slot) -> tune.PlacementGroupFactory:
+    """Ray's resources of a trial: all on one node, of which its workers take theirs; Tune waits until they are free."""
+    return tune.PlacementGroupFactory(slot.bundles, strategy="STRICT_PACK")
+
+
+def nodes() -> list[Node]:
+    """The machines that Ray sees now."""
+    there = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in there]
 
 
 def connect(address: str) -> None:
@@ -157,32 +164,40 @@ def connect(address: str) -> None:
 
 
 def _trainable(
-    uri: str, sweep: str, folder: Path, slot: Slot, conditions: Conditions
+    uri: str, sweep: str, folder: Path, slots: Slots, conditions: Conditions
 ) -> Callable[[dict[str, Any]], None]:
     """The function that Tune runs in a slot: one trial to its end."""
 
     def run_in_slot(config: dict[str, Any]) -> None:
+        trial, run_id = config["trial"], config["run_id"]
+        slot = slots.of(trial.kind)
+        if not slot.gpus or slot.workers > 1:  # Ray hides no GPU from a process that has none
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         from sweep.trial.end import End, end_told  # torch is imported in the slots, not in the driver
         from sweep.trial.run import run_trial
         from sweep.trial.stopping import StoppedByRuleError
-        from tfic.train import fit
 
         def tell(end: End) -> None:
             if end.reason:
                 tune.report(end.event)
 
-        trial, run_id = config["trial"], config["run_id"]
-        fit_here: Fit = _fit_on(slot) if slot.workers > 1 else fit
+        held = replace(conditions, gpus=slot.gpus, workers=slot.workers)
         with suppress(StoppedByRuleError), end_told(tell):  # for Tune, the end by a rule is no error
+            tune.report({"stage": "placed"})
             tracker = Tracker(uri, sweep, conditions.limits.store_retry_s, known=True)
-            metrics = run_trial(trial, tracker, run_id, folder / trial.key, tune.report, conditions, fit_here)
+            metrics = run_trial(trial, tracker, run_id, folder / trial.key, tune.report, held, _fit_in(slot))
             tune.report({"stage": "done", "metrics": metrics})
 
     return run_in_slot
 
 
-def _fit_on(slot: Slot) -> "Fit":
-    """`tfic.train.fit` on the workers of a slot."""
+def _fit_in(slot: Slot) -> "Fit":
+    """`tfic.train.fit` with the workers and the device of a slot."""
     from sweep.on_ray.workers import fit_on_workers
+    from tfic.devices import Device
+    from tfic.train import fit
 
-    return partial(fit_on_workers, slot=slot)
+    device = Device("cuda", min(1.0, slot.gpus)) if slot.gpus else Device("cpu")
+    if slot.workers > 1:
+        return partial(fit_on_workers, slot=slot, device=device)
+    return partial(fit, device=device)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from sweep.on_ray.resources import Capacity
+from sweep.on_ray.capacity import Capacity
 from sweep.search.progress import Progress
 from sweep.search.search import Search, Turn
 from sweep.search.state import Status
@@ -26,7 +26,7 @@ class Adapter(Searcher):
         search: Asked for trials.
         tracker: The sweep's store.
         progress: Writes the events.
-        capacity: Returns how many trials may run at once.
+        capacity: Says which trials may start beside those that run.
         check: Called before each start; an exception that it raises ends the sweep.
     """
 
@@ -50,20 +50,22 @@ class Adapter(Searcher):
 
     def suggest(self, trial_id: str) -> Any:  # Ray's own annotation leaves out FINISHED, a string
         """Return the next trial's configuration, None if no slot or no trial is free now, or FINISHED."""
-        if len(self._search.trials(Status.RUNNING)) >= self._capacity():
-            return None
         self._check()
-        trial = self._search.ask()
+        running = [each.kind for each in self._search.trials(Status.RUNNING)]
+        trial = self._search.ask(lambda kind: self._capacity.room(kind, running))
         if isinstance(trial, Turn):
             return Searcher.FINISHED if trial is Turn.DONE else None
         run_id = self._tracker.start(trial, self._search.states[trial.key].proposed)
-        self._trials[trial_id] = (trial, run_id, time.monotonic())
+        self._trials[trial_id] = (trial, run_id, 0.0)
         self._progress.started(trial)
         return {"trial": trial, "run_id": run_id}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Take an event of a trial."""
-        if result["stage"] in ("done", "stopped", "failed"):
+        if result["stage"] == "placed":  # until then it waited for its CPUs and GPUs, and held none
+            trial, run_id, _ = self._trials[trial_id]
+            self._trials[trial_id] = (trial, run_id, time.monotonic())
+        elif result["stage"] in ("done", "stopped", "failed"):
             self._ends[trial_id] = result
         else:
             self._progress.update(self._trials[trial_id][0], result)
@@ -72,7 +74,7 @@ class Adapter(Searcher):
         """Tell the search how a trial ended."""
         trial, run_id, began = self._trials.pop(trial_id)
         end = self._ends.pop(trial_id, {})
-        hours = gpu_hours(trial, time.monotonic() - began, self._capacity.slot.gpus)
+        hours = gpu_hours(trial, time.monotonic() - began if began else 0.0, self._capacity.slots.of(trial.kind).gpus)
         match end.get("stage"):
             case "done":
                 found = {name.partition("metrics/")[2]: value for name, value in end.items()}  # Tune flattened them

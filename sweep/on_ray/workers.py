@@ -1,47 +1,35 @@
-"""`tfic.train.fit` on several workers, from inside a trial on Ray: Ray Train starts them, the trial controls them.
+"""`tfic.train.fit` on several workers of one node, from inside a trial on Ray.
 
-             reports, files                  asks                      gradients
-    trial <------------------> channel <---------------> worker 0 <-----------------> worker 1 ...
+           reports                  gradients
+    trial <-------- worker 0 <------------------> worker 1 ...
 
-Every report and file of a training goes over a channel (`sweep.on_ray.channel`), at which worker 0 waits for the
-trial's answer: an error of `report` ends the training, and so does the end of the trial.
-
-Some of this is not Ray's public interface (`ray.train.v2._internal`), so pyproject.toml pins Ray to the tested minor
-version.
+The workers are actors in the trial's own placement group, all of which Ray put on one node before the trial began: Tune
+waits for CPUs and GPUs as long as it takes, and a trial that waits spends no attempt. Files are where the trial's are.
+Nothing outlives a trial: with its process Ray ends its actors, and Tune its placement group. Worker 0 waits for the
+trial's answer to each report, so an error of `report` ends the training.
 """
 
 import os
-import tempfile
-import threading
-from collections.abc import Callable, Mapping
-from functools import partial
+import queue
+import socket
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray.exceptions import RayError
-from ray.train import TrainingFailedError, WorkerGroupError, get_context
-from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
-from ray.train.v2._internal.execution.callback import WorkerGroupCallback
-from ray.train.v2._internal.execution.worker_group import WorkerGroup
-from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig  # those of `ray.train`, with their types
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
-from ray.util.placement_group import PlacementGroup, remove_placement_group
+from ray.exceptions import RayActorError, RayTaskError
+from ray.util.placement_group import get_current_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from sweep.on_ray.channel import Channel, Connection, FileCopies
 from sweep.on_ray.resources import Slot
-from tfic.files import write_whole
 
 if TYPE_CHECKING:
     from tfic.config import Config
+    from tfic.devices import Device
     from tfic.train import Progress, Report
 
-WAIT_S = 1.0
-"""Seconds between checks that the workers still run."""
-END_S = 60.0
-"""Seconds that workers have to end once they were told to."""
-START_S = 600
-"""Seconds that a trial waits for its workers' CPUs and GPUs."""
+END_S = 20.0
+"""Seconds in which the other workers may end, once one has failed, before they are killed."""
 
 
 def fit_on_workers(
@@ -53,191 +41,156 @@ def fit_on_workers(
     keep_every: int = 0,
     keep_half: bool = False,
     on_checkpoint: Callable[[Path], None] | None = None,
+    device: "Device",
     slot: Slot,
 ) -> Path:
-    """`tfic.train.fit` on the workers of a slot; to be called in a trial that holds no CPU or GPU for itself.
+    """`tfic.train.fit` on the workers of a slot; to be called in a trial whose placement group is `slot.bundles`.
 
-    `report` and `on_checkpoint` are called here, in the trial's process, and every file is in `run` afterwards.
+    `report` and `on_checkpoint` are called here, in the trial's process.
 
     Raises:
-        RuntimeError: when a worker dies, or there is no room for the workers; the same call goes on from the state.
+        RuntimeError: when a worker dies; the same call goes on from the state.
         ValueError: as `tfic.train.fit`, and so for the others. What `report` and `on_checkpoint` raise passes through.
         FloatingPointError: when a term of the loss is not finite.
     """
-    from ray.train.torch import TorchConfig  # imports torch: not before a trial needs it
-
     from tfic.config import CODEC_FILE
-    from tfic.training_state import STATE_FILE
 
-    os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(START_S)
-    os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "0"  # a process that would only say earlier what is lost
-    run.mkdir(parents=True, exist_ok=True)
-    # DEFAULT: else it would be put into the trial's placement group, where there is no room
-    channel: Any = ray.remote(Channel).options(num_cpus=0, scheduling_strategy="DEFAULT").remote()
-    guard: Any = ray.remote(_Guard).options(num_cpus=0, scheduling_strategy="DEFAULT", lifetime="detached").remote()
-    guard.watch.remote(channel)
-    failures: dict[int, Exception] = {}
-
-    def answer(kind: str, value: Any) -> Any:
-        match kind:
-            case "progress":
-                report(value)
-            case "checkpoint" if on_checkpoint is not None:
-                on_checkpoint(run / value)
-            case "file":
-                write_whole(run / value[0], value[1])
-            case "files":
-                states = [path for path in run.rglob("*") if path.name in (STATE_FILE, CODEC_FILE)]
-                return {str(path.relative_to(run)): path.read_bytes() for path in states}
-            case "start":
-                assert start is not None
-                return start.read_bytes()
-            case "failure":
-                failures[value[0]] = value[1]
-        return None
-
-    with tempfile.TemporaryDirectory(prefix="tfic-workers-") as scratch:
-        home = ray.get_runtime_context().get_node_id()
-        trainer = _Trainer(
-            guard,
-            partial(_work, config, run, start, (keep_every, keep_half), channel, home),
-            backend_config=TorchConfig(),
-            scaling_config=ScalingConfig(
-                num_workers=slot.workers,
-                use_gpu=slot.gpus > 0,
-                resources_per_worker={"CPU": slot.cpus / slot.workers}
-                | ({"GPU": slot.gpus / slot.workers} if slot.gpus else {}),
-            ),
-            run_config=RunConfig(
-                name=run.name,
-                storage_path=scratch,
-                failure_config=FailureConfig(max_failures=0, controller_failure_limit=0, max_preemption_failures=0),
-            ),
-        )
-        training = _Training(trainer)
-        training.start()
-        try:
-            over = False
-            while not over:
-                over = not training.is_alive()
-                number, question = ray.get(channel.next.remote(WAIT_S))
-                if question is not None:
-                    over = False
-                    ray.get(channel.answer.remote(number, answer(*question)))
-        finally:
-            ray.get(channel.close.remote())
-            training.join(END_S)
-            ray.kill(channel)
-    if training.error is not None:
-        raise _cause(training.error, failures, slot.workers) from training.error
-    for state in run.rglob(STATE_FILE):  # worker 0 has removed its own, maybe on another host
-        state.unlink()
+    group = get_current_placement_group()
+    assert group is not None, "a trial of Tune"
+    workers: list[Any] = []
+    try:
+        for number, bundle in enumerate(slot.bundles[1:], start=1):
+            place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=number)
+            options = {"num_cpus": bundle.get("CPU", 0), "num_gpus": bundle.get("GPU", 0), "max_concurrency": 3}
+            workers.append(ray.remote(Worker).options(scheduling_strategy=place, **options).remote())
+        visible = ",".join(each for gpus in ray.get([worker.gpus.remote() for worker in workers]) for each in gpus)
+        port = ray.get(workers[0].free_port.remote())
+        shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(len(workers))}
+        # each worker sees the GPUs of all: NCCL's direct way between two GPUs needs both to be visible
+        shared["CUDA_VISIBLE_DEVICES"] = visible
+        keep = (keep_every, keep_half, on_checkpoint is not None)
+        ends = []
+        for rank, worker in enumerate(workers):
+            numbered = shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+            ends.append(worker.fit.remote(numbered, config, run, start, keep, device))
+        _answer(workers[0], ends, report, on_checkpoint)
+    finally:
+        for worker in workers:
+            ray.kill(worker)
     return run / CODEC_FILE
 
 
-def _cause(error: Exception, failures: Mapping[int, Exception], workers: int) -> Exception:
-    """The exception to raise for the trainer's error, given those that workers have told, by number."""
+def _answer(first: Any, ends: Sequence[Any], report: "Report", on_checkpoint: Callable[[Path], None] | None) -> None:
+    """Answer worker 0 until all workers have ended; raise what ended the first one that failed."""
+    question, left = first.next_question.remote(), list(ends)
+    while left:
+        (ready,), _ = ray.wait([question, *left], num_returns=1)
+        if ready != question:
+            left.remove(ready)
+            if _error(ready) is not None:
+                ray.wait(left, num_returns=len(left), timeout=END_S) if left else None
+                raise _cause(ends)
+            continue
+        if (error := _error(question)) is not None:
+            ray.wait(left, num_returns=len(left), timeout=END_S)
+            raise _cause(ends) from error
+        kind, value = ray.get(question)
+        if kind == "end":
+            question = first.next_question.remote()  # never answered: the ends of all workers are waited for
+            continue
+        if kind == "progress":
+            report(value)
+        elif on_checkpoint is not None:
+            on_checkpoint(value)
+        first.answer.remote()
+        question = first.next_question.remote()
+
+
+def _error(end: Any) -> Exception | None:
+    """The error of a call that has ended."""
+    try:
+        ray.get(end)
+    except RayTaskError as error:
+        return error.cause if isinstance(error.cause, Exception) else error
+    except RayActorError as error:
+        return error
+    return None
+
+
+def _cause(ends: Sequence[Any]) -> Exception:
+    """The exception to raise for a training that failed, given the calls of its workers."""
     from tfic.distributed import WorkerFailedError
 
-    if isinstance(error, WorkerGroupError):
-        silent = sorted(error.worker_failures.keys() - failures.keys())
-        if silent:
-            return RuntimeError(f"a worker died (killed, or out of memory): number {silent[0]} of {workers}, from 0")
-    for _, failure in sorted(failures.items()):
-        if not isinstance(failure, WorkerFailedError):  # that one is the consequence of another
-            return failure
-    return RuntimeError(f"training on {workers} workers failed: {' '.join(str(error).split())}")
+    over, _ = ray.wait(list(ends), num_returns=len(ends), timeout=0)
+    errors = [_error(end) if end in over else None for end in ends]
+    for rank, error in enumerate(errors):
+        if isinstance(error, RayActorError):
+            return RuntimeError(f"a worker died (killed, or out of memory): number {rank} of {len(ends)}, from 0")
+    for error in errors:
+        if error is not None and not isinstance(error, WorkerFailedError):  # that one is the consequence of another
+            return error
+    return RuntimeError(f"training on {len(ends)} workers failed: {next(filter(None, errors), 'no worker says why')}")
 
 
-class _Training(threading.Thread):
-    """A thread for the trainer's `fit`: the trial must report from its own thread meanwhile."""
-
-    def __init__(self, trainer: Any) -> None:
-        super().__init__(daemon=True)
-        self._trainer = trainer
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        try:
-            self._trainer.fit()
-        except (TrainingFailedError, RayError) as error:
-            self.error = error
-
-
-class _Guard:
-    """An actor that outlives a trial and removes its workers' placement group when the trial's channel is gone.
-
-    Ray removes a group only with its job: without a guard, the CPUs and GPUs of a trial whose process was killed would
-    stay taken until the sweep ends. Ray Train's own guard asks the dashboard, which may not be running.
-    """
+class Worker:
+    """An actor that trains on its part of each batch; worker 0 asks the trial."""
 
     def __init__(self) -> None:
-        self._group: PlacementGroup | None = None
+        self._questions: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[None] = queue.SimpleQueue()
 
-    async def guard(self, group: PlacementGroup) -> None:
-        """Set the group to remove at the end."""
-        self._group = group
+    def gpus(self) -> list[str]:
+        """Return the ids of the GPUs that Ray gave it."""
+        return [str(each) for each in ray.get_runtime_context().get_accelerator_ids()["GPU"]]
 
-    async def watch(self, channel: Any) -> None:
-        """Wait for the end of the channel, then remove the group."""
+    def free_port(self) -> int:
+        """Return a port at which nobody listens, for the workers to find each other."""
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            return int(listener.getsockname()[1])
+
+    def fit(
+        self,
+        environment: dict[str, str],
+        config: "Config",
+        run: Path,
+        start: Path | None,
+        keep: tuple[int, bool, bool],
+        device: "Device",
+    ) -> None:
+        """Train; `keep` is `keep_every`, `keep_half`, and True where checkpoints are told."""
+        os.environ |= environment
+        from tfic import distributed  # torch looks at the environment when it is imported, or soon after
+        from tfic.train import fit
+
+        every, half, told = keep
         try:
-            await channel.stay.remote()
-        except RayError:
-            if self._group is not None:
-                remove_placement_group(self._group)
-            ray.actor.exit_actor()
+            with distributed.join(device):
+                fit(
+                    config,
+                    run,
+                    self._ask_about_progress,
+                    start,
+                    keep_every=every,
+                    keep_half=half,
+                    on_checkpoint=self._ask_about_checkpoint if told else None,
+                    device=device,
+                )
+        finally:
+            self._questions.put(("end", None))
 
+    def next_question(self) -> tuple[str, Any]:
+        """Return the next question, or ("end", None) at the end of `fit`."""
+        return self._questions.get()
 
-class _OnGuard(WorkerGroupCallback):
-    """Tells the guard the placement group of the workers."""
+    def answer(self) -> None:
+        """Let the training go on after a question."""
+        self._answers.put(None)
 
-    def __init__(self, guard: Any) -> None:
-        self._guard = guard
+    def _ask_about_progress(self, progress: "Progress") -> None:
+        self._questions.put(("progress", progress))
+        self._answers.get()
 
-    def after_worker_group_start(self, worker_group: WorkerGroup) -> None:
-        state = worker_group.get_worker_group_state()
-        ray.get(self._guard.guard.remote(state.placement_group_handle.placement_group))
-
-
-class _Trainer(DataParallelTrainer):
-    """Ray's `TorchTrainer`, with our guard instead of Ray's."""
-
-    def __init__(self, guard: Any, work: Callable[[], None], **settings: Any) -> None:
-        super().__init__(work, **settings)
-        self._guard = guard
-
-    def _create_default_callbacks(self) -> list[Any]:
-        theirs = super()._create_default_callbacks()
-        return [each for each in theirs if not isinstance(each, PlacementGroupCleanerCallback)] + [
-            _OnGuard(self._guard)
-        ]
-
-
-def _work(config: "Config", run: Path, start: Path | None, keep: tuple[int, bool], channel: Any, home: str) -> None:
-    """Train on each worker; `home` is the trial's node."""
-    from tfic.train import fit
-
-    rank = get_context().get_world_rank()
-    connection = Connection(channel, rank)
-    with connection.failure_told(), tempfile.TemporaryDirectory(prefix="tfic-worker-") as scratch:
-        if rank or ray.get_runtime_context().get_node_id() == home:
-            copies = None
-        else:
-            copies = FileCopies(connection, Path(scratch) / run.name)
-            run = copies.folder
-            if start is not None:
-                start = Path(scratch) / start.name
-                write_whole(start, connection.ask("start"))
-
-        def report(progress: "Progress") -> None:
-            connection.ask("progress", progress)
-
-        def on_checkpoint(state: Path) -> None:
-            if copies is not None:
-                copies.send()
-            connection.ask("checkpoint", str(state.relative_to(run)))
-
-        every, half = keep
-        fit(config, run, report, start, keep_every=every, keep_half=half, on_checkpoint=on_checkpoint)
-        if copies is not None:
-            copies.send()
+    def _ask_about_checkpoint(self, state: Path) -> None:
+        self._questions.put(("checkpoint", state))
+        self._answers.get()

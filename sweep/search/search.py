@@ -13,7 +13,7 @@ The whole state is rebuilt from the records of the tracking store, so the same c
 import enum
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import moocore
 import numpy as np
@@ -128,10 +128,14 @@ class Search:
         each = 1 + others + len(self.sweep.intermediate_steps)
         return len(self.states) + (int(left) * each if math.isfinite(left) else 0)
 
-    def ask(self) -> Trial | Turn:
+    def ask(self, room: Callable[[Kind], bool] = lambda kind: True) -> Trial | Turn:
         """Return the next trial, long ones first: stage 1, stage 2, proposals; fillers where a slot would be idle.
 
         A proposal waits for the last results of the grid as long as there is a filler to run meanwhile.
+
+        Args:
+            room: Says whether there is room for a trial of this kind beside those that run. The first long trial for
+                which there is none lets fillers pass, and no other: a large one would wait for ever.
         """
         self._drop_orphans()
         waiting = [
@@ -139,16 +143,17 @@ class Search:
         ]
         ready = [each.trial for each in sorted(waiting, key=lambda each: each.attempts == 0)]  # retries first
         long = [trial for trial in ready if trial.kind not in FILLERS and not (trial.steps and self.over_budget)]
-        fillers = [trial for trial in ready if trial.kind in FILLERS]
-        informed = not any(trial.steps for trial in self.trials(Status.RUNNING))
-        trial = (
-            (long[0] if long else None)
-            or (self._propose() if informed else None)
-            or (fillers[0] if fillers else None)
-            or self._propose()
-        )
+        filler = next((trial for trial in ready if trial.kind in FILLERS and room(trial.kind)), None)
+        running = self.trials(Status.RUNNING)
+        informed = not any(trial.steps for trial in running)
+        if long:
+            trial = long[0] if room(long[0].kind) else filler
+        elif room(Kind.FINETUNE):
+            trial = (self._propose() if informed else None) or filler or self._propose()
+        else:
+            trial = filler
         if trial is None:
-            return Turn.WAIT if self.trials(Status.RUNNING) else Turn.DONE
+            return Turn.WAIT if running else Turn.DONE
         self.states[trial.key].end(Status.RUNNING, "")
         return trial
 

@@ -8,7 +8,6 @@ intermediate, halfway -> parent's codec at an earlier step > measure -> store
 quality -> parent's codec at another lambda --------------> measure -> store
 """
 
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from sweep.trial.conditions import ALONE, Conditions
 from sweep.trial.end import end_told
 from sweep.trial.provenance import provenance
 from sweep.trial.training import Fit, Report, parent_codec, train_codec
-from tfic import train, training_state
+from tfic import devices, train, training_state
 from tfic.checkpoint import load
 from tfic.classical import classical, uncompressed
 from tfic.evaluate import Coder, heldout_reader, measure
@@ -60,7 +59,8 @@ def run_trial(
 
     def make(files: Path) -> dict[str, float]:
         heldout_reader(trial.config.eval)  # a reader that is missing is an error before the training, not after it
-        tracker.tag(run_id, provenance() | {"device": device()})
+        # of one that trains, `train_codec` adds the device that did
+        tracker.tag(run_id, provenance() | ({} if trial.steps else {"device": devices.name(torch.device("cpu"))}))
         match trial.kind:
             case Kind.UNCOMPRESSED:
                 coder: Coder = uncompressed()
@@ -105,13 +105,6 @@ def keep_codec(codec: Path, files: Path) -> None:
     """Copy a codec to its place among the artifacts of a run, `files`."""
     (files / CHECKPOINT).parent.mkdir()
     shutil.copyfile(codec, files / CHECKPOINT)
-
-
-def device() -> str:
-    """Name of this process's training device."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"cpu, {os.cpu_count()} cores"
 
 
 def _keep(codec: Path, files: Path) -> Coder:

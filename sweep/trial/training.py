@@ -9,7 +9,7 @@ from sweep.store.tracking import Tracker
 from sweep.trial import stopping
 from sweep.trial.conditions import Conditions
 from sweep.trial.journal import JOURNAL_FILE, Journal
-from tfic import train, training_state
+from tfic import devices, train, training_state
 from tfic.config import CODEC_FILE, Config
 
 Report = Callable[[dict[str, Any]], None]
@@ -80,9 +80,11 @@ def train_codec(
             keep_half=conditions.keep_half,
             on_checkpoint=on_checkpoint if conditions.upload else None,
         )
-    lines = workdir / train.LINES_FILE
-    if lines.is_file():
-        tracker.tag(run_id, {"train_lines": lines.read_text(encoding="utf-8").strip()})
+    devices.release_memory()  # measuring does without, and other trials may share the GPU
+    for tag, name in (("train_lines", train.LINES_FILE), ("device", train.DEVICE_FILE)):
+        file = workdir / name
+        if file.is_file():
+            tracker.tag(run_id, {tag: file.read_text(encoding="utf-8").strip()})
     return codec
 
 

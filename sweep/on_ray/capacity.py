@@ -1,0 +1,57 @@
+"""Room for one more trial on the machines that Ray sees at the moment."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from sweep.on_ray.resources import Node, Slots, count, fits
+from sweep.spec.trials import Kind
+
+LOOK_AGAIN_S = 5.0
+"""Seconds after which the cluster's nodes are read again: nodes come and go."""
+
+
+class Capacity:
+    """The trials that may run at once.
+
+    Args:
+        slots: CPUs and GPUs of each kind of trial.
+        concurrent: A fixed number of trials, or None for what fits at the moment.
+        nodes: Returns the cluster's nodes.
+        clock: Seconds from any fixed moment.
+    """
+
+    def __init__(
+        self,
+        slots: Slots,
+        concurrent: int | None,
+        nodes: Callable[[], Sequence[Node]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.slots, self._concurrent, self._nodes, self._clock = slots, concurrent, nodes, clock
+        self._looked, self._found = -LOOK_AGAIN_S, tuple[Node, ...]()
+
+    def __call__(self) -> int:
+        """Trials of stage 2 side by side, at least one."""
+        return self._concurrent or max(1, count(self._there(), self.slots.finetune))
+
+    def room(self, kind: Kind, running: Iterable[Kind]) -> bool:
+        """Return True if a trial of this kind may start beside those that run.
+
+        The first one may always: a cluster that has no machine for it is asked for one. Trials that train nothing leave
+        a CPU for each training that the GPUs have room for, as long as that leaves any CPU; on which machine Ray puts
+        them is Ray's choice.
+        """
+        slots, kinds = self.slots, list(running)
+        if self._concurrent is not None:
+            return len(kinds) < self._concurrent
+        held, slot, nodes = [slots.of(each) for each in kinds], slots.of(kind), self._there()
+        if not any(each.gpus or not slot.gpus for each in held):
+            return True
+        training = (slots.pretrain, slots.finetune)
+        spared = fits(nodes, (), slots.other, training)
+        return fits(nodes, held, slot, training if spared else ())
+
+    def _there(self) -> tuple[Node, ...]:
+        if self._clock() - self._looked >= LOOK_AGAIN_S:
+            self._found, self._looked = tuple(self._nodes()), self._clock()
+        return self._found

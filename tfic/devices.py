@@ -1,0 +1,93 @@
+"""The device of a training: which one it was given, whether it is there, and its name."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tfic.errors import TficError
+
+KINDS = ("", "cpu", "cuda")
+"""Kinds of devices that a training may be given; "" for a GPU if PyTorch can use one, else the CPU."""
+DRIVER_FILE = Path("/proc/driver/nvidia/version")
+"""File in which NVIDIA's driver states its version."""
+
+
+class NoGpuError(TficError, OSError):
+    """A training was given a GPU, and PyTorch cannot use one."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """The device that a training is given."""
+
+    kind: str = ""
+    """`cpu`, `cuda`, or "" for a GPU if PyTorch can use one, else the CPU."""
+    memory_share: float = 1.0
+    """Share of the GPU's memory that this process may use."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"device is {self.kind!r}; it must be cpu or cuda")
+        if not 0 < self.memory_share <= 1:
+            raise ValueError(f"memory_share is {self.memory_share!r}; it must be above 0 and at most 1")
+
+    def here(self) -> torch.device:
+        """Return this process's device, with its memory limited to the share.
+
+        Raises:
+            NoGpuError: when a GPU was given and PyTorch cannot use one.
+        """
+        if self.kind == "cpu":
+            return torch.device("cpu")
+        if not torch.cuda.is_available():
+            if self.kind == "cuda":
+                raise NoGpuError(_sentence())
+            return torch.device("cpu")
+        if self.memory_share < 1:
+            torch.cuda.set_per_process_memory_fraction(self.memory_share)
+        return torch.device("cuda", torch.cuda.current_device())
+
+
+ANY = Device()
+"""A GPU if PyTorch can use one, else the CPU."""
+
+
+def name(device: torch.device) -> str:
+    """Return the name of a GPU, or the number of this machine's CPU cores."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {os.cpu_count()} cores"
+
+
+def release_memory() -> None:
+    """Give the GPU's memory that nothing uses any more back to other processes."""
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def driver_version(file: Path = DRIVER_FILE) -> str:
+    """Return the version of NVIDIA's driver; "" where there is none."""
+    if not file.is_file():
+        return ""
+    found = re.search(r"Kernel Module.*?(\d+\.[\d.]+)", file.read_text(encoding="utf-8"))
+    return found[1] if found else "of an unknown version"
+
+
+def _sentence() -> str:
+    """Why PyTorch cannot use a GPU, the versions, and what to do."""
+    try:
+        torch.cuda.init()
+        reason = "it sees no GPU"
+    except (RuntimeError, AssertionError) as error:  # an AssertionError where it is built without CUDA
+        reason = " ".join(str(error).split())
+    built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+    driver = driver_version()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return (
+        f"this training was given a GPU, and PyTorch cannot use one ({reason}). PyTorch {torch.__version__} is "
+        f"{built}; {f'NVIDIA driver {driver}' if driver else 'no NVIDIA driver is loaded'}; CUDA_VISIBLE_DEVICES is "
+        f"{'not set' if visible is None else repr(visible)}. Install a driver for this CUDA (`nvidia-smi` shows up to "
+        "which CUDA the present one goes), or PyTorch and torchvision for the driver's CUDA; or train on CPUs: "
+        "`--gpus-per-trial 0` in a sweep, `--device cpu` for one codec"
+    )
