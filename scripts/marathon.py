@@ -3,10 +3,10 @@
     python scripts/marathon.py RUN --scale cpu --minutes 60    # again and again: each call goes on from the last
     python scripts/marathon.py RUN --scale cpu --ship          # half precision, measured, with a card, into tfic/zoo
 
-The first call in RUN starts from the shipped lite-vbr, or where there is none from the shipped lite of lambda 0.003. In
-each call the learning rate rises over the first steps, stays, and falls to a twentieth over the last sixth of the
-minutes; what is measured and shipped is a running average of the weights. A call that was killed loses at most
-`SAVE_EVERY_S`. Since the schedule follows the clock, no two marathons give the same weights to the bit.
+The first call in RUN starts from the shipped lite-vbr. In each call the learning rate rises over the first steps, stays,
+and falls to a twentieth over the last sixth of the minutes; what is measured and shipped is a running average of the
+weights. A call that was killed loses at most `SAVE_EVERY_S`. Since the schedule follows the clock, no two marathons give
+the same weights to the bit.
 
 RUN holds `state.pt` (weights, optimiser, average), `training.csv` (means over 100 steps, for three thirds of the range
 of quality), `evaluations.csv` (real bytes on a few pages that are neither trained nor tested on) and, after --ship,
@@ -26,13 +26,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from marathon_card import NAME, Trained, ship
-from torch import Tensor, nn
+from torch import Tensor
 
 import tfic
-from tfic import metrics, models
-from tfic.codec.conditioned import ConditionedBlock, Gain, Shift
+from tfic import metrics
 from tfic.codec.image_codec import ImageCodec
-from tfic.codec.lite import Block
 from tfic.codec.lite_vbr import lite_vbr
 from tfic.codec.quality import lmbda_of
 from tfic.codec.variable_rate import VariableRate
@@ -223,28 +221,8 @@ def started() -> VariableRate:
     """The codec before the first step, which goes on from the best that ships."""
     torch.manual_seed(0)
     codec = lite_vbr()
-    if f"zoo/{NAME}" in models.zoo():
-        codec.load_state_dict(tfic.load(f"zoo/{NAME}").state_dict())
-    else:
-        take_over(codec, tfic.load("zoo/lite-cpu-0.003"))
+    codec.load_state_dict(tfic.load(f"zoo/{NAME}").state_dict())
     return codec
-
-
-@torch.no_grad()
-def take_over(codec: VariableRate, trained: nn.Module) -> None:
-    """Take the weights of a trained lite; added blocks, gains and the context remain what does nothing."""
-    for name in ("g_a", "g_s", "h_a", "h_s"):
-        mine = [each for each in getattr(codec, name) if not isinstance(each, (Gain, Shift))]
-        for theirs in getattr(trained, name):
-            for layer in theirs if isinstance(theirs, nn.Sequential) else [theirs]:
-                if name == "h_s" and isinstance(layer, nn.Conv2d):
-                    codec.head.load_state_dict({"weight": layer.weight.flatten(1), "bias": layer.bias})
-                    continue
-                while isinstance(mine[0], ConditionedBlock) and not isinstance(layer, Block):
-                    mine.pop(0)
-                mine.pop(0).load_state_dict(layer.state_dict(), strict=False)
-    assert isinstance(trained.latents, nn.Module)
-    codec.latents.load_state_dict(trained.latents.state_dict())
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """The foundation as it ships: half precision, measured at several qualities, and its model card."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,17 +67,8 @@ def ship(codec: VariableRate, trained: Trained, run: Path, out: Path) -> None:
 
 def _card(trained: Trained, run: Path, config: Config, size_bytes: int) -> str:
     """The model card, from settings and measured rows alone."""
-
-    def shown(quality: float, column: str) -> str:
-        rows = read_rows(run / "measured" / f"quality-{quality:g}" / "rows.csv")
-        values = np.array([getattr(row, column) for row in rows])
-        return stats.show(stats.mean(values)) if np.isfinite(values).any() else "not measured"
-
-    own = "\n".join(f"| {what} | {shown(50.0, column)} |" for what, column in zip(WORDS, COLUMNS, strict=True))
-    table = "\n".join(
-        f"| {quality:g} | {lmbda_of(quality):.3g} | " + " | ".join(shown(quality, each) for each in COLUMNS) + " |"
-        for quality in QUALITIES
-    )
+    places = {quality: run / "measured" / f"quality-{quality:g}" for quality in QUALITIES}
+    own = "\n".join(f"| {what} | {_shown(places[50.0], column)} |" for what, column in zip(WORDS, COLUMNS, strict=True))
     data, train = config.data, config.train
     return f"""# zoo/{NAME}
 
@@ -101,7 +93,19 @@ Measured with these very weights on {data.test_count} test pages of fonts it was
 | --- | --- |
 {own}
 
-| quality | lambda | bpp | PSNR, dB | page | lines | Tesseract |
-| --- | --- | --- | --- | --- | --- | --- |
-{table}
+{by_quality(places)}
 """
+
+
+def by_quality(places: Mapping[float, Path]) -> str:
+    """A table of measurements, which lie in a folder for each quality."""
+    head = f"| quality | lambda | bpp | PSNR, dB | page | lines | Tesseract |\n|{' --- |' * 7}\n"
+    return head + "\n".join(
+        f"| {quality:g} | {lmbda_of(quality):.3g} | " + " | ".join(_shown(place, each) for each in COLUMNS) + " |"
+        for quality, place in places.items()
+    )
+
+
+def _shown(place: Path, column: str) -> str:
+    values = np.array([getattr(row, column) for row in read_rows(place / "rows.csv")])
+    return stats.show(stats.mean(values)) if np.isfinite(values).any() else "not measured"

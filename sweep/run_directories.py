@@ -26,7 +26,7 @@ from tfic.row import Row, read_rows
 from tfic.training_state import STATE_FILE
 
 HALF_FILE = "half.safetensors"
-"""The codec in half precision, as `scripts/train_zoo.py` leaves it."""
+"""The codec in half precision, as `scripts/finetune_foundation.py` leaves it."""
 MEASURED = "measured"
 """Folder of a run directory for its measurement."""
 EARLIER = frozenset(("pretrain", "warm"))

@@ -1,8 +1,8 @@
 """A learned image codec for text: settings, images, networks, readers, training and measurement of one codec.
 
-    codec = tfic.load("zoo/lite-cpu-0.003")  # or a codec.safetensors, a run directory, runs:/ID, models:/NAME/VERSION
-    data = codec.encode(Image.open("page.png"))
-    image = codec.decode(data)               # raises tfic.BitstreamError for a file that cannot be decoded
+    codec = tfic.load("zoo/lite-vbr")  # or a codec.safetensors, a run directory, runs:/ID, models:/NAME/VERSION
+    data = codec.encode(Image.open("page.png"), quality=30)
+    image = codec.decode(data)         # raises tfic.BitstreamError for a file that cannot be decoded
 
 `tfic.build("tic-base")` is an untrained codec. `import tfic` imports none of its modules: each name below comes with
 its module, and so with torch where that needs it, when it is first used.

@@ -1,0 +1,64 @@
+"""Codecs of several qualities compared at equal rate, page by page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from analysis import stats
+from analysis.matched import by_image, match_rate, matched_values
+from analysis.runs import read_rows
+
+WORDS = {"accuracy": "page", "accuracy_lines": "lines", "accuracy_heldout": "Tesseract", "psnr_db": "PSNR, dB"}
+"""Heads of columns."""
+
+
+def comparison(runs: Path, seed: int, tuned: Sequence[str], others: Sequence[str]) -> str:
+    """A table: each measured quality of the tuned codecs against others at its rate.
+
+    The other codec is interpolated for each page over the log of its mean rates (`analysis.matched`); where its
+    measured rates do not reach, the line says so.
+
+    Args:
+        runs: Folder with RUN/measured/SEED-QUALITY/rows.csv.
+        seed: Seed of the test pages.
+        tuned: Names of runs.
+        others: Names of runs to compare with.
+    """
+    tables = {path.parent: read_rows(path) for path in sorted(runs.glob(f"*/measured/{seed}-*/rows.csv"))}
+    rows = pd.concat([table.assign(trial_key=_key(folder)) for folder, table in tables.items()], ignore_index=True)
+    rates = rows.groupby("trial_key")["bpp"].mean()
+    points = {name: _points(rates, name) for name in (*tuned, *others)}
+    metrics = {name: by_image(rows, name) for name in WORDS if rows[name].notna().any()}
+    pages = rows["image"].nunique()
+    lines = [
+        f"At equal rate on {pages} test pages of seed {seed}, difference and its 95 % interval:",
+        "",
+        f"| codec, quality | bpp | against | {' | '.join(WORDS[name] for name in metrics)} |",
+        f"| --- | --- | --- |{' --- |' * len(metrics)}",
+    ]
+    for name in tuned:
+        for key, bpp in points[name].itertuples(index=False):
+            for other in others:
+                matched = match_rate(points[other], bpp)
+                gains = [
+                    _shown(stats.mean(table[key].to_numpy() - matched_values(table, matched)))
+                    for table in metrics.values()
+                ]
+                against = other if matched.bits == "equal" else f"{other}, which has {matched.bits} bits"
+                lines.append(f"| {key} | {bpp:.4f} | {against} | {' | '.join(gains)} |")
+    return "\n".join(lines)
+
+
+def _shown(gain: stats.Interval) -> str:
+    return f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+
+
+def _key(folder: Path) -> str:
+    """`gamma0.5, 25` for gamma0.5/measured/0-25."""
+    return f"{folder.parent.parent.name}, {folder.name.partition('-')[2]}"
+
+
+def _points(rates: pd.Series, name: str) -> pd.DataFrame:
+    own = rates[[key.rpartition(", ")[0] == name for key in rates.index]].sort_values()
+    return pd.DataFrame({"trial_key": own.index, "bpp": own.to_numpy()})

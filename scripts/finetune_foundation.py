@@ -1,0 +1,196 @@
+"""Fine-tune the shipped foundation for reading at every quality, and compare with a control of equal steps.
+
+    python scripts/finetune_foundation.py RUNS --scale cpu --minutes 30    # again and again, until all is done
+    python scripts/finetune_foundation.py RUNS --scale cpu --ship          # the fine-tuned codec into tfic/zoo
+
+The encoder alone learns, so that zoo/lite-vbr decodes what it writes; in the control all weights go on learning for
+pixels. Both see the same crops and qualities. RUNS/WEIGHTS-STEPS is for the foundation with these weights: where
+another has shipped, the same command begins anew. There, each codec has a run directory with its checkpoint, the same
+in half precision (`half.safetensors`, what ships) and `measured/SEED-QUALITY`, its measurements on two sets of test
+pages; AVIF's are beside them. `comparison.md` says what the codecs read at equal rate. Exit codes: 0 all done, 2 bad
+input, 3 call again.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from equal_rates import comparison
+from marathon_card import by_quality
+
+from tfic import checkpoint, models
+from tfic.classical import classical
+from tfic.codec import LMBDA_MIDDLE
+from tfic.config import Config, DataConfig, EvalConfig, TrainConfig
+from tfic.evaluate import Coder, measure
+from tfic.train import Progress, fit
+
+FOUNDATION = "zoo/lite-vbr"
+SHIPPED = Path(__file__).parent.parent / "tfic" / "zoo"
+CONTROL, HALF, MORE_CALLS = "control", "half.safetensors", 3
+SEEDS = (0, 1)
+"""Seeds of the two sets of test pages."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a machine can do."""
+
+    config: Config
+    """All but gamma."""
+    gammas: tuple[float, ...]
+    """Weights of reading at quality 50; one fine-tuning each, of which the first ships."""
+    qualities: tuple[float, ...]
+    """Qualities that are measured."""
+    avif: tuple[int, ...]
+    """AVIF's."""
+
+
+def scales(steps: int | None) -> dict[str, Scale]:
+    """Scales by name: a dry run, one CPU core, one GPU; with another number of steps if one is given."""
+
+    def scale(train_count: int, test_count: int, own_steps: int, batch: int, read_width_px: int, **train: int) -> Scale:
+        settings = TrainConfig(
+            start=models.pinned(FOUNDATION), pretrain_steps=0, whole_range=True, finetune_steps=steps or own_steps,
+            finetune_batch=batch, read_width_px=read_width_px, finetune_learning_rate=3e-4, reading="features",
+            learns="encoder", lmbda_share=1.0, rest_distortion=0.1, **train,
+        )  # fmt: skip
+        data, measuring = DataConfig(train_count, test_count), EvalConfig(detect_side_px=256, pictures=1)
+        config = Config(
+            checkpoint.config_of(models.find(FOUNDATION)).codec, LMBDA_MIDDLE, 0.0, data, settings, measuring
+        )
+        return Scale(config, (0.5,), (0.0, 25.0, 50.0, 75.0, 100.0), (5, 15, 25, 35, 45))
+
+    tiny = scale(16, 1, 1, 2, 300, log_every=1, checkpoint_every=1, threads=1, crop_height_px=64, crop_width_px=128)
+    return {
+        "tiny": replace(tiny, qualities=(25.0, 75.0), avif=(25,)),
+        "cpu": scale(6000, 100, 600, 4, 3000, log_every=10, checkpoint_every=20, threads=1),
+        "gpu": scale(20_000, 600, 10_000, 32, 24_000, log_every=50, checkpoint_every=500),
+    }
+
+
+def trainings(scale: Scale) -> dict[str, Config]:
+    """Settings of each codec by its name."""
+    tuned = {f"gamma{gamma:g}": replace(scale.config, gamma=gamma) for gamma in scale.gammas}
+    return {CONTROL: replace(scale.config, control=True)} | tuned
+
+
+class _TimeUpError(Exception):
+    """The call's minutes are over."""
+
+
+def _train(scale: Scale, runs: Path, until: float) -> None:
+    start = fit(scale.config, runs / "start", _reporter("start", until))
+    for name, config in trainings(scale).items():
+        trained = fit(config, runs / name, _reporter(name, until), start)
+        if not (runs / name / HALF).exists():
+            codec = checkpoint.load(trained)
+            checkpoint.halve(codec)
+            checkpoint.save(codec, config, runs / name / HALF)
+
+
+def _measure(scale: Scale, runs: Path, until: float) -> None:
+    for seed in SEEDS:
+        for name in trainings(scale):
+            codec = checkpoint.load(runs / name / HALF)
+            for quality in scale.qualities:
+                _measure_one(codec.at(quality), scale.config, runs / name, seed, quality, until)
+        for quality in scale.avif:
+            _measure_one(classical("avif", quality), scale.config, runs / "avif", seed, quality, until)
+
+
+def _measure_one(coder: Coder, config: Config, run: Path, seed: int, quality: float, until: float) -> None:
+    out = run / "measured" / f"{seed}-{quality:g}"
+    if (out / "rows.csv").exists():
+        return
+    if time.monotonic() > until:
+        raise _TimeUpError
+    result = measure(coder, replace(config, data=replace(config.data, seed=seed)), out)
+    shown = ("bpp", "accuracy", "accuracy_lines", "accuracy_heldout", "psnr_db")
+    print(f"{run.name} {out.name}: " + ", ".join(f"{key} {result[key]:.3f}" for key in shown), flush=True)
+
+
+def _reporter(name: str, until: float) -> Callable[[Progress], None]:
+    def report(progress: Progress) -> None:
+        print(
+            f"{name} {progress.step:,}/{progress.steps:,}  loss {progress.loss:.3f}  bpp {progress.bpp_estimated:.3f}  "
+            f"reading {progress.ocr:.3f}  {progress.seconds_left:.0f} s left", flush=True,
+        )  # fmt: skip
+        if time.monotonic() > until and progress.step < progress.steps:
+            raise _TimeUpError
+
+    return report
+
+
+def _compare(scale: Scale, runs: Path) -> None:
+    tuned = [name for name in trainings(scale) if name != CONTROL]
+    tables = [comparison(runs, seed, tuned, (CONTROL, "avif")) for seed in SEEDS]
+    (runs / "comparison.md").write_text("\n\n".join(tables) + "\n", encoding="utf-8")
+    print("\n\n".join(tables))
+
+
+def _ship(scale: Scale, runs: Path, out: Path) -> None:
+    """Copy the first fine-tuning, with a model card."""
+    name, config = list(trainings(scale).items())[1]
+    weights, train, data = runs / name / HALF, config.train, config.data
+    if not weights.exists() or not (runs / "comparison.md").exists():
+        raise ValueError(f"{runs} is not done; the same command without --ship goes on")
+    shipped = f"{config.codec}-reading"
+    card = f"""# zoo/{shipped}
+
+{FOUNDATION} with an encoder that was fine-tuned for reading, for every quality, 0 to 100. {FOUNDATION} decodes its
+files.
+
+| | |
+| --- | --- |
+| codec | {config.codec} |
+| lambda | {config.lmbda:g} |
+| gamma | {config.gamma:g} at quality 50; it goes with lambda |
+| steps | {train.finetune_steps:,} of stage 2 (batch {train.finetune_batch}), from {train.start} |
+| reading | {train.reading}, distortion on text {train.text_distortion:g}, elsewhere {train.rest_distortion:g} |
+| data | {data.train_count:,} synthetic pages of {data.width_px} x {data.height_px} pixels, seed {data.seed} |
+| file | {weights.stat().st_size:,} bytes, half precision |
+| licence | Apache-2.0 |
+
+Measured with these very weights on {data.test_count} test pages of fonts it was not trained on (detector at
+{config.eval.detect_side_px} pixels); brackets are 95 % bootstrap intervals over the pages:
+
+{by_quality({quality: runs / name / "measured" / f"0-{quality:g}" for quality in scale.qualities})}
+
+{(runs / "comparison.md").read_text(encoding="utf-8")}"""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{shipped}.safetensors").write_bytes(weights.read_bytes())
+    (out / f"{shipped}.md").write_text(card, encoding="utf-8")
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, metavar="RUNS", help="folder of run directories")
+    parser.add_argument("--scale", choices=("tiny", "cpu", "gpu"), default="tiny", help="how much (tiny: a dry run)")
+    parser.add_argument("--steps", type=int, metavar="N", help="steps of each training; default the scale's")
+    parser.add_argument("--minutes", type=float, default=25, metavar="M", help="stop after so many minutes (25)")
+    parser.add_argument("--ship", action="store_true", help="do not train: copy what is finished, with a model card")
+    parser.add_argument("--out", type=Path, default=SHIPPED, metavar="DIR", help="where to ship to (tfic/zoo)")
+    args = parser.parse_args()
+    until = time.monotonic() + 60 * args.minutes
+    scale = scales(args.steps)[args.scale]
+    runs = args.runs / f"{models.weights_of(scale.config.train.start)}-{scale.config.train.finetune_steps}"
+    if args.ship:
+        _ship(scale, runs, args.out)
+        return 0
+    try:
+        _train(scale, runs, until)
+        _measure(scale, runs, until)
+    except _TimeUpError:
+        print(f"{args.minutes:g} minutes are over; the same command goes on")
+        return MORE_CALLS
+    _compare(scale, runs)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
