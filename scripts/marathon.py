@@ -3,10 +3,10 @@
     python scripts/marathon.py RUN --scale cpu --minutes 60    # again and again: each call goes on from the last
     python scripts/marathon.py RUN --scale cpu --ship          # half precision, measured, with a card, into tfic/zoo
 
-The first call in RUN starts from the shipped lite-vbr. In each call the learning rate rises over the first steps, stays,
-and falls to a twentieth over the last sixth of the minutes; what is measured and shipped is a running average of the
-weights. A call that was killed loses at most `SAVE_EVERY_S`. Since the schedule follows the clock, no two marathons give
-the same weights to the bit.
+The first call in RUN starts from the shipped lite-vbr. In each call the learning rate rises over the first steps,
+stays, and falls to a twentieth over the last sixth of the minutes; what is measured and shipped is a running average of
+the weights. A call that was killed loses at most `SAVE_EVERY_S`. Since the schedule follows the clock, no two marathons
+give the same weights to the bit.
 
 RUN holds `state.pt` (weights, optimiser, average), `training.csv` (means over 100 steps, for three thirds of the range
 of quality), `evaluations.csv` (real bytes on a few pages that are neither trained nor tested on) and, after --ship,

@@ -263,6 +263,7 @@ def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, ca
         averaging = bool(stage.averaged) and step >= int((1 - stage.averaged) * stage.steps)
         if averaging:
             average.update_parameters(codec)
+            _keep_frozen(average.module, codec)
 
         done, since = step + 1, since + 1
         if done % config.train.log_every == 0 or done == stage.steps:
@@ -281,6 +282,14 @@ def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, ca
                 _leave(parts, done, stage, average.module if averaging else codec, config, callbacks)
     if stage.averaged:
         codec.load_state_dict(average.module.state_dict())
+
+
+@torch.no_grad()
+def _keep_frozen(average: torch.nn.Module, codec: torch.nn.Module) -> None:
+    """Put back what does not learn: the mean of weights of -0.0 is 0.0, and a decoder must stay as it is to the bit."""
+    for mean, weight in zip(average.parameters(), codec.parameters(), strict=True):
+        if not weight.requires_grad:
+            mean.copy_(weight)
 
 
 def _leave(
