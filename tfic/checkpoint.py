@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tfic.codec import build
 from tfic.codec.image_codec import ImageCodec, fingerprint_of
+from tfic.codec.variable_rate import VariableRate
 from tfic.config import Config, from_mapping
 from tfic.files import write_whole
 
@@ -48,6 +49,18 @@ def halve(codec: ImageCodec) -> None:
         codec.eval()
     else:
         codec.update()
+
+
+def settle(trained: Path, config: Config, path: Path) -> None:
+    """Write a codec of several qualities with that of `config.lmbda` as its own.
+
+    Its files are those of the codec at `trained`, and either decodes them.
+    """
+    codec, owner = load(trained), load(trained)
+    assert isinstance(codec, VariableRate)
+    codec.settle(config.lmbda)
+    codec.share_decoder(owner)
+    save(codec, config, path)
 
 
 def load(path: Path) -> ImageCodec:

@@ -168,20 +168,6 @@ def fit(
     return finished
 
 
-def at_lmbda(trained: Path, config: Config, run: Path) -> Path:
-    """Write a codec of several qualities with that of `config.lmbda` as its own into `run`, and return its path.
-
-    Its files are those of the codec at `trained`, and either decodes them.
-    """
-    codec, owner = checkpoint.load(trained), checkpoint.load(trained)
-    assert isinstance(codec, VariableRate)
-    codec.settle(config.lmbda)
-    codec.share_decoder(owner)
-    run.mkdir(parents=True, exist_ok=True)
-    checkpoint.save(codec, config, run / CODEC_FILE)
-    return run / CODEC_FILE
-
-
 def check_same(found: Config, wanted: Config, path: Path) -> None:
     """Raise ValueError unless both settings give the same codec; `path` is what was found."""
 

@@ -24,8 +24,9 @@ from sweep.trial.end import end_told
 from sweep.trial.provenance import provenance
 from sweep.trial.training import Fit, Report, parent_codec, train_codec
 from tfic import devices, train, training_state
-from tfic.checkpoint import load
+from tfic.checkpoint import load, settle
 from tfic.classical import classical, uncompressed
+from tfic.config import CODEC_FILE
 from tfic.evaluate import Coder, heldout_reader, measure
 
 
@@ -123,7 +124,9 @@ def _at_lmbda(trial: Trial, tracker: Tracker, workdir: Path) -> Path:
     """The codec of the trial's parent at the trial's lambda."""
     parent = parent_codec(trial, tracker, workdir)
     assert parent
-    return train.at_lmbda(parent, trial.config, workdir)
+    workdir.mkdir(parents=True, exist_ok=True)
+    settle(parent, trial.config, workdir / CODEC_FILE)
+    return workdir / CODEC_FILE
 
 
 def _intermediate_codec(trial: Trial, tracker: Tracker, workdir: Path) -> Path:
