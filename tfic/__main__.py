@@ -137,17 +137,27 @@ def _evaluate(args: argparse.Namespace) -> None:
     print(f"a row for each image: {args.out / 'rows.csv'}")
 
 
+def _info(args: argparse.Namespace) -> None:
+    from tfic.about import about
+
+    for name, value in about(args.file, args.model, args.tracking_uri).items():
+        print(f"{name:12} {value}")
+
+
 def _on_files(args: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # numpy breaks in ways of its own when its import does
     try:
         from tfic import commands
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    verbs = {
-        "encode": commands.encode, "decode": commands.decode, "info": commands.info, "read": commands.read,
-        "export": commands.export,
-    }  # fmt: skip
-    return verbs[args.verb](args)
+    if args.verb == "read":
+        return commands.read(args.image, args.model, args.tracking_uri, args.heldout)
+    if args.verb == "export":
+        return commands.export(args.output, args.height, args.width, args.model, args.tracking_uri)
+    files = commands.Files(args.input, args.output, args.model, args.tracking_uri)
+    if args.verb == "decode":
+        return commands.decode(files, args.workers)
+    return commands.encode(files, args.workers, args.quality)
 
 
 class _Parser(Parser):
@@ -253,7 +263,7 @@ def _add_file_commands(commands: "argparse._SubParsersAction[_Parser]") -> None:
     export.add_argument("--width", type=int, required=True, metavar="PX", help="width of the images to encode")
     for verb in ("encode", "decode", "info", "read", "export"):
         _add_tracking_uri(commands.choices[verb])
-        commands.choices[verb].set_defaults(run=_on_files, verb=verb, stopped=STOPPED)
+        commands.choices[verb].set_defaults(run=_info if verb == "info" else _on_files, verb=verb, stopped=STOPPED)
 
 
 def _add_quality(command: argparse.ArgumentParser) -> None:

@@ -1,10 +1,10 @@
-"""The commands `encode`, `decode`, `info`, `read` and `export`; each returns an exit code."""
+"""The commands `encode`, `decode`, `read` and `export`; each returns an exit code."""
 
-import argparse
 import math
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,82 +24,87 @@ SUFFIX = ".tfic"
 """The ending of names of coded files."""
 
 
-def encode(args: argparse.Namespace) -> int:
+@dataclass(frozen=True)
+class Files:
+    """Files to convert, and the codec that does."""
+
+    input: str
+    """A file, a folder or a glob."""
+    output: str
+    """A file, or a folder for several files."""
+    model: str
+    """A model in any of its forms."""
+    tracking_uri: str
+    """The MLflow store of models; "" for the default."""
+
+
+def encode(files: Files, workers: int | None, quality: float | None = None) -> int:
     """Images to .tfic files."""
-    convert = bulk.encode_file if args.quality is None else partial(bulk.encode_file, quality=args.quality)
-    return _convert(args, convert, images.SUFFIXES, (SUFFIX,), args.quality)
+    convert = bulk.encode_file if quality is None else partial(bulk.encode_file, quality=quality)
+    return _convert(files, workers, convert, (images.SUFFIXES, (SUFFIX,)), quality)
 
 
-def decode(args: argparse.Namespace) -> int:
+def decode(files: Files, workers: int | None) -> int:
     """.tfic files to images."""
-    return _convert(args, bulk.decode_file, (SUFFIX,), tuple(bulk.FORMATS))
+    return _convert(files, workers, bulk.decode_file, ((SUFFIX,), tuple(bulk.FORMATS)))
 
 
-def export(args: argparse.Namespace) -> int:
-    """A codec's encoder as an ONNX graph."""
+def export(output: str, height: int, width: int, model: str, tracking_uri: str) -> int:
+    """A codec's encoder as an ONNX graph for images of `height` x `width` pixels."""
     from tfic.export import export as write_graph  # ONNX's exporter takes a second to import
 
-    out = Path(args.output)
+    out = Path(output)
     if out.suffix != ".onnx" or not out.parent.is_dir():
         raise ValueError(f"{out} must end in .onnx and lie in a folder that exists")
-    bitstream.check_size(args.height, args.width)
-    codec = models.load(args.model, args.tracking_uri)
-    write_graph(codec, args.height, args.width, out)
-    print(f"{out}: encodes {args.width} x {args.height} pixels as model {codec.fingerprint.hex()}")
+    bitstream.check_size(height, width)
+    codec = models.load(model, tracking_uri)
+    write_graph(codec, height, width, out)
+    print(f"{out}: encodes {width} x {height} pixels as model {codec.fingerprint.hex()}")
     return 0
 
 
-def info(args: argparse.Namespace) -> int:
-    """Print the header of a .tfic file, or the settings of a checkpoint."""
-    path = Path(args.file)
-    coded = path.is_file() and path.suffix != ".safetensors"
-    for name, value in (_of_coded(path, args) if coded else _of_checkpoint(args)).items():
-        print(f"{name:12} {value}")
-    return 0
-
-
-def read(args: argparse.Namespace) -> int:
+def read(image: str, model: str, tracking_uri: str, heldout: bool) -> int:
     """Print the text that the reader, or the held-out reader, finds on an image."""
     from tfic.ocr.page import PPOCRPageReader
     from tfic.ocr.tesseract import TesseractPageReader
 
-    reader = TesseractPageReader() if args.heldout else PPOCRPageReader()
-    picture = images.pixels(_image_to_read(args))
+    reader = TesseractPageReader() if heldout else PPOCRPageReader()
+    picture = images.pixels(_image_to_read(Path(image), model, tracking_uri))
     try:
         text = page_text(reader.read(picture))
     except ImageUnsuitedError as error:
-        raise ValueError(f"{args.image}: {error}") from error
+        raise ValueError(f"{image}: {error}") from error
     if text:
         print(text)
     else:
-        print(f"{reader.name} finds no text in {args.image}", file=sys.stderr)
+        print(f"{reader.name} finds no text in {image}", file=sys.stderr)
     return 0
 
 
 def _convert(
-    args: argparse.Namespace,
+    files: Files,
+    workers: int | None,
     convert: bulk.Convert,
-    reads: tuple[str, ...],
-    writes: tuple[str, ...],
+    suffixes: tuple[tuple[str, ...], tuple[str, ...]],
     quality: float | None = None,
 ) -> int:
-    if args.workers is not None and args.workers < 1:
-        raise ValueError(f"--workers is {args.workers}; it must be at least 1")
-    files = plan(args.input, args.output, reads, writes)
-    model = models.find(args.model, args.tracking_uri)
+    if workers is not None and workers < 1:
+        raise ValueError(f"--workers is {workers}; it must be at least 1")
+    found = plan(files.input, files.output, *suffixes)
+    model = models.find(files.model, files.tracking_uri)
     codec = checkpoint.load(model)  # a model or quality that is none is told before processes start
     if quality is not None:
         codec.at(quality)
-    if not files.several:
-        (pair,) = files.pairs
+    if not found.several:
+        (pair,) = found.pairs
         outcome = convert(codec, pair)
         print(f"{pair.target}: {outcome.pixels:,} pixels, {outcome.coded_bytes:,} bytes coded, {outcome.bpp:.3f} bpp")
         return 0
-    make_folder(Path(args.output))
+    make_folder(Path(files.output))
     started = time.perf_counter()
-    workers = args.workers or min(usable_cores(), math.ceil(len(files.pairs) / FILES_A_WORKER))
-    outcomes = bulk.convert_all(convert, files.pairs, model, workers)
-    return _summary(outcomes, files.left_alone, time.perf_counter() - started)
+    several = workers or min(usable_cores(), math.ceil(len(found.pairs) / FILES_A_WORKER))
+    outcomes = bulk.convert_all(convert, found.pairs, model, several)
+    return _summary(outcomes, found.left_alone, time.perf_counter() - started)
 
 
 def _summary(outcomes: Sequence[Outcome], left_alone: int, seconds: float) -> int:
@@ -119,58 +124,15 @@ def _summary(outcomes: Sequence[Outcome], left_alone: int, seconds: float) -> in
     return 1 if failed else 0
 
 
-def _of_coded(path: Path, args: argparse.Namespace) -> dict[str, str]:
-    data = path.read_bytes()
-    try:
-        coded, header = bitstream.unpack(data)
-    except bitstream.BitstreamError as error:
-        raise bitstream.BitstreamError(f"{path}: {error}") from error
-    found = {
-        "format": f"TFIC version {bitstream.VERSION}",
-        "model": header.fingerprint.hex(),
-        "size": f"{header.width_px} x {header.height_px} pixels",
-        "grey": "yes" if header.grey else "no",
-        **({} if header.level is None else {"quality": f"{header.level / 2:g} of 100"}),
-        "stream": f"{len(coded.stream):,} bytes",
-        "file": f"{len(data):,} bytes",
-        "bpp": f"{8 * len(data) / (header.width_px * header.height_px):.4f}",
-    }
-    if args.model:
-        own = models.load(args.model, args.tracking_uri).fingerprint
-        found["written by"] = args.model if own == header.fingerprint else f"another model than {args.model}"
-    return found
-
-
-def _of_checkpoint(args: argparse.Namespace) -> dict[str, str]:
-    if args.model:
-        raise ValueError(f"--model tells who wrote a {SUFFIX} file, and {args.file} is none; leave it out")
-    path = models.find(args.file, args.tracking_uri)
-    config, codec = checkpoint.config_of(path), checkpoint.load(path)
-    steps = f"{config.train.pretrain_steps:,}"
-    return {
-        "codec": config.codec,
-        "lambda": str(config.lmbda),
-        "gamma": str(config.gamma),
-        "steps": f"{steps} + {config.train.finetune_steps:,}" if config.gamma else steps,
-        **({} if codec.level is None else {"quality": f"0 to 100; {codec.level / 2:g} where none is asked for"}),
-        "fingerprint": codec.fingerprint.hex(),
-        "parameters": f"{sum(each.numel() for each in codec.parameters()):,}",
-        "file": f"{path.stat().st_size:,} bytes",
-    }
-
-
-def _image_to_read(args: argparse.Namespace) -> Image.Image:
-    path = Path(args.image)
+def _image_to_read(path: Path, model: str, tracking_uri: str) -> Image.Image:
     if not path.is_file():
         raise ValueError(f"no file {path}; give an image, or a {SUFFIX} file with its --model")
     with path.open("rb") as file:
         coded = file.read(len(bitstream.MAGIC)) == bitstream.MAGIC
-    if coded and not args.model:
+    if coded and not model:
         raise ValueError(f"{path} is coded; give the --model that wrote it")
-    if args.model and not coded:
+    if model and not coded:
         raise ValueError(f"--model decodes {SUFFIX} files, and {path} is none; leave it out")
-    return (
-        bulk.decode_data(models.load(args.model, args.tracking_uri), path.read_bytes(), path)
-        if coded
-        else images.open_image(path)
-    )
+    if not coded:
+        return images.open_image(path)
+    return bulk.decode_data(models.load(model, tracking_uri), path.read_bytes(), path)

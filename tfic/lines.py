@@ -129,6 +129,9 @@ class Page:
 class StoredPage(Page):
     """A page whose pixels are read when they are asked for, each time anew unless `read` remembers them."""
 
+    _size_px: tuple[int, int]
+    _read: Callable[[], np.ndarray]
+
     def __init__(
         self,
         name: str,
@@ -146,9 +149,9 @@ class StoredPage(Page):
     @property
     def image(self) -> np.ndarray:
         """Pixels, (H, W, 3) uint8 RGB, not to be written to."""
-        return self._read()  # type: ignore[attr-defined]
+        return self._read()
 
     @property
     def size_px(self) -> tuple[int, int]:
         """Height and width of the image in pixels, known without reading it."""
-        return self._size_px  # type: ignore[attr-defined]
+        return self._size_px
