@@ -130,6 +130,7 @@ def test_a_device_encodes_without_torch_and_a_full_installation_decodes(
         "data = OnnxEncoder(Path('encoder.onnx')).encode(Image.open(sys.argv[1])); Path('x.tfic').write_bytes(data)"
     )
     run(device / "python", "-c", program, page, cwd=tmp_path)
+    assert "TFIC version" in run(device / "tfic", "info", "x.tfic", cwd=tmp_path).stdout
     run(desk / "tfic", "decode", "x.tfic", "back.png", "--model", MODEL, cwd=tmp_path)
     before, after = (np.asarray(Image.open(path).convert("RGB"), float) for path in (page, tmp_path / "back.png"))
     assert before.shape == after.shape
