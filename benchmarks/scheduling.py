@@ -1,19 +1,23 @@
-"""How busy does the stage tree keep 64 GPUs? Virtual time, nothing trains; the engine's own `Search` says what is next.
+"""How busy does the stage tree keep 64 GPUs? Virtual time, nothing trains; the engine says what is next.
 
-    python benchmarks/scheduling.py          half a minute
+    python benchmarks/scheduling.py          two minutes
+
+The machine is eight nodes of eight GPUs. `Search` says which trial is next, `Capacity` whether there is room for it.
 
 A sweep of 12 lambdas x 24 gammas. A trial lasts its recipe's steps times the seconds a step of one trial of the dense
 sweep (`surface.py`), drawn anew for each trial, so that lengths spread as measured ones did. The designs:
 
-    tree        `Search`: a fine-tuning may start as soon as its own pre-training is done
+    tree        a fine-tuning may start as soon as its own pre-training is done; one GPU a trial
+    tree, 4+1   stage 1 on four GPUs of a node, stage 2 on one (`--gpus-per-trial 1 --pretrain-gpus 4`); so 2+1, 8+1
+    tree, 4+4   both on four (`--gpus-per-trial 4`)
     stages      all pre-trainings, then all fine-tunings
     batches     and these in batches as large as the machine, each waiting for the last of the one before
     product     288 trials, each with a stage 1 of its own
 
 Utilisation is GPU-seconds in use over GPU-seconds of the machine: to the end; and up to the tail, which begins when the
 last trial is started and nothing is left to fill a free GPU with. The third figure counts only GPUs for which there was
-work up to the tail: in use, or idle beside a trial that could have run. `tree, 5 GPUs` trains each stage 1 on five GPUs
-at 0.9 of five times the speed, which is an assumption; one GPU a trial leaves 52 of 64 without work until it ends.
+work up to the tail: in use, or idle beside a trial that could have run. One GPU a trial leaves 52 of 64 without work
+until stage 1 ends. That each further GPU adds 0.9 of the first one's speed is an assumption.
 """
 
 import heapq
@@ -25,6 +29,8 @@ import numpy as np
 from surface import Surface
 from timing import table
 
+from sweep.on_ray.capacity import Capacity
+from sweep.on_ray.resources import Node, Placement, divide
 from sweep.search.search import Search
 from sweep.search.state import Status
 from sweep.spec.axes import Qualities, Space
@@ -32,6 +38,7 @@ from sweep.spec.presets import preset
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
 
+NODES = (Node(cpus=64, gpus=8),) * 8
 GPUS = 64
 SEEDS = 10
 EFFICIENCY = 0.9
@@ -103,21 +110,25 @@ class Lengths:
 class Tree(Design):
     """The engine's own order."""
 
-    def __init__(self, sweep: Sweep, lengths: Lengths, gpus_stage_1: int = 1) -> None:
-        self._search, self._lengths, self._gpus = Search(sweep), lengths, gpus_stage_1
+    def __init__(self, sweep: Sweep, lengths: Lengths, pretrain_gpus: int = 1, gpus: int = 1) -> None:
+        self._search, self._lengths = Search(sweep), lengths
+        self._slots = divide(NODES, Placement(gpus_per_trial=gpus, pretrain_gpus=pretrain_gpus))
+        self._capacity = Capacity(self._slots, None, lambda: NODES)
 
     def next(self) -> Job | None:
         """What `Search` says."""
-        trial = self._search.ask()
+        running = [each.kind for each in self._search.trials(Status.RUNNING)]
+        trial = self._search.ask(lambda kind: self._capacity.room(kind, running))
         if not isinstance(trial, Trial):
             return None
-        gpus = self._gpus if trial.kind == "pretrain" else 1
+        gpus = int(self._slots.of(trial.kind).gpus)
         return Job(trial.key, gpus, self._lengths.of(trial, gpus))
 
     def waiting(self) -> int:
-        """Trials whose parent is done."""
+        """GPUs of the trials whose parent is done."""
         done = self._search.results
-        return sum(not each.parent or each.parent in done for each in self._search.trials(Status.WAITING))
+        ready = [each for each in self._search.trials(Status.WAITING) if not each.parent or each.parent in done]
+        return sum(int(self._slots.of(each.kind).gpus) for each in ready)
 
     def ended(self, key: str) -> None:
         """Told to `Search`."""
@@ -183,7 +194,8 @@ def designs(sweep: Sweep, surface: Surface, seed: int) -> Iterator[tuple[str, De
     apart = [replace(job, seconds=job.seconds + length[job.parent], parent="") for job in second]
     batches = [second[i : i + GPUS] for i in range(0, len(second), GPUS)]
     yield "tree", Tree(sweep, lengths)
-    yield "tree, 5 GPUs", Tree(sweep, lengths, 5)
+    for pretrain_gpus, gpus in ((2, 1), (4, 1), (8, 1), (4, 4)):
+        yield f"tree, {pretrain_gpus}+{gpus}", Tree(sweep, lengths, pretrain_gpus, gpus)
     yield "stages", Barrier(first, second)
     yield "batches", Barrier(first, *batches)
     yield "product", Barrier(apart)

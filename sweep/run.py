@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sweep.on_ray.resources import Placement
 from sweep.options import parse
-from sweep.search.plan import plan
+from sweep.search.plan import memory_line, plan
 from sweep.search.progress import table
 from sweep.search.search import Search, Turn
 from sweep.search.state import Status
@@ -57,6 +57,9 @@ def _main(arguments: Sequence[str] | None) -> int:
             lines = _training_lines(search) if sweep.data.train_dir else []
         except (ValueError, OSError) as error:
             return bad_input(error)
+        placement = options.placement
+        gpus = placement.gpus_per_trial or placement.workers_per_trial or 1
+        lines.append(memory_line(sweep, placement.pretrain_gpus or gpus, gpus))
         for line in [*plan(search), *lines]:
             say(line)
         return 0

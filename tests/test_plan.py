@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from made_sweeps import make, record
 
-from sweep.search.plan import plan
+from sweep.search.plan import memory_line, plan
 from sweep.search.search import Search
 from sweep.spec.limits import Limits
+from sweep.spec.presets import preset
 from tfic.data import write_folder
 from tfic.synth import draw
 
@@ -92,3 +93,11 @@ def test_images_that_were_corrected_in_place_are_measured_under_another_key_and_
     said = line_of(plan(Search(again, [record(old)])), new.key)
     assert said.startswith(f"to run      (measured under another key, {old.key}: other files, test_dir ")
     assert len(said) < 150
+
+
+def test_a_plan_says_what_memory_a_training_needs_and_how_large_a_gpu_must_be_to_be_shared() -> None:
+    whole, shared = memory_line(preset("base"), 4, 1), memory_line(preset("base"), 0.25, 0.25)
+    assert whole == "A process that trains needs about 3.5 GiB in stage 1 and 14.3 GiB in stage 2 (estimated, float32)."
+    assert shared.endswith("; to be shared like that, a GPU needs 57 GiB.")
+    other = replace(preset("base"), codec="bmshj2018-factorized")
+    assert memory_line(other, 1, 1).startswith("How much memory a training of bmshj2018-factorized needs has not been")

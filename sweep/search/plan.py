@@ -8,7 +8,9 @@ from sweep.search.progress import duration
 from sweep.search.search import Search
 from sweep.search.state import Status
 from sweep.spec.keys import differences, prefix_of
+from sweep.spec.space import Sweep
 from sweep.spec.trials import Kind, Trial
+from tfic import memory
 
 HEADINGS = {
     Kind.UNCOMPRESSED: "Reference",
@@ -125,3 +127,22 @@ def _totals(search: Search) -> list[str]:
             f"({1 - shared / apart:.0%} saved)"
         )
     return lines
+
+
+def memory_line(sweep: Sweep, pretrain_gpus: float, gpus: float) -> str:
+    """The memory that a training is estimated to need, as a sentence; see `tfic.memory`.
+
+    Args:
+        sweep: The sweep.
+        pretrain_gpus: GPUs of a trial of stage 1, or processes where there are none; below 1 a share of one.
+        gpus: Those of any other trial that trains.
+    """
+    needs, least = [], 0.0
+    for stage, count in ((1, pretrain_gpus), (2, gpus)):
+        found = memory.training_bytes(sweep.codec, sweep.train, stage, max(1, int(count)))
+        if found is None:
+            return f"How much memory a training of {sweep.codec} needs has not been counted."
+        needs.append(f"{found / memory.GIB:.1f} GiB in stage {stage}")
+        least = max(least, found / memory.GIB / count) if count < 1 else least
+    shared = f"; to be shared like that, a GPU needs {least:.0f} GiB" if least else ""
+    return f"A process that trains needs about {' and '.join(needs)} (estimated, float32){shared}."

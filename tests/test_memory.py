@@ -1,0 +1,61 @@
+"""The estimate of a training's memory holds what is counted."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tfic import losses, memory
+from tfic.codec import build
+from tfic.ocr.ppocr import HEIGHT_PX, LineReader
+from tfic.recipes import recipe
+
+
+def kept_bytes(module: nn.Module, loss: Tensor, saved: list[Tensor]) -> int:
+    """Bytes of the storages that autograd saved, without those of weights."""
+    assert loss.requires_grad
+    own = {each.untyped_storage().data_ptr() for each in (*module.parameters(), *module.buffers())}
+    found = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in saved}
+    return sum(size for at, size in found.items() if at not in own)
+
+
+@pytest.mark.parametrize("name", ["tic-tiny", "lite", "lite-vbr"])
+def test_what_a_codec_keeps_for_its_backward_pass_is_what_the_table_says(name: str) -> None:
+    codec, saved, x = build(name).train(), list[Tensor](), torch.rand(1, 3, 256, 256)
+    with torch.autograd.graph.saved_tensors_hooks(lambda each: saved.append(each) or each, lambda each: each):
+        result = codec(x)
+        loss = losses.rate(result.bits(), x) + losses.distortion(x, result.x_hat)
+    per_px = kept_bytes(codec, loss, saved) / (256 * 256)
+    assert per_px == pytest.approx(memory.ACTIVATION_BYTES_PER_PX[name], rel=0.2)
+    assert sum(each.numel() for each in codec.parameters()) == memory.PARAMETERS[name]
+
+
+def test_what_the_reader_keeps_is_what_the_constant_says() -> None:
+    reader, saved, lines = LineReader(), list[Tensor](), torch.rand(2, 3, HEIGHT_PX, 160, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda each: saved.append(each) or each, lambda each: each):
+        seen = reader.look(lines, False, True)
+    assert seen.log_probabilities is not None
+    found = kept_bytes(reader, seen.log_probabilities.sum(), saved) / (2 * 160)
+    assert found == pytest.approx(memory.READER_BYTES_PER_PX, rel=0.2)
+
+
+def gib(stage: int, workers: int = 1) -> float:
+    found = memory.training_bytes("tic-base", recipe("base").train, stage, workers)
+    assert found is not None
+    return found / memory.GIB
+
+
+def test_base_needs_what_was_counted_by_other_means() -> None:
+    """On pretended GPUs 9.4 GiB were counted for the codec in stage 1 and 2.9 GiB for the reader."""
+    weights_and_runtime = 5 * 4 * memory.PARAMETERS["tic-base"] / memory.GIB + 0.7
+    assert gib(1) - weights_and_runtime == pytest.approx(9.4, rel=0.15)
+    assert gib(2) - gib(1) == pytest.approx(2.9, rel=0.05)
+
+
+def test_workers_share_images_and_lines_and_the_largest_share_decides() -> None:
+    fixed = gib(1, 12) - (gib(1) - gib(1, 12)) / 11
+    assert gib(1, 8) - fixed == pytest.approx((gib(1) - fixed) * 2 / 12)
+    assert gib(2, 2) - gib(1, 2) == pytest.approx((gib(2) - gib(1)) / 2)
+
+
+def test_a_codec_that_was_never_counted_has_no_estimate() -> None:
+    assert memory.training_bytes("bmshj2018-factorized", recipe("base").train, 1) is None
