@@ -4,20 +4,14 @@ Each process loads the codec once and computes on one thread (`tfic.codec.exact`
 any number of processes.
 """
 
-import contextlib
 import io
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import torch
 from PIL import Image
 from tqdm import tqdm
 
@@ -27,6 +21,7 @@ from tfic.codec.image_codec import ImageCodec
 from tfic.file_plan import Pair
 from tfic.files import partial, write_whole
 from tfic.images import open_image
+from tfic.pool import pool
 
 FORMATS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM"}
 """Endings of decoded images with Pillow's names: formats that lose nothing more."""
@@ -115,16 +110,20 @@ def _outcomes(convert: Convert, pairs: Sequence[Pair], model: Path, workers: int
         for pair in pairs:
             yield _outcome(convert, pair, model)
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker)
-    with _stopped_at_once(pool, pairs):
-        with _ignoring_ctrl_c():
-            futures = {pool.submit(_outcome, convert, pair, model): pair for pair in pairs}
-        for future in as_completed(futures):
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                source = futures[future].source
-                yield Outcome(source, f"{source}: a process died, perhaps for want of memory; try fewer --workers")
+    done = False
+    try:
+        with pool(workers) as submit:
+            futures = {submit(_outcome, convert, pair, model): pair for pair in pairs}
+            for future in as_completed(futures):
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    source = futures[future].source
+                    yield Outcome(source, f"{source}: a process died, perhaps for want of memory; try fewer --workers")
+        done = True
+    finally:
+        for pair in () if done else pairs:
+            partial(pair.target).unlink(missing_ok=True)
 
 
 def _outcome(convert: Convert, pair: Pair, model: Path) -> Outcome:
@@ -143,42 +142,3 @@ def _outcome(convert: Convert, pair: Pair, model: Path) -> Outcome:
 def _codec(model: Path) -> ImageCodec:
     """The codec, loaded once in each process."""
     return checkpoint.load(model)
-
-
-def _start_worker() -> None:
-    torch.set_num_threads(1)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-
-
-def _end_with_the_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)  # it was killed; nobody waits for what this process makes
-
-
-@contextlib.contextmanager
-def _ignoring_ctrl_c() -> Iterator[None]:
-    """Processes that start in this block ignore Ctrl-C; their parent handles it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
-@contextlib.contextmanager
-def _stopped_at_once(pool: ProcessPoolExecutor, pairs: Sequence[Pair]) -> Iterator[None]:
-    """End the pool with the block: after its work, or at once when an exception leaves the block."""
-    others = set(multiprocessing.active_children())
-    done = False
-    try:
-        yield
-        done = True
-    finally:
-        if not done:
-            for child in set(multiprocessing.active_children()) - others:
-                child.kill()
-        pool.shutdown(wait=True, cancel_futures=True)
-        for pair in () if done else pairs:
-            partial(pair.target).unlink(missing_ok=True)
