@@ -19,7 +19,7 @@ from timing import table
 
 from analysis.bd import NotComparable, average_gain
 from tfic import checkpoint, recipes
-from tfic.evaluate import measure
+from tfic.measuring import measure
 from tfic.train import fit
 
 LEARNING_RATES = {"lite": 6e-4, "tic-tiny": 1e-3, "tic-small": 1e-3}

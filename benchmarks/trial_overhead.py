@@ -26,7 +26,7 @@ from sweep.spec.presets import preset
 from sweep.spec.space import Sweep
 from sweep.store.tracking import Tracker
 from tfic.checkpoint import load
-from tfic.evaluate import measure
+from tfic.measuring import measure
 from tfic.train import fit
 
 GAMMAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis import stats
-from tfic import checkpoint, evaluate
+from tfic import checkpoint, measuring
 from tfic.codec.quality import lmbda_of
 from tfic.codec.variable_rate import VariableRate
 from tfic.config import Config, DataConfig, EvalConfig, TrainConfig
@@ -56,7 +56,7 @@ def ship(codec: VariableRate, trained: Trained, run: Path, out: Path) -> None:
     )  # fmt: skip
     checkpoint.save(codec, config, half)
     rows = {
-        quality: evaluate.measure(codec.at(quality), config, run / "measured" / f"quality-{quality:g}")
+        quality: measuring.measure(codec.at(quality), config, run / "measured" / f"quality-{quality:g}")
         for quality in QUALITIES
     }
     out.mkdir(parents=True, exist_ok=True)

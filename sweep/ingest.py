@@ -83,7 +83,7 @@ def _ingest(run: "Finished", tracker: "Tracker", measuring: bool) -> str:
     from sweep import run_directories
     from sweep.trial.run import keep_codec, log_trial
     from tfic.checkpoint import load
-    from tfic.evaluate import measure
+    from tfic.measuring import measure
     from tfic.row import means
 
     trial, measured = run.trial, run.folder / run_directories.MEASURED

@@ -126,7 +126,7 @@ def two_stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from made_runs import config
 
     from tfic import checkpoint
-    from tfic.evaluate import measure
+    from tfic.measuring import measure
     from tfic.train import fit
 
     folder = tmp_path_factory.mktemp("elsewhere") / "job-7"

@@ -13,8 +13,9 @@ from PIL import Image
 
 from tfic import metrics
 from tfic.classical import classical, uncompressed
-from tfic.evaluate import evaluate, measure
+from tfic.evaluate import evaluate
 from tfic.lines import Page, page_text
+from tfic.measuring import measure
 from tfic.ocr.page import PPOCRPageReader
 from tfic.recipes import recipe
 from tfic.row import MEASURES, Row, means, picture_name, read_rows, write_rows

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, NoReturn
 from tfic import extras
 from tfic.cli import Parser, bad_input, piped
 from tfic.config import Config, DataConfig, from_mapping
+from tfic.cores import usable_cores
 from tfic.models import FORMS
 from tfic.recipes import RECIPES, recipe
 from tfic.store_uri import DEFAULT
@@ -124,7 +125,7 @@ def _print_progress(progress: "Progress") -> None:
 
 def _evaluate(args: argparse.Namespace) -> None:
     from tfic import checkpoint, models
-    from tfic.evaluate import measure
+    from tfic.measuring import measure, processes_for
 
     path = models.find(args.model, args.tracking_uri)
     config, codec = checkpoint.config_of(path), checkpoint.load(path)
@@ -132,8 +133,14 @@ def _evaluate(args: argparse.Namespace) -> None:
         config = replace(config, data=replace(config.data, test_dir=args.test_data))
     if args.quality is not None:
         codec = codec.at(args.quality)
-    for name, value in measure(codec, config, args.out).items():
+    if args.workers is not None and args.workers < 1:
+        raise ValueError(f"--workers is {args.workers}; it must be at least 1")
+    most = args.workers or usable_cores()
+    for name, value in measure(codec, config, args.out, most).items():
         print(f"{name:20} {value:.4f}")
+    processes = processes_for(config.data.test_count, most)
+    if processes > 1:
+        print(f"times were taken while {processes} processes measured side by side; --workers 1 takes them alone")
     print(f"a row for each image: {args.out / 'rows.csv'}")
 
 
@@ -209,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("model", metavar="MODEL", help=FORMS)
     evaluate.add_argument("out", type=Path, metavar="OUT", help="folder for rows.csv and pictures")
     evaluate.add_argument("--test-data", default="", metavar="DIR", help="folder with metadata.jsonl to measure on")
+    evaluate.add_argument("--workers", type=int, metavar="N", help="processes that measure (one per core, if it pays)")
     _add_quality(evaluate)
     _add_tracking_uri(evaluate)
     evaluate.set_defaults(run=_evaluate)

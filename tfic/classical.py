@@ -1,6 +1,5 @@
 """Classical codecs with the settings of ordinary use, and no compression at all: references for learned codecs."""
 
-import functools
 import io
 import math
 
@@ -33,7 +32,7 @@ class FileFormat:
     def __init__(self, name: str, quality: int | None) -> None:
         self.name, self.quality = name, quality
         self._options = dict(_OPTIONS[name]) | ({} if quality is None else {"quality": quality})
-        self._blank_bytes = functools.lru_cache(maxsize=None)(self._count_blank_bytes)
+        self._blank_bytes: dict[tuple[int, int], int] = {}
 
     def encode(self, image: Image.Image) -> bytes:
         """An image of mode RGB as the bytes of a file."""
@@ -57,10 +56,9 @@ class FileFormat:
 
     def overhead_bytes(self, image: Image.Image) -> int:
         """Bytes of this format's file for a blank (mid-grey) image of the same size."""
-        return self._blank_bytes(image.size)
-
-    def _count_blank_bytes(self, size: tuple[int, int]) -> int:
-        return len(self.encode(Image.new("RGB", size, (128, 128, 128))))
+        if image.size not in self._blank_bytes:
+            self._blank_bytes[image.size] = len(self.encode(Image.new("RGB", image.size, (128, 128, 128))))
+        return self._blank_bytes[image.size]
 
 
 class Uncompressed(FileFormat):

@@ -1,11 +1,10 @@
 """Measuring a codec on real bytes: one row per image, the same for learned, classical and no compression."""
 
-import io
+import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, fields, replace
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 import cv2
@@ -13,17 +12,16 @@ import numpy as np
 from PIL import Image
 
 from tfic import metrics
-from tfic.config import Config, EvalConfig
-from tfic.data import test_pages
+from tfic.config import EvalConfig
 from tfic.errors import ImageUnsuitedError
-from tfic.files import write_whole
-from tfic.lines import Page, counted, page_text
-from tfic.ocr.page import PPOCRPageReader
-from tfic.ocr.reader import LineRecogniser, PageReader
+from tfic.lines import Line, Page, counted, page_text
+from tfic.ocr.reader import BatchReader, LineRecogniser, PageReader
 from tfic.ocr.tesseract import TesseractPageReader
-from tfic.row import MEASURES, Row, means, picture_name, write_rows
+from tfic.row import MEASURES, Row
 
 T = TypeVar("T")
+BATCH_PX = 2_000_000
+"""Pixels of the pages that are held, coded and not yet read, for a reader that takes several at once."""
 
 
 class Coder(Protocol):
@@ -67,15 +65,36 @@ def evaluate(
     """
     if not pages:
         raise ValueError("there are no test images to measure on")
+    rows = some_rows(coder, pages, reader, heldout, on_row)
+    check_measured(rows)
+    return rows
+
+
+def some_rows(
+    coder: Coder,
+    pages: Sequence[Page],
+    reader: TrainingReader,
+    heldout: PageReader | None,
+    on_row: Callable[[Row, np.ndarray], None] | None,
+) -> list[Row]:
+    """The rows of a part of a test set, as `evaluate` makes them; maybe none of its images can be measured."""
     rows = []
-    for page in pages:
-        row, x_hat = _measure_page(coder, page, reader, heldout)
-        rows.append(row)
-        if on_row and x_hat is not None:
-            on_row(row, x_hat)
+    for batch in _batches(pages):
+        coded = [_code_page(coder, page) for page in batch]
+        found = _read_ahead(heldout, [x_hat for _, x_hat in coded if x_hat is not None])
+        for page, (row, x_hat) in zip(batch, coded, strict=True):
+            if x_hat is not None:
+                row = _read_page(row, page, x_hat, reader, next(found))
+                if on_row:
+                    on_row(row, x_hat)
+            rows.append(row)
+    return rows
+
+
+def check_measured(rows: Sequence[Row]) -> None:
+    """Raise ImageUnsuitedError when no image of a test set could be measured."""
     if not any(math.isfinite(row.accuracy) for row in rows):
         raise ImageUnsuitedError(f"none of the {len(rows)} test images can be measured; {rows[0].missing}")
-    return rows
 
 
 def heldout_reader(config: EvalConfig) -> TesseractPageReader | None:
@@ -87,34 +106,7 @@ def heldout_reader(config: EvalConfig) -> TesseractPageReader | None:
     return TesseractPageReader() if config.heldout else None
 
 
-def measure(coder: Coder, config: Config, out: Path) -> dict[str, float]:
-    """Measure a coder as `config.eval` says, on the test set of `config.data`, and write the results to `out`.
-
-    Writes `rows.csv`, `pictures/NAME.png` (the first reconstructions) and `comparison.png` (originals above
-    reconstructions); returns the means.
-    """
-    reader = PPOCRPageReader(config.eval.detect_side_px, config.train.threads)
-    heldout = heldout_reader(config.eval)
-    pages = test_pages(config.data)
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
-    by_name = {page.name: page for page in pages}
-    kept: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def keep(row: Row, x_hat: np.ndarray) -> None:
-        if len(kept) < config.eval.pictures:
-            kept.append((by_name[row.image].image, x_hat))
-            picture = io.BytesIO()
-            Image.fromarray(x_hat).save(picture, "PNG")
-            write_whole(out / "pictures" / picture_name(row.image), picture.getvalue())
-
-    _warm_up(coder, pages)
-    rows = evaluate(coder, pages, reader, heldout, keep)
-    _comparison([x for x, _ in kept], [x_hat for _, x_hat in kept], out / "comparison.png")
-    write_rows(rows, out / "rows.csv")  # last: where it is, everything else is too
-    return means(rows)
-
-
-def _warm_up(coder: Coder, pages: Sequence[Page]) -> None:
+def warm_up(coder: Coder, pages: Sequence[Page]) -> None:
     """Encode one page: the first call pays for lazy tables and memory, which is not what a user waits for."""
     for page in pages:
         try:
@@ -124,10 +116,38 @@ def _warm_up(coder: Coder, pages: Sequence[Page]) -> None:
             continue
 
 
-def _measure_page(
-    coder: Coder, page: Page, reader: TrainingReader, heldout: PageReader | None
-) -> tuple[Row, np.ndarray | None]:
-    """The row of a page and its reconstruction, None where there is none."""
+def _batches(pages: Sequence[Page]) -> Iterator[list[Page]]:
+    """The pages in order, as many at a time as `BATCH_PX` allows, one at least."""
+    batch: list[Page] = []
+    for page in pages:
+        if batch and sum(math.prod(each.size_px) for each in [*batch, page]) > BATCH_PX:
+            yield batch
+            batch = []
+        batch.append(page)
+    yield batch
+
+
+class _ReadAlready:
+    """A reader of one image that was read before."""
+
+    def __init__(self, name: str, found: list[Line] | ImageUnsuitedError) -> None:
+        self.name, self._found = name, found
+
+    def read(self, image: np.ndarray) -> list[Line]:
+        if isinstance(self._found, ImageUnsuitedError):
+            raise self._found
+        return self._found
+
+
+def _read_ahead(reader: PageReader | None, images: Sequence[np.ndarray]) -> Iterator[PageReader | None]:
+    """For each image a reader of it: itself, or one that has read all of them at once where that is faster."""
+    if isinstance(reader, BatchReader) and len(images) > 1:
+        return iter([_ReadAlready(reader.name, found) for found in reader.read_several(images)])
+    return itertools.repeat(reader, len(images))
+
+
+def _code_page(coder: Coder, page: Page) -> tuple[Row, np.ndarray | None]:
+    """The row of a page before it is read, and its reconstruction, None where there is none."""
     x, image = page.image, Image.fromarray(page.image)
     height, width = x.shape[:2]
     nothing = {each.name: math.nan for each in fields(Row) if each.name in MEASURES and each.default is MISSING}
@@ -142,7 +162,7 @@ def _measure_page(
         raise ValueError(f"{page.name}: an image of shape {x.shape} came back as {x_hat.shape}")
     inside = _text_mask(page)
     pixels = height * width
-    row = replace(
+    coded = replace(
         row,
         file_bytes=len(data),
         bpp=8 * len(data) / pixels,
@@ -155,7 +175,7 @@ def _measure_page(
         encode_ms=encode_ms,
         decode_ms=decode_ms,
     )
-    return _read_page(row, page, x_hat, reader, heldout), x_hat
+    return coded, x_hat
 
 
 def _read_page(row: Row, page: Page, x_hat: np.ndarray, reader: TrainingReader, heldout: PageReader | None) -> Row:
@@ -189,17 +209,3 @@ def _text_mask(page: Page) -> np.ndarray:
     for line in page.lines:
         cv2.fillConvexPoly(mask, np.round(np.asarray(line.quad)).astype(np.int32), (1,))
     return mask.astype(bool)
-
-
-def _comparison(originals: Sequence[np.ndarray], reconstructions: Sequence[np.ndarray], path: Path) -> None:
-    """One picture: originals in the upper row, their reconstructions below."""
-    gap = 4
-    width = sum(image.shape[1] + gap for image in originals) - gap
-    height = max(image.shape[0] for image in originals)
-    sheet = np.full((2 * height + gap, width, 3), 255, dtype=np.uint8)
-    left = 0
-    for above, below in zip(originals, reconstructions, strict=True):
-        sheet[: above.shape[0], left : left + above.shape[1]] = above
-        sheet[height + gap : height + gap + below.shape[0], left : left + below.shape[1]] = below
-        left += above.shape[1] + gap
-    Image.fromarray(sheet).save(path)

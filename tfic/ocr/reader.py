@@ -1,10 +1,11 @@
 """The protocols of readers of pages and of lines."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from tfic.errors import ImageUnsuitedError
 from tfic.lines import Line, Quad
 
 
@@ -16,6 +17,14 @@ class PageReader(Protocol):
 
     def read(self, image: np.ndarray) -> list[Line]:
         """The lines found on an (H, W, 3) uint8 RGB image, in any order."""
+
+
+@runtime_checkable
+class BatchReader(PageReader, Protocol):
+    """Reads several pages in less time than one after the other, with the same results."""
+
+    def read_several(self, images: Sequence[np.ndarray]) -> list[list[Line] | ImageUnsuitedError]:
+        """What `read` returns for each image, or raises."""
 
 
 class LineRecogniser(Protocol):

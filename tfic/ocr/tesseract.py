@@ -9,7 +9,9 @@ import io
 import os
 import shutil
 import subprocess
+import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,8 @@ ENLARGE = 3
 """Factor by which pages are enlarged: Tesseract wants capitals of 20 to 30 pixels, three times those of our pages."""
 LARGEST_PX = 32767
 """Longest side of an image that Tesseract reads."""
+_ARGUMENTS = ("-", "--psm", "11", "--dpi", "300", "tsv")
+"""To standard output, sparse text, as a table."""
 
 
 class ReaderMissingError(TficError, ValueError):
@@ -96,21 +100,62 @@ class TesseractPageReader:
         Raises:
             ImageUnsuitedError: when the program cannot take it, with what it printed.
         """
-        scale = min(ENLARGE, LARGEST_PX / max(image.shape[:2]))
-        large = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        picture = io.BytesIO()
-        Image.fromarray(large).save(picture, "ppm")
+        picture, scale = _enlarged(image)
         try:
-            table = self._program.run("-", "-", "--psm", "11", "--dpi", "300", "tsv", data=picture.getvalue())
+            table = self._program.run("-", *_ARGUMENTS, data=picture)
         except RuntimeError as error:
             raise ImageUnsuitedError(f"an image of {image.shape[1]} x {image.shape[0]} pixels: {error}") from error
-        return _lines(table.decode(), scale)
+        return _lines(_rows(table), scale)
+
+    def read_several(self, images: Sequence[np.ndarray]) -> list[list[Line] | ImageUnsuitedError]:
+        """What `read` returns for each image, or raises; the program starts once, which takes longer than a small page.
+
+        Where it cannot take one of them, it starts for each.
+        """
+        with tempfile.TemporaryDirectory(prefix="tfic-tesseract-") as folder:
+            names, scales = [Path(folder, f"{i}.ppm") for i in range(len(images))], []
+            for name, image in zip(names, images, strict=True):
+                picture, scale = _enlarged(image)
+                name.write_bytes(picture)
+                scales.append(scale)
+            listed = Path(folder, "pages.txt")
+            listed.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+            try:
+                rows = _rows(self._program.run(str(listed), *_ARGUMENTS))
+            except RuntimeError:
+                return [self._outcome(image) for image in images]
+        pages = defaultdict(list)
+        for row in rows:
+            pages[int(row["page_num"])].append(row)
+        if pages.keys() != set(range(1, len(images) + 1)):
+            return [self._outcome(image) for image in images]
+        return [_lines(pages[i], scale) for i, scale in enumerate(scales, start=1)]
+
+    def _outcome(self, image: np.ndarray) -> list[Line] | ImageUnsuitedError:
+        try:
+            return self.read(image)
+        except ImageUnsuitedError as error:
+            return error
 
 
-def _lines(tsv: str, scale: float) -> list[Line]:
-    """Words of tesseract's table joined to lines, with boxes in pixels of the page as it was before enlarging."""
+def _enlarged(image: np.ndarray) -> tuple[bytes, float]:
+    """The page as the program gets it, a PPM file, and the factor by which it is enlarged."""
+    scale = min(ENLARGE, LARGEST_PX / max(image.shape[:2]))
+    large = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    picture = io.BytesIO()
+    Image.fromarray(large).save(picture, "ppm")
+    return picture.getvalue(), scale
+
+
+def _rows(tsv: bytes) -> list[dict[str, str]]:
+    """The rows of the program's table."""
+    return list(csv.DictReader(io.StringIO(tsv.decode()), delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def _lines(rows: Sequence[dict[str, str]], scale: float) -> list[Line]:
+    """Words of a page's rows joined to lines, with boxes in pixels of the page as it was before enlarging."""
     words = defaultdict(list)
-    for row in csv.DictReader(io.StringIO(tsv), delimiter="\t", quoting=csv.QUOTE_NONE):
+    for row in rows:
         if row["level"] == "5" and row["text"].strip():
             words[row["block_num"], row["par_num"], row["line_num"]].append(row)
     lines = []

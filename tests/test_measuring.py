@@ -1,0 +1,89 @@
+"""A test set measured by several processes has the rows that one process makes."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfic import measuring
+from tfic.classical import FileFormat, classical, uncompressed
+from tfic.config import Config
+from tfic.evaluate import evaluate
+from tfic.lines import Page
+from tfic.measuring import measure, processes_for
+from tfic.ocr.page import PPOCRPageReader
+from tfic.ocr.tesseract import TesseractPageReader
+from tfic.recipes import recipe
+from tfic.row import Row, read_rows
+from tfic.synth import draw
+
+TIMES = ("encode_ms", "decode_ms", "read_ms")
+
+
+def untimed(rows: list[Row]) -> list[str]:
+    return [repr({name: value for name, value in asdict(row).items() if name not in TIMES}) for row in rows]
+
+
+def settings(count: int) -> Config:
+    config = recipe("tiny")
+    return replace(config, data=replace(config.data, test_count=count))
+
+
+def test_rows_and_pictures_are_the_same_with_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "PAGES_A_PROCESS", 4)
+    monkeypatch.setattr(measuring, "PAGES_A_TASK", 1)
+    config, codec = settings(8), classical("webp", 5)
+    folders = [tmp_path / "one", tmp_path / "two"]
+    means = [measure(codec, config, folder, processes) for folder, processes in zip(folders, (1, 2), strict=True)]
+    one, two = (read_rows(folder / "rows.csv") for folder in folders)
+    assert len(one) == 8
+    assert untimed(one) == untimed(two)
+    assert {name: value for name, value in means[0].items() if name not in TIMES} == {
+        name: value for name, value in means[1].items() if name not in TIMES
+    }
+    for path in sorted(folders[0].rglob("*.png")):
+        assert np.array_equal(Image.open(path), Image.open(folders[1] / path.relative_to(folders[0])))
+
+
+class Dies(FileFormat):
+    """A codec that stands for the kernel that kills a process for want of memory, in another process alone."""
+
+    def __init__(self) -> None:
+        super().__init__("ppm", None)
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        import os
+
+        os._exit(9)
+
+
+def test_a_process_that_dies_ends_the_measurement_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "PAGES_A_PROCESS", 1)
+    monkeypatch.setattr(measuring, "PAGES_A_TASK", 1)
+    with pytest.raises(RuntimeError, match=r"a measuring process died, .*; measure with fewer processes"):
+        measure(Dies(), settings(4), tmp_path, 2)
+
+
+def test_a_small_test_set_starts_no_process() -> None:
+    assert [processes_for(pages, 8) for pages in (1, 31, 32, 64, 600)] == [1, 1, 2, 4, 8]
+
+
+def test_pages_that_tesseract_reads_at_once_are_read_as_each_alone() -> None:
+    reader = TesseractPageReader()
+    images = [draw(0, "test", i).image for i in range(3)] + [np.full((1, 1, 3), 255, np.uint8)]
+    alone = [reader._outcome(image) for image in images]
+    assert repr(reader.read_several(images)) == repr(alone)
+    assert any(alone)
+
+
+def test_an_image_that_tesseract_cannot_take_spoils_no_other() -> None:
+    strip = Page("strip.png", np.full((1, 40_000, 3), 255, np.uint8), ())
+    pages = [draw(0, "test", 0), strip, draw(0, "test", 1)]
+    reader, heldout = PPOCRPageReader(detect_side_px=256), TesseractPageReader()
+    rows = evaluate(uncompressed(), pages, reader, heldout)
+    each = [evaluate(uncompressed(), [page], reader, heldout)[0] for page in (pages[0], pages[2])]
+    assert untimed([rows[0], rows[2]]) == untimed(each)
