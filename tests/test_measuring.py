@@ -32,13 +32,13 @@ def settings(count: int) -> Config:
 
 
 def test_rows_and_pictures_are_the_same_with_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "PAGES_A_PROCESS", 4)
+    monkeypatch.setattr(measuring, "PAGES_A_PROCESS", 3)
     monkeypatch.setattr(measuring, "PAGES_A_TASK", 1)
-    config, codec = settings(8), classical("webp", 5)
+    config, codec = settings(6), classical("webp", 5)
     folders = [tmp_path / "one", tmp_path / "two"]
     means = [measure(codec, config, folder, processes) for folder, processes in zip(folders, (1, 2), strict=True)]
     one, two = (read_rows(folder / "rows.csv") for folder in folders)
-    assert len(one) == 8
+    assert len(one) == 6
     assert untimed(one) == untimed(two)
     assert {name: value for name, value in means[0].items() if name not in TIMES} == {
         name: value for name, value in means[1].items() if name not in TIMES
@@ -81,7 +81,7 @@ def test_pages_that_tesseract_reads_at_once_are_read_as_each_alone() -> None:
 
 
 def test_an_image_that_tesseract_cannot_take_spoils_no_other() -> None:
-    strip = Page("strip.png", np.full((1, 40_000, 3), 255, np.uint8), ())
+    strip = Page("strip.png", np.full((1, 33_000, 3), 255, np.uint8), ())
     pages = [draw(0, "test", 0), strip, draw(0, "test", 1)]
     reader, heldout = PPOCRPageReader(detect_side_px=256), TesseractPageReader()
     rows = evaluate(uncompressed(), pages, reader, heldout)

@@ -7,10 +7,12 @@ several processes, times of encoding, decoding and reading are those of one thre
 import io
 import pickle
 import tempfile
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -112,15 +114,28 @@ def _shared(coder: Coder, config: Config, pages: int, processes: int) -> list[Pa
         what = Path(scratch, "coder")
         what.write_bytes(pickle.dumps((coder, config)))
         with pool(processes - 1, (__name__, type(coder).__module__)) as submit:
-            others = [submit(_part, what, numbers) for numbers in tasks]
             own = _Measurer(coder, config, 1)
-            mine = {i: own.part(tasks[i]) for i in reversed(range(len(tasks))) if others[i].cancel()}
             try:
-                return [mine[i] if i in mine else others[i].result() for i in range(len(tasks))]
+                return _divided(tasks, own, partial(submit, _part, what), ahead=2 * (processes - 1))
             except BrokenProcessPool as error:
                 raise RuntimeError(
                     "a measuring process died, perhaps for want of memory; measure with fewer processes"
                 ) from error
+
+
+def _divided(
+    tasks: Sequence[range], own: _Measurer, submit: Callable[[range], "Future[Part]"], ahead: int
+) -> list[Part]:
+    """The parts of all tasks: others get the first ones, `ahead` at a time, and this process takes from the end."""
+    left, given, mine = deque(enumerate(tasks)), dict[int, "Future[Part]"](), dict[int, Part]()
+    while left:
+        while left and sum(not each.done() for each in given.values()) < ahead:
+            i, numbers = left.popleft()
+            given[i] = submit(numbers)
+        if left:
+            i, numbers = left.pop()
+            mine[i] = own.part(numbers)
+    return [mine[i] if i in mine else given[i].result() for i in range(len(tasks))]
 
 
 def _part(what: Path, numbers: range) -> Part:
