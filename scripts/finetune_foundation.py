@@ -25,7 +25,8 @@ from tfic import checkpoint, models
 from tfic.classical import classical
 from tfic.codec import LMBDA_MIDDLE
 from tfic.config import Config, DataConfig, EvalConfig, TrainConfig
-from tfic.evaluate import Coder, measure
+from tfic.evaluate import Coder
+from tfic.measuring import measure
 from tfic.train import Progress, fit
 
 FOUNDATION = "zoo/lite-vbr"

@@ -26,13 +26,9 @@ from sweep.trial.training import Fit, Report, parent_codec, train_codec
 from tfic import devices, train, training_state
 from tfic.checkpoint import load, settle
 from tfic.classical import classical, uncompressed
-<<<<<<< HEAD
 from tfic.config import CODEC_FILE
-from tfic.evaluate import Coder, heldout_reader, measure
-=======
 from tfic.evaluate import Coder, heldout_reader
 from tfic.measuring import measure
->>>>>>> 5c18ff5 (Measuring in tfic/measuring.py: over a pool of processes, Tesseract started once for several pages, rows as ever)
 
 
 def run_trial(
