@@ -79,13 +79,17 @@ def _volume(points: pd.DataFrame, names: list[str], corner: dict[str, float]) ->
 
 
 def averages(points: pd.DataFrame) -> dict[str, dict[str, Difference | NotComparable]]:
-    """Each family against the baseline: `accuracy` and `psnr_db` at equal rate, `rate` saved at equal accuracy."""
+    """Each family against the controls, or where there are none against the baseline.
+
+    `accuracy` and `psnr_db` are compared at equal rate, `rate` is what is saved at equal accuracy.
+    """
     codecs = lossy(points).dropna(subset=list(OBJECTIVES))
-    baseline = codecs[codecs["kind"] == "pretrain"]
+    kind = "control" if (codecs["kind"] == "control").any() else "pretrain"
+    baseline = codecs[codecs["kind"] == kind]
     found: dict[str, dict[str, Difference | NotComparable]] = {}
     if baseline.empty:
         return found
-    for family, own in codecs[codecs["kind"] != "pretrain"].groupby("family", sort=False):
+    for family, own in codecs[codecs["kind"] != kind].groupby("family", sort=False):
         a, b = (group[list(OBJECTIVES)].to_numpy().T for group in (baseline, own))
         found[str(family)] = {
             "accuracy": average_gain(a[0], a[1], b[0], b[1]),

@@ -2,10 +2,10 @@
 
     python benchmarks/equal_training.py RUNS --codecs lite tic-tiny --lmbdas 0.001 0.002 0.004 0.008
 
-The training is stage 1 of the recipe `demo` (700 steps of two pages from a KLT start), the test set its first 64 pages;
-each codec has the learning rate that suits it. An interrupted call goes on with the same command. What is printed ends
-with each codec against the first at equal rate: the mean difference over the rates that both cover (straight lines over
-log bpp between the points).
+The training is stage 1 of the recipe `scratch` (700 steps of two pages from a KLT start), the test set its first 64
+pages; each codec has the learning rate that suits it. An interrupted call goes on with the same command. What is
+printed ends with each codec against the first at equal rate: the mean difference over the rates that both cover
+(straight lines over log bpp between the points).
 """
 
 import argparse
@@ -29,7 +29,7 @@ MEASURES = ("bpp", "accuracy", "accuracy_heldout", "psnr_db")
 
 def point(codec: str, lmbda: float, runs: Path) -> dict[str, float]:
     """Means of one trained codec over the test pages, trained and measured if that has not been done."""
-    base = recipes.demo()
+    base = recipes.scratch()
     train = replace(base.train, learning_rate=LEARNING_RATES[codec], log_every=100)
     config = replace(base, codec=codec, lmbda=lmbda, train=train, data=replace(base.data, test_count=64))
     run = runs / f"{codec}-{lmbda:g}"

@@ -69,6 +69,6 @@ def test_paper_has_the_scale_of_the_slides() -> None:
 
 
 def test_an_unknown_recipe_names_the_nearest() -> None:
-    assert set(RECIPES) == {"tiny", "demo", "base", "paper"}
+    assert set(RECIPES) == {"tiny", "demo", "scratch", "base", "paper"}
     with pytest.raises(ValueError, match="did you mean 'paper'"):
         recipe("papr")

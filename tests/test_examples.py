@@ -65,7 +65,8 @@ def test_own_scans_are_swept(scans: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert example("sweep_scans").main() == 0
     told = capsys.readouterr().out
     assert told.startswith("2 scans to test on\nSweep 'scans', recipe 'demo'")
-    for trial in ("pretrain-l0.002-", "pretrain-l0.004-", "finetune-l0.002-g10-", "finetune-l0.004-g10-", "jpeg-q15-"):
+    tuned = "finetune-l0.0032-g0.5-"
+    for trial in ("pretrain-l0.0032-", tuned, f"{tuned}at-l0.0016-", f"{tuned}at-l0.0064-", "jpeg-q15-"):
         assert trial in told
     assert len((scans / "metadata.jsonl").read_text(encoding="utf-8").splitlines()) == 2
 

@@ -57,6 +57,17 @@ def test_families_are_averaged_or_refused_with_a_reason(made):
     assert isinstance(found["JPEG"]["accuracy"], NotComparable)
 
 
+def test_where_there_are_controls_families_are_averaged_against_them(made):
+    points = made[0]
+    controls = points[points["kind"] == "pretrain"].assign(kind="control", family="control")
+    controls["trial_key"] = "control-" + controls["trial_key"]
+    controls["accuracy"] += 0.05
+    found = averages(pd.concat([points, controls], ignore_index=True))
+    assert "control" not in found
+    assert found["baseline"]["accuracy"].value == pytest.approx(-0.05)
+    assert found["TFIC"]["accuracy"].value < averages(points)["TFIC"]["accuracy"].value
+
+
 def test_times_are_means_by_family_over_reading_uncompressed(made):
     points, _ = made
     table = times(points).set_index("title")

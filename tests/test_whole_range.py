@@ -16,7 +16,7 @@ from sweep.options import parse
 from sweep.search.plan import plan
 from sweep.search.search import Search
 from sweep.spec.axes import Qualities, Space
-from sweep.spec.presets import from_tables
+from sweep.spec.presets import from_tables, preset
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Kind
 from sweep.store.tracking import Tracker
@@ -58,6 +58,16 @@ def test_one_training_of_each_kind_serves_every_lambda() -> None:
     assert others[0].key.startswith("pretrain-l0.0032-at-l0.0016-")
     larger = replace(made, space=replace(made.space, lmbdas=(*LMBDAS, 0.0008)))
     assert {trial.key for trial in made.grid()} < {trial.key for trial in larger.grid()}
+
+
+def test_the_demo_fine_tunes_the_foundation_once_for_three_rates_and_compares_with_a_control() -> None:
+    made = preset("demo")
+    made.check_start()
+    trained = [trial for trial in made.grid() if trial.steps]
+    assert [trial.kind for trial in trained] == [Kind.CONTROL, Kind.FINETUNE]
+    for trial in trained:
+        rates = [trial, *(each for each in made.grid() if each.parent == trial.key)]
+        assert sorted(each.config.lmbda for each in rates) == [0.0016, 0.0032, 0.0064]
 
 
 def test_keys_hold_the_weights_of_the_foundation_and_not_its_name(foundation: Path) -> None:
