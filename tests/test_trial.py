@@ -16,7 +16,8 @@ from sweep.spec.presets import preset
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
 from sweep.store.tracking import CHECKPOINT, Tracker
-from sweep.trial.run import run_trial
+from sweep.trial.conditions import Conditions
+from sweep.trial.run import run_trial, train_trial
 from tfic.config import DataConfig, EvalConfig
 
 pytestmark = pytest.mark.slow
@@ -186,3 +187,21 @@ def test_a_full_disk_is_named_and_the_trial_goes_on_where_there_is_room(
     run_trial(trial, tracker, run_id, tmp_path / trial.key, lambda event: None)
     steps = [step for step, _ in tracker.history(run_id, "train_loss")]
     assert steps == [1, 2]
+
+
+def test_a_training_that_ended_elsewhere_is_measured_from_the_store_without_training_again(
+    tracker: Tracker, tmp_path: Path
+) -> None:
+    trial = replace(small(), train=replace(small().train, seed=3)).pretrain(0.003)
+    run_id = tracker.start(trial)
+    train_trial(trial, tracker, run_id, tmp_path / "there" / trial.key, lambda event: None, Conditions(gpus=2.0))
+    assert tracker._client.get_run(run_id).info.status == "RUNNING"
+    cost = tracker.trained(run_id)
+    assert cost is not None
+    assert cost["gpu_hours"] == pytest.approx(cost["seconds"] / 3600 * 2)
+    reports: list[dict[str, Any]] = []
+    metrics = run_trial(trial, tracker, run_id, tmp_path / "here" / trial.key, reports.append)
+    assert [each["stage"] for each in reports] == ["measure"]
+    assert metrics["gpu_hours"] == cost["gpu_hours"]
+    assert metrics["seconds"] > cost["seconds"]
+    assert artifacts(tracker, run_id) == ["checkpoint", "comparison.png", "pictures", "rows.csv"]

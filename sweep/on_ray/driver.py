@@ -97,7 +97,7 @@ def run(
             tune.Tuner(
                 tune.with_resources(
                     _trainable(tracker.uri, tracker.sweep, folder, slots, conditions),
-                    lambda config: resources(slots.of(config["trial"].kind)),
+                    lambda config: resources(slots.other if config["measures"] else slots.of(config["trial"].kind)),
                 ),
                 tune_config=tune.TuneConfig(
                     search_alg=adapter,
@@ -166,27 +166,34 @@ def connect(address: str) -> None:
 def _trainable(
     uri: str, sweep: str, folder: Path, slots: Slots, conditions: Conditions
 ) -> Callable[[dict[str, Any]], None]:
-    """The function that Tune runs in a slot: one trial to its end."""
+    """The function that Tune runs in a slot: one trial to its end, or, where it holds GPUs, to the end of its training.
+
+    What was trained on GPUs is measured in a slot without any.
+    """
 
     def run_in_slot(config: dict[str, Any]) -> None:
         trial, run_id = config["trial"], config["run_id"]
-        slot = slots.of(trial.kind)
+        slot = slots.other if config["measures"] else slots.of(trial.kind)
         if not slot.gpus or slot.workers > 1:  # Ray hides no GPU from a process that has none
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         from sweep.trial.end import End, end_told  # torch is imported in the slots, not in the driver
-        from sweep.trial.run import run_trial
+        from sweep.trial.run import run_trial, train_trial
         from sweep.trial.stopping import StoppedByRuleError
 
         def tell(end: End) -> None:
             if end.reason:
                 tune.report(end.event)
 
-        held = replace(conditions, gpus=slot.gpus, workers=slot.workers)
+        held = replace(conditions, gpus=slot.gpus, workers=slot.workers, measurers=max(1, int(slot.cpus)))
         with suppress(StoppedByRuleError), end_told(tell):  # for Tune, the end by a rule is no error
             tune.report({"stage": "placed"})
             tracker = Tracker(uri, sweep, conditions.limits.store_retry_s, known=True)
-            metrics = run_trial(trial, tracker, run_id, folder / trial.key, tune.report, held, _fit_in(slot))
-            tune.report({"stage": "done", "metrics": metrics})
+            job = (trial, tracker, run_id, folder / trial.key, tune.report, held, _fit_in(slot))
+            if slot.gpus:
+                train_trial(*job)
+                tune.report({"stage": "trained"})
+            else:
+                tune.report({"stage": "done", "metrics": run_trial(*job)})
 
     return run_in_slot
 

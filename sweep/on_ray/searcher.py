@@ -9,14 +9,15 @@ from ray.tune.search import Searcher
 from sweep.on_ray.capacity import Capacity
 from sweep.search.progress import Progress
 from sweep.search.search import Search, Turn
-from sweep.search.state import Status
 from sweep.spec.limits import gpu_hours
-from sweep.spec.trials import Trial
+from sweep.spec.trials import Kind, Trial
 from sweep.store.retry import StoreAwayError
 from sweep.store.tracking import Tracker
 
 DIED = "its process died (killed, out of memory, or its machine was lost)"
 """Reason of a trial that ended without reporting one."""
+MEASURED = Kind.HALFWAY
+"""A kind of trial that holds what the measurement of a training holds: CPUs alone."""
 
 
 class Adapter(Searcher):
@@ -42,6 +43,10 @@ class Adapter(Searcher):
         self._search, self._tracker, self._progress = search, tracker, progress
         self._capacity, self._check = capacity, check
         self._trials: dict[str, tuple[Trial, str, float]] = {}
+        self._measuring: set[str] = set()
+        """Keys of trials whose codec was trained on GPUs and which are measured now, on CPUs."""
+        self._trained: list[tuple[Trial, str]] = []
+        """Trials, with their runs, that are to be measured on CPUs; they hold nothing."""
         self._ends: dict[str, dict[str, Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -51,21 +56,30 @@ class Adapter(Searcher):
     def suggest(self, trial_id: str) -> Any:  # Ray's own annotation leaves out FINISHED, a string
         """Return the next trial's configuration, None if no slot or no trial is free now, or FINISHED."""
         self._check()
-        running = [each.kind for each in self._search.trials(Status.RUNNING)]
-        trial = self._search.ask(lambda kind: self._capacity.room(kind, running))
+        held = [MEASURED if trial.key in self._measuring else trial.kind for trial, _, _ in self._trials.values()]
+        if self._trained and self._capacity.room(MEASURED, held):
+            return self._start(trial_id, *self._trained.pop(0), measures=True)
+        trial = self._search.ask(lambda kind: self._capacity.room(kind, held))
         if isinstance(trial, Turn):
             return Searcher.FINISHED if trial is Turn.DONE else None
         run_id = self._tracker.start(trial, self._search.states[trial.key].proposed)
-        self._trials[trial_id] = (trial, run_id, 0.0)
         self._progress.started(trial)
-        return {"trial": trial, "run_id": run_id}
+        on_gpus = bool(self._capacity.slots.of(trial.kind).gpus)
+        return self._start(trial_id, trial, run_id, on_gpus and self._tracker.trained(run_id) is not None)
+
+    def _start(self, trial_id: str, trial: Trial, run_id: str, measures: bool) -> dict[str, Any]:
+        """The configuration of a trial, or of the measurement of what was trained on GPUs."""
+        self._trials[trial_id] = (trial, run_id, 0.0)
+        if measures:
+            self._measuring.add(trial.key)
+        return {"trial": trial, "run_id": run_id, "measures": measures}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Take an event of a trial."""
         if result["stage"] == "placed":  # until then it waited for its CPUs and GPUs, and held none
             trial, run_id, _ = self._trials[trial_id]
             self._trials[trial_id] = (trial, run_id, time.monotonic())
-        elif result["stage"] in ("done", "stopped", "failed"):
+        elif result["stage"] in ("done", "trained", "stopped", "failed"):
             self._ends[trial_id] = result
         else:
             self._progress.update(self._trials[trial_id][0], result)
@@ -74,8 +88,13 @@ class Adapter(Searcher):
         """Tell the search how a trial ended."""
         trial, run_id, began = self._trials.pop(trial_id)
         end = self._ends.pop(trial_id, {})
-        hours = gpu_hours(trial, time.monotonic() - began if began else 0.0, self._capacity.slots.of(trial.kind).gpus)
+        measured = trial.key in self._measuring
+        self._measuring.discard(trial.key)
+        seconds = time.monotonic() - began if began and not measured else 0.0
+        hours = gpu_hours(trial, seconds, self._capacity.slots.of(trial.kind).gpus)
         match end.get("stage"):
+            case "trained":
+                self._trained.append((trial, run_id))
             case "done":
                 found = {name.partition("metrics/")[2]: value for name, value in end.items()}  # Tune flattened them
                 metrics = {name: value for name, value in found.items() if name}
@@ -94,9 +113,10 @@ class Adapter(Searcher):
     def stop(self) -> None:
         """End the runs of trials that were cut off, without waiting for a store that is away."""
         self._tracker.stop_waiting()
-        for trial, run_id, _ in self._trials.values():
+        for trial, run_id in [*((trial, run_id) for trial, run_id, _ in self._trials.values()), *self._trained]:
             try:
                 self._tracker.stop(run_id)
             except StoreAwayError as error:
                 self._progress.note(f"The run of {trial.key} still says RUNNING: {error}")
         self._trials.clear()
+        self._trained.clear()

@@ -29,6 +29,8 @@ SETTINGS = "settings"
 """Experiment tag with the settings of the sweep: the tables of its sweep.toml."""
 STATE = "state"
 """Artifact folder of an unfinished run for the state from which its training resumes on another machine."""
+TRAINED = "trained"
+"""Tag of a run whose codec is in it, measured or not: the cost of the training."""
 BATCH = 200
 """Reports of a training in one batch: MLflow takes 1,000 metrics at a time."""
 STEP_METRIC = "train_loss"
@@ -171,6 +173,22 @@ class Tracker:
             return Path(self._retry(self._client.download_artifacts, run.info.run_id, file, str(folder)))
         except (MlflowException, OSError) as error:
             raise ValueError(f"the run of {key} has lost its {file}: {first_line(error, self.uri)}") from error
+
+    def keep_trained(self, run_id: str, files: Path, cost: Mapping[str, float]) -> None:
+        """Put the codecs of a training that has ended into its run; the tag with its cost is set last."""
+        self._retry(self._client.log_artifacts, run_id, str(files))
+        self.tag(run_id, {TRAINED: json.dumps(dict(cost))})
+
+    def trained(self, run_id: str) -> dict[str, float] | None:
+        """The cost of a training whose codec is in its run; None where it is not there yet."""
+        stated = self._get(run_id).data.tags.get(TRAINED)
+        cost: dict[str, float] | None = None if stated is None else json.loads(stated)
+        return cost
+
+    def own_codec(self, run_id: str, folder: Path) -> Path:
+        """Download the codec that `keep_trained` put into a run."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(self._retry(self._client.download_artifacts, run_id, CHECKPOINT, str(folder)))
 
     def keep_state(self, run_id: str, step: int, files: Sequence[Path]) -> None:
         """Upload the files from which a training resumes elsewhere; the tag with their step is set last."""

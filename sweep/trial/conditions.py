@@ -15,6 +15,8 @@ class Conditions:
     """GPUs that it holds while it trains; without any, its hours count as those of one."""
     workers: int = 1
     """Processes that share each training step."""
+    measurers: int = 1
+    """Processes that measure."""
     upload: bool = False
     """Also keep the state of an unfinished training in the store, so that it can resume on another machine."""
     limits: Limits = field(default_factory=Limits)

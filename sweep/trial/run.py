@@ -6,6 +6,8 @@ finetune -> parent's codec -> fit (stage 2) --------------> measure -> store
 control -> parent's codec -> fit (stage 1 goes on) -------> measure -> store
 intermediate, halfway -> parent's codec at an earlier step > measure -> store
 quality -> parent's codec at another lambda --------------> measure -> store
+
+A training that holds GPUs ends with its codec in the store (`train_trial`); then it is measured by CPUs alone.
 """
 
 import shutil
@@ -58,6 +60,7 @@ def run_trial(
         StoreAwayError: when the store is away for longer than `Limits.store_retry_s`.
     """
     began = time.monotonic()
+    cost: dict[str, float] = {}
 
     def make(files: Path) -> dict[str, float]:
         heldout_reader(trial.config.eval)  # a reader that is missing is an error before the training, not after it
@@ -73,17 +76,48 @@ def run_trial(
             case Kind.QUALITY:
                 coder = _keep(_at_lmbda(trial, tracker, workdir), files)
             case Kind.PRETRAIN | Kind.FINETUNE | Kind.CONTROL:
-                coder = _keep(train_codec(trial, tracker, run_id, workdir, report, conditions, fit), files)
-                _keep_intermediates(training_state.kept(workdir), files, tracker, run_id)
+                before = tracker.trained(run_id)
+                if before is None:
+                    coder = load(_train(trial, tracker, run_id, workdir, report, conditions, fit, files))
+                else:
+                    cost.update(before)
+                    here = workdir / CODEC_FILE
+                    coder = load(here if here.is_file() else tracker.own_codec(run_id, workdir / "start"))
         report({"stage": "measure"})
-        metrics = measure(coder, trial.config, files)
+        metrics = measure(coder, trial.config, files, conditions.measurers)
         seconds = time.monotonic() - began
-        cost = {"gpu_hours": gpu_hours(trial, seconds, conditions.gpus)} if trial.steps else {}
-        return metrics | cost | {"seconds": seconds}
+        if trial.steps and not cost:
+            cost["gpu_hours"] = gpu_hours(trial, seconds, conditions.gpus)
+        return metrics | cost | {"seconds": seconds + cost.get("seconds", 0.0)}
 
     metrics = log_trial(tracker, run_id, workdir / "measured", make)
     tracker.drop_state(run_id)
     return metrics
+
+
+def train_trial(
+    trial: Trial,
+    tracker: Tracker,
+    run_id: str,
+    workdir: Path,
+    report: Report,
+    conditions: Conditions = ALONE,
+    fit: Fit = train.fit,
+) -> None:
+    """Train a trial's codec and put it into the trial's run; `run_trial` then measures it, here or elsewhere.
+
+    Arguments and errors are those of `run_trial`.
+    """
+    began, files = time.monotonic(), workdir / "trained"
+    with end_told(lambda end: end.record(tracker, run_id)):
+        heldout_reader(trial.config.eval)
+        tracker.tag(run_id, provenance())
+        shutil.rmtree(files, ignore_errors=True)
+        files.mkdir(parents=True)
+        _train(trial, tracker, run_id, workdir, report, conditions, fit, files)
+        seconds = time.monotonic() - began
+        cost = {"gpu_hours": gpu_hours(trial, seconds, conditions.gpus), "seconds": seconds}
+        tracker.keep_trained(run_id, files, cost)
 
 
 def log_trial(tracker: Tracker, run_id: str, files: Path, make: Callable[[Path], dict[str, float]]) -> dict[str, float]:
@@ -107,6 +141,23 @@ def keep_codec(codec: Path, files: Path) -> None:
     """Copy a codec to its place among the artifacts of a run, `files`."""
     (files / CHECKPOINT).parent.mkdir()
     shutil.copyfile(codec, files / CHECKPOINT)
+
+
+def _train(
+    trial: Trial,
+    tracker: Tracker,
+    run_id: str,
+    workdir: Path,
+    report: Report,
+    conditions: Conditions,
+    fit: Fit,
+    files: Path,
+) -> Path:
+    """Train a trial's codec; copy it and its intermediate checkpoints to their places among the run's artifacts."""
+    codec = train_codec(trial, tracker, run_id, workdir, report, conditions, fit)
+    keep_codec(codec, files)
+    _keep_intermediates(training_state.kept(workdir), files, tracker, run_id)
+    return codec
 
 
 def _keep(codec: Path, files: Path) -> Coder:
