@@ -2,6 +2,7 @@
 
 import os
 import socket
+import statistics
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -83,7 +84,8 @@ def gradients(batch: int) -> tuple[list[dict[str, float]], list[dict[str, torch.
             codec.zero_grad()
             values = stage(settings, train_pages(settings.data)).loss(shared, step)
             values["loss"].backward()
-            terms.append(distributed.mean_over_ranks({name: value.item() for name, value in values.items()}))
+            ranks = distributed.gather(torch.stack([each.detach() for each in values.values()]))
+            terms.append(dict(zip(values, map(statistics.mean, zip(*ranks, strict=True)), strict=True)))
             found.append({name: p.grad.clone() for name, p in codec.named_parameters() if p.grad is not None})
     return terms, found
 

@@ -12,8 +12,8 @@ def test_merge_undoes_partition() -> None:
 
 
 def test_a_map_of_whole_windows_needs_no_mask_until_it_is_shifted() -> None:
-    assert attention_mask(16, 8, 8, 0, 0) is None
-    assert attention_mask(16, 16, 8, 4, 4) is not None
+    assert attention_mask(16, 8, 8, 0, 0, torch.device("cpu")) is None
+    assert attention_mask(16, 16, 8, 4, 4, torch.device("cpu")) is not None
 
 
 @pytest.mark.parametrize("side", [9, 16, 20])

@@ -13,7 +13,8 @@ import torch
 from tfic import checkpoint
 from tfic.config import TRAINING_VERSION, Config
 from tfic.recipes import recipe
-from tfic.train import Progress, Report, _learning_rate, fit
+from tfic.steps import learning_rate
+from tfic.train import Progress, Report, fit
 from tfic.training_state import STATE_FILE, kept
 
 pytestmark = pytest.mark.slow
@@ -250,7 +251,7 @@ def test_a_loss_that_is_not_finite_names_step_and_term(tmp_path: Path) -> None:
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_tenth() -> None:
-    rates = [_learning_rate(1.0, step, 1000) for step in range(1000)]
+    rates = [learning_rate(1.0, step, 1000) for step in range(1000)]
     assert rates[0] == pytest.approx(1 / 50)
     assert max(rates) == pytest.approx(1.0)
     assert rates.index(max(rates)) in (49, 50)

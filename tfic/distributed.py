@@ -5,14 +5,15 @@ be called on all ranks; otherwise the ranks that call it wait.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from tfic.devices import ANY, Device
 from tfic.errors import TficError
@@ -75,17 +76,21 @@ def wrap(codec: nn.Module) -> nn.Module:
     if world() == 1:
         return codec
     device = next(codec.parameters()).device
-    return nn.parallel.DistributedDataParallel(codec, device_ids=[device.index] if device.type == "cuda" else None)
+    devices = [device.index] if device.type == "cuda" else None
+    # no buffer of a codec changes in training, and gradients are read where the ranks have summed them
+    return nn.parallel.DistributedDataParallel(
+        codec, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
+    )
 
 
-def mean_over_ranks(values: Mapping[str, float]) -> dict[str, float]:
-    """Each value's mean over the ranks; not finite where one of them is not."""
-    if world() == 1:
-        return dict(values)
-    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-    total = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
-    dist.all_reduce(total)
-    return dict(zip(values, (total / world()).tolist(), strict=True))
+def gather(values: Float[Tensor, " n"]) -> list[list[float]]:
+    """The values of each rank, on all ranks."""
+    rows = [values]
+    if world() > 1:
+        rows = [torch.empty_like(values) for _ in range(world())]
+        dist.all_gather(rows, values)
+    found: list[list[float]] = torch.stack(rows).cpu().tolist()
+    return found
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Stage 1 ("pretrain", gamma = 0) minimises `lmbda * 255^2 * MSE + bpp`; stage 2 (
 crops, learning rate and averaging of stage 2, so that the two differ in what is minimised and in what learns alone.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -66,6 +67,7 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 2 on the given pages."""
     train = config.train
     readers = build_readers(parse(train.readers, READERS, "readers"))
+    on = functools.cache(lambda device: [(reader.to(device), weight) for reader, weight in readers])
     terms = parse(train.reading, READING_TERMS, "reading")
     weighted = (train.text_distortion, train.rest_distortion) != (1.0, 1.0)
 
@@ -86,8 +88,7 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
         ocr = bpp.new_zeros(())
         if lines or part.step > 1:
             x_hat = weigh_reading(result.x_hat, rates, config.lmbda) if rates else result.x_hat
-            for reader, weight in readers:
-                reader.to(device)
+            for reader, weight in on(device):
                 ocr = ocr + weight * reading_loss(reader, x_hat, lines, part, terms, x)
         distortion = factor * losses.distortion(x, result.x_hat)
         kept, weights = distortion, None

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch.optim.swa_utils import AveragedModel
 
 from tfic import checkpoint, devices, distributed, models, stages, starts, teachable, training_state
 from tfic.codec import VARIABLE_RATE, build
@@ -20,7 +19,8 @@ from tfic.crops import draw_crops
 from tfic.data import train_pages
 from tfic.devices import ANY, Device
 from tfic.stages import Stage
-from tfic.training_state import STATE_FILE, Parts
+from tfic.steps import Steps
+from tfic.training_state import STATE_FILE
 
 LINES_FILE = "train_lines.txt"
 """Name of the file in a run directory that says how many lines of the training set stage 2 can read."""
@@ -202,92 +202,41 @@ def _state(path: Path, config: Config) -> bytes:
     return data
 
 
-def _learning_rate(peak: float, step: int, steps: int) -> float:
-    """Linear warm-up over the first twentieth, then a cosine from `peak` to a tenth of it."""
-    warm_up = max(1, steps // 20)
-    if step < warm_up:
-        return peak * (step + 1) / warm_up
-    return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))))
-
-
 def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, callbacks: _Callbacks) -> None:
-    """Train `codec` from a state (or b"") to the end of the stage.
-
-    An averaged stage ends with the mean of the weights over the share of it that it names: with few lines a step the
-    gradients of reading are noisy, and the mean forgets the noise (Izmailov et al., arXiv 1803.05407; figures in
-    LOG.md).
-    """
-    codec.train()
-    parameters = [p for p in codec.parameters() if p.requires_grad]
-    optimiser = torch.optim.Adam(parameters, lr=stage.learning_rate, fused=True)
-    average = AveragedModel(codec)
-    parts: Parts = {"codec": codec, "optimiser": optimiser, "average": average}
-    first = training_state.restore(parts, stage.name, state) if state else 0
-    shared = distributed.wrap(codec)
-    sums: dict[str, float] = {}
-    since, started = 0, time.monotonic()
-    for step in range(first, stage.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = _learning_rate(stage.learning_rate, step, stage.steps)
-        optimiser.zero_grad(set_to_none=True)
-        terms = stage.loss(shared, step)
-        values = distributed.mean_over_ranks({name: float(term.detach()) for name, term in terms.items()})
-        for name, value in reversed(values.items()):  # the loss itself last: name the term that broke it
-            if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"{name} is {value} at step {step + 1} of {stage.steps} of {stage.name}; "
-                    "try a lower learning rate, or look at the training images"
-                )
-            sums[name] = sums.get(name, 0.0) + value
-        terms["loss"].backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(parameters, config.train.clip_norm))
-        if not math.isfinite(norm):
-            raise FloatingPointError(
-                f"the gradient's norm is {norm} at step {step + 1} of {stage.steps} of {stage.name}"
-            )
-        optimiser.step()
-        averaging = bool(stage.averaged) and step >= int((1 - stage.averaged) * stage.steps)
-        if averaging:
-            average.update_parameters(codec)
-            _keep_frozen(average.module, codec)
-
-        done, since = step + 1, since + 1
+    """Train `codec` from a state (or b"") to the end of the stage."""
+    steps = Steps(stage, codec, config.train.clip_norm, state)
+    started = time.monotonic()
+    for step in range(steps.first, stage.steps):
+        steps.take(step)
+        done = step + 1
         if done % config.train.log_every == 0 or done == stage.steps:
-            left = (time.monotonic() - started) / (done - first) * (stage.steps - done)
-            means = {name: total / since for name, total in sums.items()}
-            means.setdefault("ocr", math.nan)
+            means = {"ocr": math.nan} | steps.means()
+            left = (time.monotonic() - started) / (done - steps.first) * (stage.steps - done)
             progress = Progress(stage.name, done, stage.steps, stage.steps_before + done, **means, seconds_left=left)
             with distributed.sync_errors():
                 if distributed.rank() == 0:
                     callbacks.report(progress)
-            sums, since = {}, 0
-        if done == stage.steps:
-            break
-        with distributed.sync_errors():
-            if distributed.rank() == 0:
-                _leave(parts, done, stage, average.module if averaging else codec, config, callbacks)
+        if done < stage.steps:
+            _leave(steps, done, stage, config, callbacks)
     if stage.averaged:
-        codec.load_state_dict(average.module.state_dict())
+        codec.load_state_dict(steps.average.module.state_dict())
 
 
-@torch.no_grad()
-def _keep_frozen(average: torch.nn.Module, codec: torch.nn.Module) -> None:
-    """Put back what does not learn: the mean of weights of -0.0 is 0.0, and a decoder must stay as it is to the bit."""
-    for mean, weight in zip(average.parameters(), codec.parameters(), strict=True):
-        if not weight.requires_grad:
-            mean.copy_(weight)
-
-
-def _leave(
-    parts: Parts, done: int, stage: Stage, codec: torch.nn.Module, config: Config, callbacks: _Callbacks
-) -> None:
+def _leave(steps: Steps, done: int, stage: Stage, config: Config, callbacks: _Callbacks) -> None:
     """Write what is due after so many steps."""
-    every = callbacks.keep_every
-    if every and done % every == 0:  # before the state, from which a resumed training goes on
-        average = parts["average"]
-        assert isinstance(average, AveragedModel)
-        training_state.keep(codec, average.module, config, callbacks.run, done, callbacks.owner)
-    if done % config.train.checkpoint_every == 0:
-        state = training_state.write(parts, stage.name, done, config, callbacks.run)
-        if callbacks.on_checkpoint:
-            callbacks.on_checkpoint(state)
+    keeping = bool(callbacks.keep_every) and done % callbacks.keep_every == 0
+    writing = done % config.train.checkpoint_every == 0
+    if not (keeping or writing):
+        return
+    steps.check()
+    with distributed.sync_errors():
+        if distributed.rank() == 0:
+            parts, pattern = steps.parts, steps.average.module
+            if keeping:  # before the state, from which a resumed training goes on
+                codec = pattern if steps.averaging(done - 1) else parts["codec"]
+                assert isinstance(codec, ImageCodec)
+                training_state.keep(codec, pattern, config, callbacks.run, done, callbacks.owner)
+            if writing:
+                state = training_state.write(parts, stage.name, done, config, callbacks.run)
+                if callbacks.on_checkpoint:
+                    callbacks.on_checkpoint(state)

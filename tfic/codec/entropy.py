@@ -69,12 +69,29 @@ class Part:
         return self.symbols + self.gaussians.means
 
 
+class FactorizedDensity(EntropyBottleneck):
+    """CompressAI's entropy bottleneck, which does not look on the CPU, in training, for how to turn a tensor."""
+
+    def forward(self, x: Float[Tensor, "B N h w"], training: bool | None = None) -> tuple[Tensor, Tensor]:
+        """As of the parent class, to the bit."""
+        if not (self.training if training is None else training):
+            outputs, likelihoods = super().forward(x, training)
+            return outputs, likelihoods
+        by_channel = x.transpose(0, 1).contiguous()
+        noisy = self.quantize(by_channel.reshape(len(by_channel), 1, -1), "noise")
+        likelihoods = self.likelihood_lower_bound(self._likelihood(noisy)[0])
+        return (
+            noisy.reshape(by_channel.shape).transpose(0, 1).contiguous(),
+            likelihoods.reshape(by_channel.shape).transpose(0, 1).contiguous(),
+        )
+
+
 class LatentCoder(nn.Module):
     """The densities of z and y."""
 
     def __init__(self, z_channels: int) -> None:
         super().__init__()
-        self.entropy_bottleneck = EntropyBottleneck(z_channels)
+        self.entropy_bottleneck = FactorizedDensity(z_channels)
         self.entropy_bottleneck.quantiles.requires_grad_(False)  # `update` finds them by bisection: no auxiliary loss
         self.gaussian_conditional = GaussianConditional(list(SCALES))
         self._tables: tuple[Tables, Tables] | None = None

@@ -16,6 +16,7 @@ import onnx
 from jaxtyping import Float
 from torch import Tensor, fx, nn
 
+from tfic.ocr.shapes_as_numbers import shapes_as_numbers
 from tfic.ocr.training_reader import Sight
 
 HEIGHT_PX = 48
@@ -114,7 +115,7 @@ class LineReader(nn.Module):
             from onnx2torch import convert
         model = _with_explicit_pads(onnx.load(str(weights_path())))
         self.alphabet = _alphabet(model)
-        self.network = convert(model)
+        self.network = shapes_as_numbers(convert(model))
         maps = _feature_nodes(self.network)
         (text,) = self.network.graph.output_node().args
         self._to_maps, self._to_both = _cut(self.network, maps), _cut(self.network, [*maps, text])
@@ -143,9 +144,7 @@ class LineReader(nn.Module):
         return Sight((*maps, last.transpose(1, 2)[:, :, None]), log_probabilities)
 
     def _run(self, network: nn.Module, x: Tensor) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # onnx2torch indexes with a list of slices
-            return network(x.flip(1) * 2 - 1)
+        return network(x.flip(1) * 2 - 1)
 
 
 def _log(probabilities: Tensor) -> Tensor:

@@ -1,0 +1,77 @@
+"""A program: the waits for the GPU in steps of each stage, on a pretend one, as JSON.
+
+python tests/census.py CODEC
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import torch
+from pretend_gpu import Waits, counted, pretend_gpu
+
+from tfic import stages
+from tfic.codec import build
+from tfic.config import Config
+from tfic.data import train_pages
+from tfic.recipes import recipe
+from tfic.stages import Stage
+from tfic.steps import Steps
+
+WARM = 2
+"""Steps before the one that is counted: what is kept on the device has been made then."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a stage asked of the GPU."""
+
+    step: dict[str, int]
+    """Waits in one step by place, most first."""
+    sent: dict[str, int]
+    """Copies to the GPU in that step for which nothing waits."""
+    report: dict[str, int]
+    """Waits when the terms are read."""
+    means: dict[str, float]
+    """Means of the terms over all steps."""
+    operations: int
+    """Operations of that step."""
+
+
+def settings(codec: str, side_px: int) -> Config:
+    tiny, sides = recipe("tiny"), {"crop_height_px": side_px, "crop_width_px": side_px}
+    train = replace(tiny.train, batch=2, finetune_batch=2, pretrain_average=1.0, **sides)
+    return replace(tiny, codec=codec, lmbda=0.01, gamma=1.0, train=train)
+
+
+def take(stage: Stage, codec: str, device: torch.device) -> Found:
+    torch.manual_seed(0)
+    steps = Steps(stage, build(codec).to(device), 1.0)
+    for step in range(WARM):
+        steps.take(step)
+    with counted() as step_waits:
+        steps.take(WARM)
+    with counted() as report_waits:
+        means = steps.means()
+    return Found(by_place(step_waits), dict(step_waits.sent), by_place(report_waits), means, step_waits.operations)
+
+
+def by_place(waits: Waits) -> dict[str, int]:
+    return {f"{kind} at {line}": count for (kind, line), count in waits.found.most_common()}
+
+
+def main(arguments: Sequence[str]) -> None:
+    torch.set_num_threads(1)
+    codec, side_px, *names = arguments
+    config = settings(codec, int(side_px))
+    pages = train_pages(config.data)
+    made = {stage: getattr(stages, stage)(config, pages) for stage in names}
+    with pretend_gpu() as device:  # before the first backward pass, which learns what devices there are
+        on_cpu = {name: take(stage, config.codec, torch.device("cpu")) for name, stage in made.items()}
+        on_gpu = {name: take(stage, config.codec, device) for name, stage in made.items()}
+    print(json.dumps({name: {"cpu": asdict(on_cpu[name]), "gpu": asdict(on_gpu[name])} for name in made}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
