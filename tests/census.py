@@ -19,7 +19,7 @@ from tfic.recipes import recipe
 from tfic.stages import Stage
 from tfic.steps import Steps
 
-WARM = 2
+WARM = 1
 """Steps before the one that is counted: what is kept on the device has been made then."""
 
 
@@ -40,8 +40,8 @@ class Found:
 
 
 def settings(codec: str, side_px: int) -> Config:
-    tiny, sides = recipe("tiny"), {"crop_height_px": side_px, "crop_width_px": side_px}
-    train = replace(tiny.train, batch=2, finetune_batch=2, pretrain_average=1.0, **sides)
+    tiny = recipe("tiny")
+    train = replace(tiny.train, pretrain_average=1.0, crop_height_px=side_px, crop_width_px=side_px)
     return replace(tiny, codec=codec, lmbda=0.01, gamma=1.0, train=train)
 
 
@@ -63,14 +63,14 @@ def by_place(waits: Waits) -> dict[str, int]:
 
 def main(arguments: Sequence[str]) -> None:
     torch.set_num_threads(1)
-    codec, side_px, *names = arguments
-    config = settings(codec, int(side_px))
-    pages = train_pages(config.data)
-    made = {stage: getattr(stages, stage)(config, pages) for stage in names}
+    found = {}
     with pretend_gpu() as device:  # before the first backward pass, which learns what devices there are
-        on_cpu = {name: take(stage, config.codec, torch.device("cpu")) for name, stage in made.items()}
-        on_gpu = {name: take(stage, config.codec, device) for name, stage in made.items()}
-    print(json.dumps({name: {"cpu": asdict(on_cpu[name]), "gpu": asdict(on_gpu[name])} for name in made}))
+        for codec, side_px, name in zip(*[iter(arguments)] * 3, strict=True):
+            config = settings(codec, int(side_px))
+            stage = getattr(stages, name)(config, train_pages(config.data))
+            here, there = take(stage, codec, torch.device("cpu")), take(stage, codec, device)
+            found[name] = {"cpu": asdict(here), "gpu": asdict(there)}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

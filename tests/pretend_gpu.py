@@ -51,7 +51,7 @@ class Remote(torch.Tensor):
 
     @staticmethod
     def __new__(cls, value: torch.Tensor) -> Self:
-        return torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined, no-any-return]
+        return torch.Tensor._make_wrapper_subclass(
             cls,
             value.shape,
             strides=value.stride(),
@@ -64,7 +64,7 @@ class Remote(torch.Tensor):
     def __init__(self, value: torch.Tensor) -> None:
         self.value = value
 
-    def __repr__(self, **_: Any) -> str:  # type: ignore[override]
+    def __repr__(self, **_: Any) -> str:
         return f"Remote({self.value!r})"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> torch.Tensor:
@@ -72,7 +72,7 @@ class Remote(torch.Tensor):
             copied: torch.Tensor = Remote(self.value.detach().clone())
             is_parameter = isinstance(self, torch.nn.Parameter)
             memo[id(self)] = torch.nn.Parameter(copied, self.requires_grad) if is_parameter else copied
-        return memo[id(self)]  # type: ignore[no-any-return]
+        return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self.value.detach().__reduce_ex__(protocol)
@@ -99,7 +99,7 @@ def pretend_gpu() -> Iterator[torch.device]:
     """Set up the pretend GPU; within the block the yielded device is there."""
     _setup_privateuseone_for_python_backend(NAME)
     torch.__future__.set_overwrite_module_params_on_conversion(True)
-    torch._C._set_only_lift_cpu_tensors(True)  # type: ignore[attr-defined]
+    torch._C._set_only_lift_cpu_tensors(True)
     with _Everywhere():
         yield torch.device(NAME, 0)
 

@@ -5,6 +5,7 @@ arXiv 1803.05407; figures in LOG.md).
 """
 
 import torch
+from torch import Tensor
 from torch.nn import Module
 from torch.optim.swa_utils import AveragedModel
 
@@ -22,7 +23,7 @@ def add(average: AveragedModel, codec: Module) -> None:
     means: list[Tensor] = [mean for mean, _ in learning]
     present: list[Tensor] = [weight.detach() for _, weight in learning]
     if count:
-        steps = torch._foreach_sub(present, means)
+        steps = list(torch._foreach_sub(present, means))
         torch._foreach_div_(steps, float(count + 1))
         torch._foreach_add_(means, steps)
     else:
