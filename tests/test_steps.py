@@ -1,4 +1,4 @@
-"""A training step asks a GPU and does not wait; one that is not finite changes nothing and is raised when it is read."""
+"""A training step does not wait for a GPU; one that is not finite changes nothing and is raised when it is read."""
 
 import json
 import math
