@@ -117,7 +117,7 @@ class LineReader(nn.Module):
         self.alphabet = _alphabet(model)
         self.network = shapes_as_numbers(convert(model))
         maps = _feature_nodes(self.network)
-        (text,) = self.network.graph.output_node().args
+        (text,) = self.network.graph.output_node().all_input_nodes
         self._to_maps, self._to_both = _cut(self.network, maps), _cut(self.network, [*maps, text])
         self.requires_grad_(False)
         self.eval()
