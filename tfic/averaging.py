@@ -7,7 +7,7 @@ arXiv 1803.05407; figures in LOG.md).
 import torch
 from torch import Tensor
 from torch.nn import Module
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn
 
 
 @torch.no_grad()
@@ -22,10 +22,9 @@ def add(average: AveragedModel, codec: Module) -> None:
     learning = [(mean, weight) for mean, weight in pairs if weight.requires_grad]
     means: list[Tensor] = [mean for mean, _ in learning]
     present: list[Tensor] = [weight.detach() for _, weight in learning]
-    if count:
-        steps = list(torch._foreach_sub(present, means))
-        torch._foreach_div_(steps, float(count + 1))
-        torch._foreach_add_(means, steps)
+    if count and means[0].device.type != "cpu":
+        get_swa_multi_avg_fn()(means, present, count)  # all weights at once
     else:
-        torch._foreach_copy_(means, present)
+        for mean, weight in zip(means, present, strict=True):
+            mean.copy_(mean + (weight - mean) / (count + 1) if count else weight)
     average.n_averaged += 1
