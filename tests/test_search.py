@@ -10,7 +10,7 @@ from made_sweeps import ask, make, measured, proposed, record, run_all
 
 from sweep.search.search import Search, Turn, front
 from sweep.search.state import Status
-from sweep.spec.trials import Trial
+from sweep.spec.trials import Kind, Trial
 
 
 def test_one_slot_runs_every_trial_of_the_grid_exactly_once() -> None:
@@ -150,3 +150,30 @@ def test_the_front_is_what_brute_force_finds_and_of_equal_points_it_has_one(poin
         if any(x <= bpp and y >= accuracy and (x, y) != (bpp, accuracy) for x, y in points)
     }
     assert [(each["bpp"], each["accuracy"]) for each in found] == sorted(set(points) - beaten)
+
+
+def test_a_large_trial_without_room_lets_trials_pass_that_train_nothing_but_no_smaller_one() -> None:
+    """Else a pre-training on several GPUs would wait for as long as fine-tunings take each free GPU."""
+    search = Search(make(lmbdas=(0.001, 0.003)))
+    assert ask(search).kind is Kind.UNCOMPRESSED
+    first = ask(search)
+    assert first.kind is Kind.PRETRAIN
+    search.tell(first.key, measured(first))
+    tuned = [each for each in search.trials(Status.WAITING) if each.parent == first.key]
+    assert tuned, "its fine-tunings could start"
+    passed = search.ask(lambda kind: kind is not Kind.PRETRAIN)
+    assert isinstance(passed, Trial)
+    assert passed.kind is Kind.CLASSICAL
+    assert search.ask(lambda kind: kind is Kind.FINETUNE) is Turn.WAIT
+    assert ask(search).kind is Kind.PRETRAIN
+    assert ask(search) in tuned
+
+
+def test_nothing_is_proposed_while_there_is_no_room_for_it() -> None:
+    sweep = make(trials=1)
+    last = [each for each in sweep.grid() if each.kind is Kind.CLASSICAL][-1]
+    search = Search(sweep, [record(each) for each in sweep.grid() if each != last])
+    assert search.ask(lambda kind: kind is not Kind.FINETUNE) == last
+    assert search.ask(lambda kind: kind is not Kind.FINETUNE) is Turn.WAIT
+    assert proposed(search) == 0
+    assert ask(search).kind is Kind.FINETUNE

@@ -18,7 +18,9 @@ from sweep.spec.trials import Trial
 from sweep.store.tracking import CHECKPOINT, Tracker
 from sweep.trial.conditions import Conditions
 from sweep.trial.run import run_trial, train_trial
+from tfic import devices
 from tfic.config import DataConfig, EvalConfig
+from tfic.devices import Device
 
 pytestmark = pytest.mark.slow
 
@@ -82,6 +84,7 @@ def test_a_pretraining_leaves_codec_rows_pictures_steps_and_provenance(
     assert {"bpp", "bpp_payload", "bpp_estimated", "psnr_db", "accuracy", "cer", "seconds"} <= set(found.data.metrics)
     assert found.data.metrics["bpp"] == pytest.approx(metrics["bpp"])
     assert {"host", "device", "versions"} <= set(found.data.tags)
+    assert found.data.tags["device"] == devices.name(Device().here())
     assert [each.step for each in tracker._client.get_metric_history(run_id, "train_loss")] == [1, 2]
     assert [(each["stage"], each.get("step")) for each in reports] == [
         ("pretrain", 1),

@@ -174,8 +174,7 @@ def _trainable(
     def run_in_slot(config: dict[str, Any]) -> None:
         trial, run_id = config["trial"], config["run_id"]
         slot = slots.other if config["measures"] else slots.of(trial.kind)
-        if not slot.gpus or slot.workers > 1:  # Ray hides no GPU from a process that has none
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        hide_gpus(slot)
         from sweep.trial.end import End, end_told  # torch is imported in the slots, not in the driver
         from sweep.trial.run import run_trial, train_trial
         from sweep.trial.stopping import StoppedByRuleError
@@ -196,6 +195,12 @@ def _trainable(
                 tune.report({"stage": "done", "metrics": run_trial(*job)})
 
     return run_in_slot
+
+
+def hide_gpus(slot: Slot) -> None:
+    """Hide the node's GPUs from the process of a trial that holds none itself: Ray hides them from no such process."""
+    if not slot.gpus or slot.workers > 1:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def _fit_in(slot: Slot) -> "Fit":

@@ -1,0 +1,56 @@
+"""A training is told its device: a GPU that cannot be used is an error with versions and remedy."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tfic import devices
+from tfic.devices import Device
+
+
+@pytest.mark.parametrize("given", [Device("cpu"), Device()])
+def test_on_a_machine_without_gpus_a_training_that_was_given_none_is_on_the_cpu(given: Device) -> None:
+    if given.kind or not torch.cuda.is_available():
+        assert given.here() == torch.device("cpu")
+    assert devices.name(torch.device("cpu")) == f"cpu, {os.cpu_count()} cores"
+
+
+def test_a_training_that_was_given_a_gpu_never_goes_on_on_the_cpu(tmp_path: Path) -> None:
+    command = ["tfic", "train", str(tmp_path / "run"), "--recipe", "tiny", "--lmbda", "0.01", "--device", "cuda"]
+    hidden = os.environ | {"CUDA_VISIBLE_DEVICES": ""}  # so also on a machine with GPUs
+    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, env=hidden, timeout=500)
+    assert done.returncode == 2
+    assert "error: this training was given a GPU, and PyTorch cannot use one (" in done.stderr
+    assert f"PyTorch {torch.__version__} is built " in done.stderr
+    assert "CUDA_VISIBLE_DEVICES is ''" in done.stderr
+    assert "Install a driver for this CUDA" in done.stderr
+    assert "`--gpus-per-trial 0` in a sweep, `--device cpu` for one codec" in done.stderr
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023\n", "535.104.05"),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.15  Release Build\n", "550.54.15"),
+        ("something else\n", "of an unknown version"),
+    ],
+)
+def test_the_driver_s_version_is_read_from_its_own_file(tmp_path: Path, text: str, version: str) -> None:
+    file = tmp_path / "version"
+    assert devices.driver_version(file) == ""
+    file.write_text(text)
+    assert devices.driver_version(file) == version
+
+
+@pytest.mark.parametrize(
+    ("kind", "share", "words"),
+    [("gpu", 1.0, "device is 'gpu'; it must be cpu or cuda"), ("cuda", 0.0, "memory_share is 0.0; it must be above 0")],
+)
+def test_what_is_no_device_is_refused(kind: str, share: float, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Device(kind, share)
