@@ -68,13 +68,14 @@ def test_slots_are_counted_on_each_machine(nodes: Sequence[Node], gpus: float, s
 
 
 def test_trials_without_gpus_leave_a_cpu_for_each_training_that_the_gpus_have_room_for() -> None:
-    nodes = [Node(6), EIGHT, Node(4, 2)]
+    nodes = [Node(9), EIGHT, Node(10, 2)]
     slots = divide(nodes, asked(1.0))
+    assert slots.other == Slot(4)
     training = (slots.pretrain, slots.finetune)
     room = 0
     while fits(nodes, [slots.other] * room, slots.other, training):
         room += 1
-    assert room == 6 + 0 + 2
+    assert room == 2 + 0 + 2
     assert fits(nodes, [slots.other] * room, slots.other), "there are CPUs, but they are kept"
 
 

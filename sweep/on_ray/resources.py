@@ -11,6 +11,8 @@ from sweep.spec.trials import Kind
 
 COMMAND_BYTES = 100_000_000
 """Memory that the process of a trial asks for where its workers hold the CPUs: it must ask for something."""
+MEASURING_CPUS = 4
+"""CPUs of a trial that trains nothing, or is measured, beside trainings on GPUs, where as many are to spare."""
 ROUNDING = 1e-9
 """Difference of two shares of a GPU that counts as none."""
 
@@ -130,7 +132,7 @@ def divide(nodes: Sequence[Node], placement: Placement = HERE, threads: int = 0)
     if not (pretrain.gpus or finetune.gpus):
         return Slots(pretrain, finetune, Slot(finetune.cpus))
     spare = max((node.cpus - _reserved(node, (pretrain, finetune)) for node in nodes), default=0.0)
-    return Slots(pretrain, finetune, Slot(max(1.0, min(spare, float(threads)))))
+    return Slots(pretrain, finetune, Slot(max(1.0, min(spare, float(max(MEASURING_CPUS, threads))))))
 
 
 def _check_gpus(flag: str, wanted: float, limit: float, most: float) -> None:
