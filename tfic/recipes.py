@@ -54,12 +54,15 @@ def scratch() -> Config:
 
 
 def base() -> Config:
-    """One GPU, one night."""
+    """One GPU, one night; stage 2 as in the demo."""
     return Config(
         codec="tic-base",
         data=DataConfig(train_count=20_000, test_count=200),
-        train=TrainConfig(pretrain_steps=100_000, finetune_steps=20_000),
-    )
+        train=TrainConfig(
+            pretrain_steps=100_000, finetune_steps=20_000, lmbda_share=1.0, reading="features", learns="encoder",
+            rest_distortion=0.1,
+        ),
+    )  # fmt: skip
 
 
 def paper() -> Config:

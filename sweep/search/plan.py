@@ -121,7 +121,7 @@ def _totals(search: Search) -> list[str]:
     tunings += sum(trial.kind is Kind.CONTROL for trial in search.trials())
     apart = pretrainings * train.pretrain_steps + tunings * (train.pretrain_steps + train.finetune_steps)
     shared = pretrainings * train.pretrain_steps + tunings * train.finetune_steps
-    if tunings:
+    if shared < apart:
         lines.append(
             f"Sharing stage 1 makes the whole sweep {shared:,} training steps instead of {apart:,} "
             f"({1 - shared / apart:.0%} saved)"
