@@ -1,4 +1,7 @@
-"""Test sets of a sweep: a point belongs to the set that it was measured on, and only points of one set compare."""
+"""Test sets of a sweep: a point belongs to the set that it was measured on, and only points of one set compare.
+
+Two versions of measuring (`tfic.config.MEASURING_VERSION`) make two sets of the same images.
+"""
 
 import hashlib
 import json
@@ -7,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from analysis.records import StoredRun
+
+from tfic.config import MEASURING_VERSION
 
 DRAWN = ("data.seed", "data.height_px", "data.width_px", "data.background_dir", "data.font_dir")
 """Parameters of a run that say which images were drawn."""
@@ -31,14 +36,16 @@ class TestSet:
 def of_run(run: StoredRun, runs: Mapping[str, StoredRun]) -> TestSet:
     """The test set of a run; `runs` by trial key has those whose codecs it started from."""
     params = run.params
+    version = int(_decided(run, runs, "measuring_version") or 1)
+    measured = "" if version == MEASURING_VERSION else f", measured by version {version}"
     place, count = params.get("data.test_dir", ""), params.get("data.test_count", "")
     if place:
-        decided = _decided(run, runs)
-        identity = f"{decided or place} {count}"
-        return TestSet(identity, place, f"{place}, at most {count} images")
+        decided = _decided(run, runs, "test_dir")
+        identity = f"{decided or place} {count}{measured}"
+        return TestSet(identity, place, f"{place}, at most {count} images{measured}")
     drawn = [params.get(name, "") for name in DRAWN]
     size = f", {drawn[1]} x {drawn[2]} pixels, seed {drawn[0]}" if drawn[0] else ""
-    return TestSet(json.dumps([*drawn, count]), "", f"{count} drawn images{size}".strip())
+    return TestSet(json.dumps([*drawn, count]) + measured, "", f"{count} drawn images{size}{measured}".strip())
 
 
 def names(sets: Mapping[str, TestSet]) -> dict[str, str]:
@@ -53,13 +60,13 @@ def names(sets: Mapping[str, TestSet]) -> dict[str, str]:
     }
 
 
-def _decided(run: StoredRun, runs: Mapping[str, StoredRun]) -> str:
-    """Digest of the test images that went into a run's key, or into that of the run that it started from."""
+def _decided(run: StoredRun, runs: Mapping[str, StoredRun], name: str) -> str:
+    """An entry of what decided a run's key, or that of the run that it started from; "" where there is none."""
     seen: set[str] = set()
     while run.run_id not in seen:
         seen.add(run.run_id)
-        digest = json.loads(run.tags.get("decides", "{}")).get("test_dir")
-        if digest:
-            return str(digest)
+        value = json.loads(run.tags.get("decides", "{}")).get(name)
+        if value:
+            return str(value)
         run = runs.get(run.tags.get("parent", ""), run)
     return ""

@@ -14,11 +14,12 @@ from PIL import Image
 from tfic import metrics
 from tfic.classical import classical, uncompressed
 from tfic.evaluate import evaluate
-from tfic.lines import Page, page_text
+from tfic.lines import Page
 from tfic.measuring import measure
 from tfic.ocr.page import PPOCRPageReader
 from tfic.recipes import recipe
-from tfic.row import MEASURES, Row, means, picture_name, read_rows, write_rows
+from tfic.row import BANDS_PX, MEASURES, Row, means, picture_name, read_rows, write_rows
+from tfic.scoring import score
 from tfic.synth import draw
 
 
@@ -42,8 +43,9 @@ def test_a_row_is_what_its_definitions_say(reader: PPOCRPageReader) -> None:
     assert math.isnan(row.accuracy_heldout)
     assert row.psnr_db == metrics.psnr_db(page.image, x_hat)
     assert row.truth == page.text
-    assert row.text == page_text(reader.read(x_hat))
+    assert row.text == score(page, reader.read(x_hat)).text
     assert row.accuracy == metrics.accuracy(page.text, row.text)
+    assert row.accuracy_words == metrics.word_accuracy(page.text, row.text)
     assert row.cer == metrics.cer(page.text, row.text)
     assert min(row.encode_ms, row.decode_ms, row.read_ms) > 0
 
@@ -61,6 +63,18 @@ def test_bits_are_over_the_pixels_of_the_source_whatever_its_size(reader: PPOCRP
     assert row.bpp_payload == 24
     assert row.psnr_db == math.inf
     assert math.isnan(row.ms_ssim)
+
+
+def test_the_accuracy_of_lines_is_the_mean_over_its_bands_of_height(reader: PPOCRPageReader) -> None:
+    page = draw(0, "test", 4)
+    (row,) = evaluate(classical("jpeg", 5), [page], reader)
+    heights = [line.height_px for line in page.lines]
+    parts = {name: getattr(row, name) for name in BANDS_PX}
+    counts = {name: sum(least <= height < below for height in heights) for name, (least, below) in BANDS_PX.items()}
+    assert sum(counts.values()) == len(heights)
+    assert {name for name, value in parts.items() if math.isnan(value)} == {name for name in counts if not counts[name]}
+    whole = sum(parts[name] * count for name, count in counts.items() if count) / len(heights)
+    assert row.accuracy_lines == pytest.approx(whole)
 
 
 def test_a_page_without_lines_has_no_line_accuracy(reader: PPOCRPageReader) -> None:

@@ -36,18 +36,39 @@ def test_versions_of_one_trial_share_the_readable_part_and_tell_what_changed() -
     assert differences({"a": 1}, {"b": {"c": 2}}) == ["a 1 -> none", "b.c none -> 2"]
 
 
-@pytest.mark.parametrize("version", ["TRAINING_VERSION", "MEASURING_VERSION"])
+@pytest.mark.parametrize(("version", "before"), [("TRAINING_VERSION", "none"), ("MEASURING_VERSION", "2")])
 def test_code_that_trains_or_measures_otherwise_changes_the_keys_that_it_decides(
-    version: str, monkeypatch: pytest.MonkeyPatch
+    version: str, before: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = preset("tiny")
-    old = before.pretrain(0.003), before.anchors()[0]
-    monkeypatch.setattr(f"sweep.spec.space.{version}", 2)
+    sweep = preset("tiny")
+    old = sweep.pretrain(0.003), sweep.finetune(0.003, 1.0), sweep.anchors()[0]
+    monkeypatch.setattr(f"sweep.spec.space.{version}", 3)
     after = preset("tiny")
-    new = after.pretrain(0.003), after.anchors()[0]
+    new = after.pretrain(0.003), after.finetune(0.003, 1.0), after.anchors()[0]
     changed = [a.key != b.key for a, b in zip(old, new, strict=True)]
-    assert changed == [True, version == "MEASURING_VERSION"]
-    assert differences(old[0].decides, new[0].decides) == [f"{version.lower()} none -> 2"]
+    assert changed == [True, True, version == "MEASURING_VERSION"]
+    assert differences(old[0].decides, new[0].decides) == [f"{version.lower()} {before} -> 3"]
+    other_weights = [a.weights != b.weights for a, b in zip(old, new, strict=True)]
+    assert other_weights == [version == "TRAINING_VERSION"] * 2 + [False]
+
+
+def test_weights_are_decided_by_all_that_is_trained_and_by_nothing_that_is_measured() -> None:
+    sweep = preset("tiny")
+    old = sweep.finetune(0.003, 1.0)
+    measured = (
+        replace(sweep, data=replace(sweep.data, test_count=sweep.data.test_count + 1)),
+        replace(sweep, eval=replace(sweep.eval, detect_side_px=300)),
+    )
+    for other in measured:
+        trial = other.finetune(0.003, 1.0)
+        assert (trial.key != old.key, trial.weights) == (True, old.weights)
+    trained = (
+        replace(sweep, train=replace(sweep.train, pretrain_steps=21)),
+        replace(sweep, data=replace(sweep.data, train_count=sweep.data.train_count + 1)),
+        replace(sweep, codec="tic-small"),
+    )
+    assert len({old.weights, *(other.finetune(0.003, 1.0).weights for other in trained)}) == 4
+    assert len({trial.weights for trial in sweep.grid()}) == len(sweep.grid()) - len(sweep.anchors())
 
 
 def test_a_folder_that_is_no_set_of_images_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfic.metrics import accuracy, cer, ms_ssim, psnr_db
+from tfic.metrics import accuracy, cer, ms_ssim, psnr_db, word_accuracy
 
 TEXTS = st.text("ab \n", max_size=8)
 
@@ -39,6 +39,13 @@ def test_character_errors_are_counted_against_the_truth() -> None:
     assert cer("ab", "abcdef") == 2.0
     assert cer("", "") == 0.0
     assert cer("", "a") == math.inf
+
+
+def test_words_count_whole_and_a_line_break_parts_them_like_a_space() -> None:
+    assert word_accuracy("one two\nthree", "one two three") == 1.0
+    assert word_accuracy("one two three", "one tvo three four") == 0.5
+    assert word_accuracy("one", "") == 0.0
+    assert word_accuracy("", " ") == 1.0
 
 
 def test_psnr_of_a_known_error_of_equal_images_and_of_a_region() -> None:

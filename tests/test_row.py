@@ -1,5 +1,7 @@
 """One schema of a row: a measure added to it is found in MLflow and in the report, and nothing else needs a change."""
 
+import csv
+import math
 import os
 import re
 import subprocess
@@ -10,7 +12,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tfic.row import MEASURES, TEXTS, Measure, Row, means, read_rows, write_rows
+from tfic.config import MEASURING_VERSION
+from tfic.row import BANDS_PX, MEASURES, TEXTS, Measure, Row, means, read_rows, write_rows
 
 ROOT = Path(__file__).parent.parent
 ADDED = """
@@ -96,8 +99,9 @@ def test_a_store_from_before_a_measure_was_added_still_makes_a_report(folder: Pa
 def test_every_number_of_a_row_that_can_be_averaged_is_a_measure_and_all_other_columns_are_sizes_or_text() -> None:
     others = {each.name: each.type for each in fields(Row) if each.name not in MEASURES}
     sizes = {"width_px": int, "height_px": int, "file_bytes": int}
-    assert others == {"image": str, **sizes, "truth": str, "text": str, "missing": str}
-    assert TEXTS == ("image", "truth", "text", "missing")
+    texts = ("image", "truth", "text", "missing", "order")
+    assert others == {**sizes, "measuring_version": int, **dict.fromkeys(texts, str)}
+    assert texts == TEXTS
 
 
 def test_a_measure_is_shown_with_its_unit_and_its_digits() -> None:
@@ -112,6 +116,20 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     row = Row("a,b.png", 3, 4, 5, *numbers, "two\nlines", 'a "quote"')
     write_rows([row], tmp_path / "rows.csv")
     assert repr(read_rows(tmp_path / "rows.csv")) == repr([row])
+
+
+def test_rows_of_before_the_order_of_lines_cost_nothing_are_told_apart(tmp_path: Path) -> None:
+    (row,) = [Row("a.png", 3, 4, 5, *[0.5] * 14, "", "", accuracy_words=0.25)]
+    write_rows([row], tmp_path / "rows.csv")
+    table = list(csv.DictReader((tmp_path / "rows.csv").read_text().splitlines()))
+    later = {"accuracy_words", "order", "measuring_version", *BANDS_PX}
+    with (tmp_path / "old.csv").open("w") as file:
+        writer = csv.DictWriter(file, [name for name in table[0] if name not in later], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(table)
+    (old,) = read_rows(tmp_path / "old.csv")
+    assert (row.measuring_version, old.measuring_version) == (MEASURING_VERSION, 1)
+    assert (old.accuracy, math.isnan(old.accuracy_words), old.order) == (0.5, True, "")
 
 
 def test_the_mean_of_rows_is_over_what_is_finite() -> None:

@@ -10,7 +10,7 @@ import pytest
 from sweep.spec.axes import Qualities, Space
 from sweep.spec.presets import SPACES, from_tables, preset, read_toml
 from sweep.spec.space import Sweep
-from tfic.config import NO_MATTER, STAGE_1, STAGE_2, DataConfig, TrainConfig
+from tfic.config import MEASURING_VERSION, NO_MATTER, STAGE_1, STAGE_2, DataConfig, TrainConfig
 from tfic.recipes import RECIPES
 
 
@@ -73,19 +73,31 @@ def test_keys_of_a_grid_are_distinct_readable_and_fit_for_a_folder() -> None:
     assert all(key == Path(key).name and " " not in key for key in keys(sweep))
 
 
-def test_a_key_does_not_change_between_versions_of_this_program() -> None:
+@pytest.mark.parametrize("version", [1, MEASURING_VERSION])
+def test_a_key_does_not_change_between_versions_of_this_program(version: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A changed key orphans everything people have trained: change it only on purpose, and say so in the notes."""
+    monkeypatch.setattr("sweep.spec.space.MEASURING_VERSION", version)
     data, train = DataConfig(train_count=8, test_count=2), TrainConfig(pretrain_steps=3, finetune_steps=2)
     sweep = Sweep(codec="tic-tiny", data=data, train=train)
-    assert keys(sweep) == PINNED
+    assert keys(sweep) == PINNED[version]
+    assert sweep.finetune(0.003, 1.0).weights.startswith("65c7b7771c")
 
 
-PINNED = (
-    "uncompressed-864690e457",
-    "jpeg-q1-127209c48a",
-    "pretrain-l0.003-134b335ebf",
-    "finetune-l0.003-g1-07657a3615",
-)
+PINNED = {
+    1: (
+        "uncompressed-864690e457",
+        "jpeg-q1-127209c48a",
+        "pretrain-l0.003-134b335ebf",
+        "finetune-l0.003-g1-07657a3615",
+    ),
+    2: (
+        "uncompressed-93a31f8ab0",
+        "jpeg-q1-3ff18865a5",
+        "pretrain-l0.003-be6b3c2297",
+        "finetune-l0.003-g1-8e703d23d8",
+    ),
+}
+"""Keys by the version of measuring."""
 
 
 def write_images(folder: Path, text: str = "one") -> Path:

@@ -3,7 +3,7 @@
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import MISSING, fields, replace
 from typing import Protocol, TypeVar
 
@@ -14,10 +14,11 @@ from PIL import Image
 from tfic import metrics
 from tfic.config import EvalConfig
 from tfic.errors import ImageUnsuitedError
-from tfic.lines import Line, Page, counted, page_text
+from tfic.lines import Line, Page
 from tfic.ocr.reader import BatchReader, LineRecogniser, PageReader
 from tfic.ocr.tesseract import TesseractPageReader
-from tfic.row import MEASURES, Row
+from tfic.row import BANDS_PX, MEASURES, Row
+from tfic.scoring import score
 
 T = TypeVar("T")
 BATCH_PX = 2_000_000
@@ -181,19 +182,37 @@ def _code_page(coder: Coder, page: Page) -> tuple[Row, np.ndarray | None]:
 def _read_page(row: Row, page: Page, x_hat: np.ndarray, reader: TrainingReader, heldout: PageReader | None) -> Row:
     """The row with the readers' results on a reconstruction."""
     read_lines = reader.read_lines(x_hat, [line.quad for line in page.lines])
-    lines = [metrics.accuracy(line.text, read) for line, read in zip(page.lines, read_lines, strict=True)]
-    row = replace(row, accuracy_lines=sum(lines) / len(lines) if lines else math.nan)
+    lines = [
+        (line.height_px, metrics.accuracy(line.text, read)) for line, read in zip(page.lines, read_lines, strict=True)
+    ]
+    bands = {
+        name: _mean(value for height, value in lines if least <= height < below)
+        for name, (least, below) in BANDS_PX.items()
+    }
+    row = replace(row, accuracy_lines=_mean(value for _, value in lines), **bands)  # type: ignore[arg-type]
     try:
         found, read_ms = _timed(lambda: reader.read(x_hat))
-        text = page_text(counted(found, page.ignored))
-        accuracy, cer = metrics.accuracy(page.text, text), metrics.cer(page.text, text)
-        row = replace(row, accuracy=accuracy, cer=cer, read_ms=read_ms, text=text)
+        own = score(page, found)
+        row = replace(
+            row,
+            accuracy=own.accuracy,
+            accuracy_words=own.accuracy_words,
+            cer=own.cer,
+            read_ms=read_ms,
+            text=own.text,
+            order=own.order,
+        )
         if heldout:
-            text = page_text(counted(heldout.read(x_hat), page.ignored))
-            row = replace(row, accuracy_heldout=metrics.accuracy(page.text, text))
+            row = replace(row, accuracy_heldout=score(page, heldout.read(x_hat)).accuracy)
     except ImageUnsuitedError as error:
         row = replace(row, missing=str(error))
     return row
+
+
+def _mean(values: Iterable[float]) -> float:
+    """The mean; nan of none."""
+    some = list(values)
+    return sum(some) / len(some) if some else math.nan
 
 
 def _timed(call: Callable[[], T]) -> tuple[T, float]:

@@ -1,14 +1,14 @@
 """A line of text on a page, and the one rule that puts lines in reading order.
 
-True lines and detected lines go through the same `reading_order`, so a page's accuracy never pays for a
-disagreement about order: two lines share a row when they overlap vertically by at least half of the lower
-of the two heights; rows are read from top to bottom and each row from left to right.
+The page is turned by the angle at which most of its text runs. Then two lines share a row when they overlap vertically
+by at least half of the lower of the two heights; rows are read from top to bottom and each row from left to right.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import cos, sin
 
 import cv2
 import numpy as np
@@ -50,25 +50,56 @@ class Line:
         """Mean y of the four corners, in pixels."""
         return sum(y for _, y in self.quad) / 4
 
+    @property
+    def along(self) -> tuple[float, float]:
+        """From the beginning of the text to its end, (x, y) in pixels: the mean of the upper and the lower side."""
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = self.quad
+        return (bx - ax + cx - dx) / 2, (by - ay + cy - dy) / 2
+
+    @property
+    def height_px(self) -> float:
+        """Height of the text in pixels: the mean length of the left and the right side."""
+        a, b, c, d = (complex(*corner) for corner in self.quad)
+        return (abs(d - a) + abs(c - b)) / 2
+
+    def turned(self, angle: float) -> "Line":
+        """The line on a page that is turned by so many radians, against the direction from x to y, about (0, 0)."""
+        c, s = cos(angle), sin(angle)
+        return Line(self.text, quad_of((c * x + s * y, c * y - s * x) for x, y in self.quad))
+
 
 def _share_a_row(a: Line, b: Line) -> bool:
     overlap = min(a.bottom, b.bottom) - max(a.top, b.top)
     return overlap >= 0.5 * min(a.bottom - a.top, b.bottom - b.top)
 
 
+def dominant_angle(lines: Sequence[Line]) -> float:
+    """The angle at which the text of a page runs, in radians from x to y; 0 without lines.
+
+    It is the angle of the line that differs least from all others, each weighted by its length.
+    """
+    along = np.array([complex(*line.along) for line in lines] or [1.0])
+    if np.all(along.imag == 0) and np.all(along.real >= 0):
+        return 0.0
+    apart = np.abs(np.angle(along[:, None] * along.conj()[None, :]))
+    return float(np.angle(along[np.argmin(apart @ np.abs(along))]))
+
+
 def reading_order(lines: Sequence[Line]) -> list[Line]:
-    """Lines by rows, top to bottom, and from left to right within a row.
+    """Lines by rows, top to bottom, and from left to right within a row, on the page turned by its dominant angle.
 
     Taken from the top (by vertical middle), a line joins the current row when it overlaps the row's first line
     by half of the lower height, else it opens the next row.
     """
-    rows: list[list[Line]] = []
-    for line in sorted(lines, key=lambda each: (each.middle, each.left)):
-        if rows and _share_a_row(rows[-1][0], line):
-            rows[-1].append(line)
+    angle = dominant_angle(lines)
+    turned = [(line.turned(angle) if angle else line, line) for line in lines]
+    rows: list[list[tuple[Line, Line]]] = []
+    for pair in sorted(turned, key=lambda each: (each[0].middle, each[0].left)):
+        if rows and _share_a_row(rows[-1][0][0], pair[0]):
+            rows[-1].append(pair)
         else:
-            rows.append([line])
-    return [line for row in rows for line in sorted(row, key=lambda each: each.left)]
+            rows.append([pair])
+    return [line for row in rows for _, line in sorted(row, key=lambda each: each[0].left)]
 
 
 def normalise(text: str) -> str:

@@ -33,6 +33,11 @@ def cer(truth: str, read: str) -> float:
     return errors / len(truth)
 
 
+def word_accuracy(truth: str, read: str) -> float:
+    """`1 - lev / max(words of truth, words read)`, with the distance in whole words; a line break parts words too."""
+    return Levenshtein.normalized_similarity(normalise(truth).split(), normalise(read).split())
+
+
 def psnr_db(x: np.ndarray, x_hat: np.ndarray, where: np.ndarray | None = None) -> float:
     """Peak signal-to-noise ratio of two uint8 images in dB: `10 log10(255^2 / MSE)`; inf when they are equal.
 

@@ -10,10 +10,11 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, get_type_hints
 
+from tfic.config import MEASURING_VERSION
 from tfic.files import write_whole
 
 Direction = Literal["minimize", "maximize"]
@@ -82,8 +83,24 @@ class Row:
     """MS-SSIM; nan for a side below 161 pixels."""
     accuracy: Annotated[float, Measure("accuracy", "maximize", name="reading accuracy")]
     """Page accuracy of the training reader."""
+    accuracy_words: Annotated[float, Measure("accuracy, words", "maximize", name="accuracy in whole words")] = field(
+        default=math.nan, kw_only=True
+    )
+    """Page accuracy of the training reader with the distance in whole words."""
     accuracy_lines: Annotated[float, Measure("accuracy, lines", "maximize", name="accuracy of single lines")]
     """Mean accuracy over lines read at their true place; nan without lines."""
+    accuracy_below_14px: Annotated[
+        float, Measure("lines < 14 px", "maximize", name="accuracy of lines below 14 px in height")
+    ] = field(default=math.nan, kw_only=True)
+    """`accuracy_lines` of the lines whose height is below 14 pixels; nan without such lines, as in the next two."""
+    accuracy_14_to_20px: Annotated[
+        float, Measure("lines 14-20 px", "maximize", name="accuracy of lines of 14 to 20 px in height")
+    ] = field(default=math.nan, kw_only=True)
+    """`accuracy_lines` of the lines of 14 pixels and more, but less than 20."""
+    accuracy_from_20px: Annotated[
+        float, Measure("lines >= 20 px", "maximize", name="accuracy of lines of 20 px in height and more")
+    ] = field(default=math.nan, kw_only=True)
+    """`accuracy_lines` of the lines of 20 pixels and more."""
     cer: Annotated[float, Measure("CER", "minimize", name="character error rate")]
     """Character error rate of the page."""
     accuracy_heldout: Annotated[float, Measure("accuracy, held-out", "maximize", name="accuracy, held-out reader")]
@@ -100,6 +117,10 @@ class Row:
     """The text as the training reader read it."""
     missing: str = ""
     """Why measures are missing, where this image is one that the coder or a reader cannot take."""
+    order: str = field(default="", kw_only=True)
+    """The way in which the lines of `text` were put in order (`tfic.scoring`); "" where none were read."""
+    measuring_version: int = field(default=MEASURING_VERSION, kw_only=True)
+    """`tfic.config.MEASURING_VERSION` of the program that measured."""
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -110,6 +131,12 @@ MEASURES: Mapping[str, Measure] = {
 """The measures of a row by name, in the order in which they are shown."""
 TEXTS: tuple[str, ...] = tuple(each.name for each in fields(Row) if each.type is str)
 """The columns of a row that are text; all others are numbers."""
+BANDS_PX: Mapping[str, tuple[float, float]] = {
+    "accuracy_below_14px": (0, 14),
+    "accuracy_14_to_20px": (14, 20),
+    "accuracy_from_20px": (20, math.inf),
+}
+"""Least height of the lines of a measure, and the height that they stay below, in pixels."""
 OBJECTIVES = ("bpp", "accuracy", "psnr_db")
 """The measures that codecs trade off against each other."""
 
@@ -156,7 +183,12 @@ def read_rows(path: Path) -> list[Row]:
             raise ValueError("it was cut short")
         for line in lines:
             line.setdefault("missing", "")  # of versions that measured all or nothing
-        return [Row(**{name: convert(line[name]) for name, convert in types.items()}) for line in lines]
+            line.setdefault("measuring_version", "1")
+        optional = {each.name for each in fields(Row) if each.default is not MISSING}
+        return [
+            Row(**{name: of(line[name]) for name, of in types.items() if name in line or name not in optional})
+            for line in lines
+        ]
     except (KeyError, ValueError, csv.Error) as error:
         reason = f"no column {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{path} is damaged or was written by another version: {reason}; measure again") from error

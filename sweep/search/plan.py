@@ -53,6 +53,8 @@ def _state(search: Search, trial: Trial, steps: Mapping[str, int] | None) -> str
         before = trial.config.train.pretrain_steps if trial.kind in (Kind.FINETUNE, Kind.CONTROL) else 0
         done = max(0, steps[trial.key] - before)
         return f"running   step {done:,} of {trial.steps:,}" if trial.steps else "running"
+    if trial in search.measured_again:
+        return f"to run    0 steps  (measured again, with the weights of {search.before[trial.weights].key})"
     why = _why(search, trial)
     return f"to run    {_work(trial)}{f'  ({why})' if why else ''}"
 
@@ -108,7 +110,7 @@ def _totals(search: Search) -> list[str]:
     """The trials that are left, and the training steps with and without sharing stage 1."""
     train, left = search.sweep.train, search.trials(Status.WAITING)
     proposals = int(search.proposals_left) if math.isfinite(search.proposals_left) else 0
-    steps = sum(trial.steps for trial in left) + proposals * train.finetune_steps
+    steps = sum(trial.steps for trial in left if search.trains(trial)) + proposals * train.finetune_steps
     mean = mean_seconds(search)
     ahead = hours(left, mean) + proposals * mean.get(Kind.FINETUNE, 0.0 if not proposals else math.nan) / 3600
     about = f", about {duration(3600 * ahead)} in one slot" if ahead > 0 else ""
@@ -116,6 +118,10 @@ def _totals(search: Search) -> list[str]:
     finished, stopped = len(search.trials(Status.FINISHED)), len(search.trials(Status.STOPPED))
     by_rule = f", {stopped} stopped by a rule" if stopped else ""
     lines = [f"{search.total} trials: {finished} finished{by_rule}, {to_run}"]
+    again = len(search.measured_again)
+    lines += [f"{again} of them are measured again from checkpoints in the store; nothing is trained for them"] * bool(
+        again
+    )
     tunings = sum(trial.kind is Kind.FINETUNE for trial in search.trials()) + proposals
     pretrainings = sum(trial.kind is Kind.PRETRAIN for trial in search.trials())
     tunings += sum(trial.kind is Kind.CONTROL for trial in search.trials())

@@ -22,8 +22,9 @@ from sweep.search.proposals import Point, Proposals
 from sweep.search.state import State, Status
 from sweep.spec.space import Sweep
 from sweep.spec.target import Target
-from sweep.spec.trials import CHECKPOINTS, FILLERS, Kind, Trial
+from sweep.spec.trials import CHECKPOINTS, FILLERS, TRAINED, Kind, Trial
 from sweep.store.schema import Record
+from sweep.store.weights import trained
 
 
 class Turn(enum.Enum):
@@ -47,6 +48,8 @@ class Search:
         self.target = Target.parse(self.limits.target) if self.limits.target else None
         self.records = {record.key: record for record in records}
         """The store's records at the start by key, trials of other settings included."""
+        self.before = trained(self.records.values())
+        """The store's finished trainings by what decides their weights, whatever they were measured on."""
         self.states = {trial.key: State(trial) for trial in sweep.grid()}
         """Every trial known so far by key: the grid, then the proposals."""
         self.without_intermediates: list[str] = []
@@ -57,7 +60,8 @@ class Search:
         for key, state in self.states.items():
             if key in self.records:
                 self._restore(state, self.records[key])
-        self.spent_hours = sum(metrics.get("gpu_hours", 0.0) for metrics in self.results.values())
+        known = [*self.results.values(), *(self.before[each.weights].metrics for each in self.measured_again)]
+        self.spent_hours = sum(metrics.get("gpu_hours", 0.0) for metrics in known)
         """GPU-hours of the trials so far, those that finished in earlier runs included."""
         self._proposals: Proposals | None = None
         self._exhausted = False
@@ -72,7 +76,8 @@ class Search:
         """Make a proposal of an earlier run part of the sweep, if its settings are still those of this sweep."""
         if record.kind is Kind.FINETUNE and record.proposed and record.lmbda in self.sweep.trained_lmbdas:
             trial = self.sweep.finetune(record.lmbda, record.gamma, record.lmbda_share)
-            if trial.key == record.key and trial.key not in self.states:
+            same = self.before.get(trial.weights)
+            if (trial.key == record.key or same is record) and trial.key not in self.states:
                 self._adopt(trial)
 
     def _adopt(self, trial: Trial) -> None:
@@ -84,8 +89,12 @@ class Search:
     def _leave_out_missing_intermediates(self) -> None:
         """A finished training has the intermediate checkpoints that it wrote, and no others."""
         for trial in self.trials():
+            if trial.kind not in CHECKPOINTS:
+                continue
             parent = self.records.get(trial.parent)
-            if trial.kind not in CHECKPOINTS or parent is None or not parent.finished:
+            if parent is None or not parent.finished:
+                parent = self.before.get(self.states[trial.parent].trial.weights)
+            if parent is None:
                 continue
             if trial.step not in parent.intermediate_steps:
                 del self.states[trial.key]
@@ -95,6 +104,17 @@ class Search:
     def trials(self, *statuses: Status) -> list[Trial]:
         """The trials with one of these states, or all if none is given: those of the grid, then the proposals."""
         return [each.trial for each in self.states.values() if not statuses or each.status in statuses]
+
+    @property
+    def measured_again(self) -> list[Trial]:
+        """The trials that are still to be measured, of which the store has the weights: nothing is trained for them."""
+        return [
+            trial for trial in self.trials(Status.WAITING) if trial.kind in TRAINED and trial.weights in self.before
+        ]
+
+    def trains(self, trial: Trial) -> bool:
+        """True for a trial whose weights are in no finished run yet."""
+        return trial.kind in TRAINED and trial.weights not in self.before
 
     def reasons(self, *statuses: Status) -> dict[str, str]:
         """The reasons of the trials with one of these states, by key."""
@@ -142,7 +162,7 @@ class Search:
             each for each in self.states.values() if each.status is Status.WAITING and self._released(each.trial)
         ]
         ready = [each.trial for each in sorted(waiting, key=lambda each: each.attempts == 0)]  # retries first
-        long = [trial for trial in ready if trial.kind not in FILLERS and not (trial.steps and self.over_budget)]
+        long = [trial for trial in ready if trial.kind not in FILLERS and not (self.trains(trial) and self.over_budget)]
         filler = next((trial for trial in ready if trial.kind in FILLERS and room(trial.kind)), None)
         running = self.trials(Status.RUNNING)
         informed = not any(trial.steps for trial in running)
@@ -161,7 +181,7 @@ class Search:
         """A trial has finished with these metrics."""
         state = self._running(key)
         state.status, state.metrics = Status.FINISHED, metrics
-        self.spent_hours += metrics.get("gpu_hours", 0.0)
+        self.spent_hours += metrics.get("gpu_hours", 0.0) if self.trains(state.trial) else 0.0
         if self._proposals is not None:
             self._teach(self._proposals, state)
 

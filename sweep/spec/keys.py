@@ -14,11 +14,26 @@ from tfic.labels import METADATA, labels
 HASH_DIGITS = 10
 """Hexadecimal digits of the hash in a key."""
 
+MEASURED = frozenset(("test_count", "test_dir", "test_drawn", "eval", "measuring_version"))
+"""What decides a measurement and no weights."""
+
 
 def make_key(prefix: str, decides: Mapping[str, Any]) -> str:
     """`prefix` and ten hexadecimal digits of the SHA-256 of `decides` as canonical JSON."""
     text = json.dumps(decides, sort_keys=True, allow_nan=False)
     return f"{prefix}-{hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]}"
+
+
+def weights_digest(decides: Mapping[str, Any], parent: str) -> str:
+    """Digest of what decides the weights of a training, which is all but its measurement.
+
+    Args:
+        decides: Everything that decides the trial's result.
+        parent: The same digest of the training that it starts from; "" for none.
+    """
+    own = {name: value for name, value in decides.items() if name not in MEASURED and name != "parent"}
+    text = json.dumps(own | {"parent": parent}, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def images_digest(folder: Path) -> str:

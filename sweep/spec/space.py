@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.spec.axes import Space
-from sweep.spec.keys import folder_digest, images_digest, make_key, prefix_of, training_settings
+from sweep.spec.keys import folder_digest, images_digest, make_key, prefix_of, training_settings, weights_digest
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Kind, Trial
 from tfic import models
@@ -96,10 +96,9 @@ class Sweep:
         version = codec_version(self.codec, self._largest_side_px)
         decides |= {"codec_version": version} if version > 1 else {}
         warm = self.space.warm_start if self.space.warm_start != lmbda else 0.0
-        parent = self.pretrain(warm).key if warm else ""
-        decides |= {"parent": parent} if parent else {}
+        parent = self.pretrain(warm) if warm else None
         config = replace(self._config(self.codec), lmbda=lmbda, warm_lmbda=warm)
-        return _trial(f"pretrain-l{lmbda:g}", Kind.PRETRAIN, decides, config, parent=parent)
+        return _trial(f"pretrain-l{lmbda:g}", Kind.PRETRAIN, decides, config, parent)
 
     def finetune(
         self, lmbda: float, gamma: float, lmbda_share: float | None = None, reading: str = "", learns: str = ""
@@ -123,30 +122,28 @@ class Sweep:
             learns=learns or first_learns,
         )
         config = replace(parent.config, gamma=gamma, train=train)
-        decides = {"parent": parent.key, "gamma": gamma, **training_settings(config.train, STAGE_2)}
-        return _trial(f"finetune-l{lmbda:g}-g{gamma:g}", Kind.FINETUNE, decides, config, parent=parent.key)
+        decides = {"gamma": gamma, **training_settings(config.train, STAGE_2)}
+        return _trial(f"finetune-l{lmbda:g}-g{gamma:g}", Kind.FINETUNE, decides, config, parent)
 
     def control(self, lmbda: float) -> Trial:
         """Stage 1 of that lambda continued for the steps of stage 2."""
         parent = self.pretrain(lmbda)
-        decides = {"parent": parent.key, "control": True, **training_settings(parent.config.train, CONTROL)}
+        decides = {"control": True, **training_settings(parent.config.train, CONTROL)}
         config = replace(parent.config, control=True)
-        return _trial(f"control-l{lmbda:g}", Kind.CONTROL, decides, config, parent=parent.key)
+        return _trial(f"control-l{lmbda:g}", Kind.CONTROL, decides, config, parent)
 
     def halfway(self, lmbda: float) -> Trial:
         """The codec of stage 1 after half of its steps."""
         parent = self.pretrain(lmbda)
         step = half(parent.steps)
-        decides = {"parent": parent.key, "step": step}
         prefix = f"{prefix_of(parent.key)}-at{step}"
-        return _trial(prefix, Kind.HALFWAY, decides, parent.config, parent=parent.key, step=step)
+        return _trial(prefix, Kind.HALFWAY, {"step": step}, parent.config, parent, step=step)
 
     def at_lmbda(self, training: Trial, lmbda: float) -> Trial:
         """The codec of a training for the whole range, at another lambda than its own."""
         prefix = f"{prefix_of(training.key)}-at-l{lmbda:g}"
         config = replace(training.config, lmbda=lmbda)
-        decides = {"parent": training.key, "lmbda": lmbda}
-        return _trial(prefix, Kind.QUALITY, decides, config, parent=training.key)
+        return _trial(prefix, Kind.QUALITY, {"lmbda": lmbda}, config, training)
 
     def at_lmbdas(self, training: Trial) -> list[Trial]:
         """The codec of a training at the other lambdas of the space; none where a training serves one lambda."""
@@ -159,9 +156,9 @@ class Sweep:
             _trial(
                 f"{prefix_of(finetune.key)}-at{step}",
                 Kind.INTERMEDIATE,
-                {"parent": finetune.key, "step": step},
+                {"step": step},
                 finetune.config,
-                parent=finetune.key,
+                finetune,
                 step=step,
             )
             for step in self.intermediate_steps
@@ -280,5 +277,11 @@ class Sweep:
         return measured | {"test_drawn": self._drawn}
 
 
-def _trial(prefix: str, kind: Kind, decides: Mapping[str, Any], config: Config, **more: Any) -> Trial:
-    return Trial(make_key(prefix, decides), kind, config, decides=decides, **more)
+def _trial(
+    prefix: str, kind: Kind, decides: Mapping[str, Any], config: Config, parent: Trial | None = None, **more: Any
+) -> Trial:
+    """A trial with its key; `decides` lacks the parent, whose key decides too."""
+    origin, weights = ("", "") if parent is None else (parent.key, parent.weights)
+    decides = {**decides, "parent": origin} if origin else decides
+    weights = weights_digest(decides, weights)
+    return Trial(make_key(prefix, decides), kind, config, origin, decides=decides, weights=weights, **more)

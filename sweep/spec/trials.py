@@ -31,6 +31,8 @@ class Kind(StrEnum):
 
 LEARNED = (Kind.PRETRAIN, Kind.FINETUNE, Kind.CONTROL, Kind.QUALITY, Kind.HALFWAY, Kind.INTERMEDIATE)
 """Kinds of trials whose codec is trained."""
+TRAINED = (Kind.PRETRAIN, Kind.FINETUNE, Kind.CONTROL)
+"""Kinds of trials that train."""
 CHECKPOINTS = (Kind.HALFWAY, Kind.INTERMEDIATE)
 """Kinds that are a codec of their parent's at an earlier step."""
 FILLERS = (Kind.CLASSICAL, Kind.QUALITY, *CHECKPOINTS)
@@ -55,6 +57,8 @@ class Trial:
     """Step of its stage at which an earlier checkpoint was written."""
     decides: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """Everything that decides its result, of which the key has the hash."""
+    weights: str = field(default="", compare=False)
+    """Digest of what decides its weights: equal for two trials that differ in their measurement alone."""
 
     @property
     def title(self) -> str:

@@ -7,6 +7,7 @@ control -> parent's codec -> fit (stage 1 goes on) -------> measure -> store
 intermediate, halfway -> parent's codec at an earlier step > measure -> store
 quality -> parent's codec at another lambda --------------> measure -> store
 
+Where the store has the weights of a training already, measured in another way or on other images, nothing is trained.
 A training that holds GPUs ends with its codec in the store (`train_trial`); then it is measured by CPUs alone.
 """
 
@@ -24,13 +25,16 @@ from sweep.store.tracking import CHECKPOINT, Tracker
 from sweep.trial.conditions import ALONE, Conditions
 from sweep.trial.end import end_told
 from sweep.trial.provenance import provenance
-from sweep.trial.training import Fit, Report, parent_codec, train_codec
+from sweep.trial.training import Fit, Report, adopt, parent_codec, train_codec
 from tfic import devices, train, training_state
 from tfic.checkpoint import load, settle
 from tfic.classical import classical, uncompressed
 from tfic.config import CODEC_FILE
 from tfic.evaluate import Coder, heldout_reader
 from tfic.measuring import measure
+
+COSTS = ("gpu_hours", "seconds")
+"""Metrics of a training's cost; weights that are taken over have cost what they did."""
 
 
 def run_trial(
@@ -78,7 +82,9 @@ def run_trial(
             case Kind.PRETRAIN | Kind.FINETUNE | Kind.CONTROL:
                 before = tracker.trained(run_id)
                 if before is None:
-                    coder = load(_train(trial, tracker, run_id, workdir, report, conditions, fit, files))
+                    codec, spent = _train(trial, tracker, run_id, workdir, report, conditions, fit, files)
+                    coder = load(codec)
+                    cost.update(spent)
                 else:
                     cost.update(before)
                     here = workdir / CODEC_FILE
@@ -114,9 +120,9 @@ def train_trial(
         tracker.tag(run_id, provenance())
         shutil.rmtree(files, ignore_errors=True)
         files.mkdir(parents=True)
-        _train(trial, tracker, run_id, workdir, report, conditions, fit, files)
+        _, spent = _train(trial, tracker, run_id, workdir, report, conditions, fit, files)
         seconds = time.monotonic() - began
-        cost = {"gpu_hours": gpu_hours(trial, seconds, conditions.gpus), "seconds": seconds}
+        cost = {"gpu_hours": gpu_hours(trial, seconds, conditions.gpus), "seconds": seconds} | spent
         tracker.keep_trained(run_id, files, cost)
 
 
@@ -152,12 +158,21 @@ def _train(
     conditions: Conditions,
     fit: Fit,
     files: Path,
-) -> Path:
-    """Train a trial's codec; copy it and its intermediate checkpoints to their places among the run's artifacts."""
-    codec = train_codec(trial, tracker, run_id, workdir, report, conditions, fit)
+) -> tuple[Path, dict[str, float]]:
+    """Train a trial's codec; copy it and its intermediate checkpoints to their places among the run's artifacts.
+
+    Where the store has its weights, nothing is trained. Returns the codec, and what taken-over weights have cost.
+    """
+    before, spent = adopt(trial, tracker, workdir), {}
+    if before is None:
+        codec = train_codec(trial, tracker, run_id, workdir, report, conditions, fit)
+    else:
+        codec = workdir / CODEC_FILE
+        tracker.tag(run_id, {"weights_of": before.key, "device": devices.name(torch.device("cpu"))})
+        spent = {name: before.metrics[name] for name in COSTS if name in before.metrics}
     keep_codec(codec, files)
     _keep_intermediates(training_state.kept(workdir), files, tracker, run_id)
-    return codec
+    return codec, spent
 
 
 def _keep(codec: Path, files: Path) -> Coder:

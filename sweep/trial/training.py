@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sweep.spec.trials import Trial
-from sweep.store.tracking import Tracker
+from sweep.store.schema import Record
+from sweep.store.tracking import CHECKPOINT, Tracker
+from sweep.store.weights import trained
 from sweep.trial import stopping
 from sweep.trial.conditions import Conditions
 from sweep.trial.journal import JOURNAL_FILE, Journal
@@ -86,6 +88,30 @@ def train_codec(
         if file.is_file():
             tracker.tag(run_id, {tag: file.read_text(encoding="utf-8").strip()})
     return codec
+
+
+def adopt(trial: Trial, tracker: Tracker, workdir: Path) -> Record | None:
+    """Take a trial's weights from a finished run of the same training, if the store has one, and return that run.
+
+    Its codec and intermediate checkpoints come into the working folder, as if they had been trained there.
+
+    Raises:
+        ValueError: when that run has lost one of them.
+    """
+    before = trained(tracker.records()).get(trial.weights)
+    if before is None or before.key == trial.key:
+        return None
+    if (workdir / CODEC_FILE).exists():
+        return before
+    steps = before.intermediate_steps
+    names = {CODEC_FILE: CHECKPOINT} | {
+        training_state.kept_file(step): str(Path(CHECKPOINT).with_name(training_state.kept_file(step)))
+        for step in steps
+    }
+    found = {name: tracker.checkpoint(before.key, workdir / "start", stored) for name, stored in names.items()}
+    for name in reversed(names):  # the codec last: where it is, all is
+        found[name].replace(workdir / name)
+    return before
 
 
 def _restore(tracker: Tracker, run_id: str, workdir: Path) -> None:
