@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from analysis.records import StoredRun
-
 from tfic.config import MEASURING_VERSION
 
 DRAWN = ("data.seed", "data.height_px", "data.width_px", "data.background_dir", "data.font_dir")
