@@ -2,7 +2,7 @@
 
 Found lines are put in the order of the true ones by their places, where truth has places: each goes to the true line
 that it overlaps most, and what overlaps none comes last, in reading order. Where truth is a text without places, found
-lines are assigned to its lines by edit distance, and the better of this and of the reading order counts.
+lines are assigned to its lines by edit distance. The better of this order and of the reading order counts.
 """
 
 from collections.abc import Sequence
@@ -44,12 +44,14 @@ class Score:
 def score(page: Page, found: Sequence[Line]) -> Score:
     """Compare the lines that a reader found on a page, but for those that do not count, with the truth."""
     lines = counted(found, page.ignored)
-    if page.stated_text is None:
-        order = BY_PLACES if page.lines and lines else BY_READING_ORDER
-        return _scored(page.text, in_order_of_places(lines, reading_order(page.lines)), order)
     read = _scored(page.text, reading_order(lines), BY_READING_ORDER)
-    assigned = _scored(page.text, in_order_of_texts(lines, page.text.split("\n")), BY_EDIT_DISTANCE)
-    return max(read, assigned, key=lambda each: each.accuracy)  # of equal ones the reading order
+    if page.stated_text is not None:
+        assigned = _scored(page.text, in_order_of_texts(lines, page.text.split("\n")), BY_EDIT_DISTANCE)
+        return max(read, assigned, key=lambda each: each.accuracy)  # of equal ones the reading order
+    if not (page.lines and lines):
+        return read
+    placed = _scored(page.text, in_order_of_places(lines, reading_order(page.lines)), BY_PLACES)
+    return max(placed, read, key=lambda each: each.accuracy)  # what spans several true lines has no one place
 
 
 def _scored(truth: str, lines: Sequence[Line], order: str) -> Score:
