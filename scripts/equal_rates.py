@@ -1,13 +1,14 @@
 """Codecs of several qualities compared at equal rate, page by page."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from analysis import stats
 from analysis.matched import by_image, match_rate, matched_values
-from analysis.runs import read_rows
+from tfic.row import read_rows
 
 WORDS = {"accuracy": "page", "accuracy_lines": "lines", "accuracy_heldout": "Tesseract", "psnr_db": "PSNR, dB"}
 """Heads of columns."""
@@ -25,7 +26,10 @@ def comparison(runs: Path, seed: int, tuned: Sequence[str], others: Sequence[str
         tuned: Names of runs.
         others: Names of runs to compare with.
     """
-    tables = {path.parent: read_rows(path) for path in sorted(runs.glob(f"*/measured/{seed}-*/rows.csv"))}
+    tables = {
+        path.parent: pd.DataFrame(map(asdict, read_rows(path)))
+        for path in sorted(runs.glob(f"*/measured/{seed}-*/rows.csv"))
+    }
     rows = pd.concat([table.assign(trial_key=_key(folder)) for folder, table in tables.items()], ignore_index=True)
     rates = rows.groupby("trial_key")["bpp"].mean()
     points = {name: _points(rates, name) for name in (*tuned, *others)}

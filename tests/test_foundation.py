@@ -12,6 +12,7 @@ from PIL import Image
 from test_train import StoppedError, config, ignore, same, stop_at, weights
 
 from tfic import checkpoint, models
+from tfic.__main__ import main
 from tfic.codec.quality import lmbda_of
 from tfic.codec.variable_rate import VariableRate
 from tfic.config import Config
@@ -124,6 +125,18 @@ def test_another_model_in_the_place_of_the_foundation_is_refused(foundation: Pat
         fit(config(start=str(foundation)), tmp_path / "run", ignore)
     with pytest.raises(ValueError, match="whole_range is true for codec tic-tiny, which has one rate; take lite-vbr"):
         fit(config(whole_range=True), tmp_path / "run", ignore)
+
+
+def test_the_command_line_starts_from_a_model_by_its_name(
+    foundation: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = ["train", str(tmp_path / "run"), "--recipe", "tiny", "--lmbda", "1", "--start"]
+    assert main([*train, "zoo/none"]) == 2
+    assert "unknown key 'zoo/none'" in capsys.readouterr().err
+    assert main([*train, str(foundation)]) == 2
+    assert f"start is {models.pinned(str(foundation))}, a lite-vbr" in capsys.readouterr().err
+    assert main([*train, str(foundation), "--gamma", "1"]) == 2
+    assert "stage 2 starts from a tic-tiny of stage 1" in capsys.readouterr().err
 
 
 def test_each_image_of_the_whole_range_has_the_loss_of_its_own_lambda(foundation: Path) -> None:
