@@ -118,12 +118,14 @@ def account() -> Iterator[dict[str, Any]]:
         }
 
 
+@pytest.mark.slow
 def test_ray_up_makes_no_group_key_or_rights_of_its_own(account: dict[str, Any]) -> None:
     assert set(account["groups"]) == {"default", "tfic-sweep"}
     assert not account["groups"]["tfic-sweep"]["IpPermissions"], "Ray opened the group"
     assert (account["keys"], account["roles"], account["profiles"]) == (["tfic-sweep"], [], ["tfic-sweep-head"])
 
 
+@pytest.mark.slow
 def test_ray_up_starts_a_head_on_demand_and_spot_workers_without_rights(account: dict[str, Any]) -> None:
     head, gpu = account["machines"]["head"], account["machines"]["gpu"]
     assert (head["InstanceType"], head.get("InstanceLifecycle")) == ("m7i.xlarge", None)

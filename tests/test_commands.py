@@ -139,6 +139,7 @@ def test_info_refuses_what_is_neither(scans: Path, told: Told) -> None:
     told(["info", "none"], "no model 'none'")
 
 
+@pytest.mark.slow
 def test_read_prints_the_text_of_an_image_and_of_a_coded_one(
     scans: Path, model: str, capsys: pytest.CaptureFixture[str], told: Told
 ) -> None:

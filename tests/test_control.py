@@ -10,6 +10,8 @@ from test_train import StoppedError, config, ignore, same, stop_at, weights
 
 from tfic.train import Progress, fit
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -91,6 +91,7 @@ def test_proposals_learn_from_the_member_of_the_family_that_they_propose() -> No
     assert [trial.config.train.reading for trial in proposed] == ["features"]
 
 
+@pytest.mark.slow
 def test_a_control_and_half_of_stage_1_are_trained_measured_and_found_again(tmp_path: Path) -> None:
     made = replace(small(), space=replace(small().space, controls=True, halfway=True))
     tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", "controls")

@@ -14,6 +14,9 @@ assert compressai.ans.RansEncoder
 print(compressai.__version__, compressai.available_entropy_coders(), len(compressai.zoo.image_models))
 from compressai.entropy_models import EntropyBottleneck
 from tfic.codec.entropy_models import EntropyBottleneck as ours
+import pytest
+
+pytestmark = pytest.mark.slow
 print(EntropyBottleneck is ours, "torch_geometric" in sys.modules)
 """
 

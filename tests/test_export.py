@@ -17,6 +17,8 @@ from tfic.export import export
 from tfic.onnx_encoder import OnnxEncoder
 from tfic.synth import draw
 
+pytestmark = pytest.mark.slow
+
 SIZE = (120, 200)  # neither side is a whole number of patches at every scale
 
 

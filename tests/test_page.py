@@ -21,6 +21,7 @@ def reader() -> PPOCRPageReader:
     return PPOCRPageReader(detect_side_px=256)
 
 
+@pytest.mark.slow
 def test_drawn_test_pages_are_read_but_not_perfectly(reader: PPOCRPageReader) -> None:
     pages = [draw(0, "test", i) for i in range(24)]
     mean = np.mean([accuracy(page.text, page_text(reader.read(page.image))) for page in pages])

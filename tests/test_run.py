@@ -142,6 +142,7 @@ def test_an_unknown_key_in_the_file_is_named_with_the_nearest(
     assert "recipe is 3" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_ends_without_ever_loading_ray_or_torch(tmp_path: Path, empty_store: str) -> None:
     tracker, sweep = Tracker(empty_store, "done"), from_tables({}, "", "tiny")
     files = tmp_path / "files"

@@ -21,6 +21,8 @@ from tfic.synth import draw
 from tfic.train import fit
 from tfic.training_state import kept
 
+pytestmark = pytest.mark.slow
+
 PAGE = Image.fromarray(draw(0, "test", 0).image[:64, :96])
 STAGE_2 = {"learns": "encoder", "reading": "features", "finetune_steps": 5, "read_width_px": 300}
 
