@@ -32,6 +32,8 @@ class Curve:
     """Upper end."""
     hover: list[str]
     """Text of each point when it is pointed at."""
+    keys: list[str]
+    """Trial key of each point."""
 
 
 def hover(point: pd.Series) -> str:
@@ -47,10 +49,14 @@ def curves(points: pd.DataFrame, rows: pd.DataFrame, metric: str) -> list[Curve]
     found = []
     for family, own in by_family(lossy(points).dropna(subset=[metric])):
         own = own.sort_values("bpp")
-        intervals = [stats.mean(table[key].to_numpy()) for key in own["trial_key"]]
+        intervals = [
+            stats.mean(table[key].to_numpy()) if key in table else stats.Interval(value, value, value, 0)
+            for key, value in own[["trial_key", metric]].itertuples(index=False)
+        ]
         found.append(
             Curve(family, own["bpp"].tolist(), own[metric].tolist(), [each.low for each in intervals],
-                  [each.high for each in intervals], [hover(point) for _, point in own.iterrows()])
+                  [each.high for each in intervals], [hover(point) for _, point in own.iterrows()],
+                  own["trial_key"].tolist())
         )  # fmt: skip
     return found
 

@@ -5,7 +5,7 @@ where a third objective is shown, its value, and then the symbol tells the famil
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,15 @@ from analysis.bd import envelope
 from analysis.curves import by_family, curves, front, hover, ticks
 from analysis.front import OBJECTIVES, front_of
 from analysis.matched import by_image
-from analysis.palette import COLOURS, GRID, INK, QUIET, SYMBOLS
+from analysis.palette import COLOURS, GRID, INK, PAPER, QUIET, SYMBOLS, WALL
 from analysis.sweep_data import lossy
 from tfic.row import MEASURES
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
+
+
+SETTINGS = {"lmbda": "lambda", "lmbda_share": "lmbda share"}
+"""Settings whose name in a figure is another than in the tables."""
 
 
 def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp: float | None = None) -> go.Figure:
@@ -37,10 +41,11 @@ def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp:
                                line={"color": colour, "width": 3, "shape": "hv"}, hoverinfo="skip")  # fmt: skip
         learned = tuned or curve.family == "baseline"
         figure.add_scatter(
-            x=curve.x, y=curve.y, name=curve.family, text=curve.hover, hovertemplate="%{text}<extra></extra>",
+            x=curve.x, y=curve.y, name=curve.family, text=curve.hover, customdata=curve.keys,
+            hovertemplate="%{text}<extra></extra>",
             mode="markers" if tuned else "lines+markers", line={"color": colour, "width": 2.5 if learned else 1.4},
             marker={"color": colour, "symbol": SYMBOLS.get(curve.family, "circle"), "size": 10 if learned else 7,
-                    "line": {"color": "white", "width": 1}},
+                    "line": {"color": PAPER, "width": 1}},
             error_y={"type": "data", "symmetric": False, "array": np.subtract(curve.high, curve.y),
                      "arrayminus": np.subtract(curve.y, curve.low), "thickness": 1, "width": 0, "visible": learned},
         )  # fmt: skip
@@ -91,7 +96,7 @@ def front_figure(points: pd.DataFrame, x: str, y: str, third: str) -> go.Figure:
     codecs = lossy(points).dropna(subset=[x, y, third])
     for family, own in by_family(codecs):
         figure.add_scatter(
-            x=own[x], y=own[y], mode="markers", name=family, showlegend=False,
+            x=own[x], y=own[y], mode="markers", name=family, showlegend=False, customdata=own["trial_key"].tolist(),
             text=[hover(point) for _, point in own.iterrows()], hovertemplate="%{text}<extra></extra>",
             marker={"symbol": SYMBOLS.get(family, "circle"), "size": 10, "color": _scaled(own[third], third),
                     "coloraxis": "coloraxis", "line": _edge(family)},
@@ -113,12 +118,13 @@ def space_figure(points: pd.DataFrame) -> go.Figure:
     for family, own in by_family(codecs.assign(on_front=on_front)):
         figure.add_scatter3d(
             x=own["bpp"], y=own["accuracy"], z=own["psnr_db"], mode="markers", name=family, showlegend=False,
+            customdata=own["trial_key"].tolist(),
             text=[hover(point) for _, point in own.iterrows()], hovertemplate="%{text}<extra></extra>",
             marker={"symbol": SYMBOLS.get(family, "circle"), "size": np.where(own["on_front"], 9, 5).tolist(),
                     "color": own["psnr_db"], "coloraxis": "coloraxis", "line": {"color": INK, "width": 0.5}},
         )  # fmt: skip
     marks = ticks(codecs["bpp"].min() * 0.9, codecs["bpp"].max() * 1.1) if len(codecs) else [1.0]
-    wall = {"backgroundcolor": "#f7f5f1", "gridcolor": "#dcd8cf", "showspikes": False}
+    wall = {"backgroundcolor": WALL, "gridcolor": GRID, "showspikes": False}
     axes = {
         "xaxis": {
             "title": "bpp",
@@ -145,9 +151,10 @@ def readers_figure(points: pd.DataFrame) -> go.Figure:
     for family, own in by_family(seen):
         figure.add_scatter(
             x=own["accuracy"], y=own["accuracy_heldout"], mode="markers", name=family,
-            text=[hover(point) for _, point in own.iterrows()], hovertemplate="%{text}<extra></extra>",
+            customdata=own["trial_key"].tolist(), hovertemplate="%{text}<extra></extra>",
+            text=[hover(point) for _, point in own.iterrows()],
             marker={"symbol": SYMBOLS.get(family, "star"), "size": 10, "color": COLOURS.get(family, INK),
-                    "line": {"color": "white", "width": 1}},
+                    "line": {"color": PAPER, "width": 1}},
         )  # fmt: skip
     figure.update_xaxes(title="accuracy, training reader", range=[-0.02, 1.02])
     figure.update_yaxes(title=MEASURES["accuracy_heldout"].axis, range=[-0.02, 1.02])
@@ -180,6 +187,37 @@ def pages_figure(rows: pd.DataFrame, tuned: pd.Series, baseline: pd.Series) -> g
     return _styled(figure, 420).update_xaxes(
         title="test pages, from loss to gain", showticklabels=False, ticks="", showgrid=False
     )
+
+
+def surface_figure(lmbdas: np.ndarray, gammas: np.ndarray, values: np.ndarray, tuned: pd.DataFrame) -> go.Figure:
+    """Accuracy over lambda and gamma, `values` by gamma and lambda, and the fine-tunings that were measured."""
+    figure = go.Figure()
+    figure.add_contour(x=lmbdas, y=gammas, z=values, colorscale="Cividis", contours={"showlabels": True},
+                       hoverinfo="skip", line={"width": 0.6},
+                       colorbar={"title": {"text": MEASURES["accuracy"].head, "side": "right"},
+                                                      "thickness": 10, "outlinewidth": 0})  # fmt: skip
+    figure.add_scatter(
+        x=tuned["lmbda"], y=tuned["gamma"], mode="markers", customdata=tuned["trial_key"].tolist(), showlegend=False,
+        text=[hover(point) for _, point in tuned.iterrows()], hovertemplate="%{text}<extra></extra>",
+        marker={"color": COLOURS["TFIC"], "size": 7, "line": {"color": PAPER, "width": 1}},
+    )  # fmt: skip
+    figure.update_xaxes(title="lambda", type="log")
+    figure.update_yaxes(title="gamma", type="log")
+    return _styled(figure, 400)
+
+
+def importance_figure(parts: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """Importance of each setting (bars) for each measure (groups)."""
+    figure = go.Figure()
+    settings = list(dict.fromkeys(name for each in parts.values() for name in each))
+    for setting, colour in zip(settings, (COLOURS["TFIC"], COLOURS["baseline"], QUIET, COLOURS["WebP"]), strict=False):
+        figure.add_bar(y=[MEASURES[name].label for name in parts],
+                       x=[each.get(setting, 0.0) for each in parts.values()], name=SETTINGS.get(setting, setting),
+                       orientation="h", marker={"color": colour},
+                       hovertemplate="%{y}: %{x:.0%}<extra>%{fullData.name}</extra>")  # fmt: skip
+    figure.update_xaxes(title="share of the variance", tickformat=".0%", range=[0, 1.0])
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return _styled(figure, 400).update_layout(barmode="group")
 
 
 def html(figure: go.Figure, name: str) -> str:
@@ -228,8 +266,8 @@ def _styled(figure: go.Figure, height_px: int) -> go.Figure:
     figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor=QUIET, ticks="outside", tickcolor=QUIET)
     return figure.update_layout(
         height=height_px, showlegend=True, font={"family": FONT, "size": 13, "color": INK},
-        paper_bgcolor="white", plot_bgcolor="white",
+        paper_bgcolor=PAPER, plot_bgcolor=PAPER,
         margin={"l": 62, "r": 18, "t": 18, "b": 56},
-        hoverlabel={"bgcolor": "white", "font": {"size": 12}, "align": "left"},
+        hoverlabel={"bgcolor": PAPER, "font": {"size": 12}, "align": "left"},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "font": {"size": 13}},
     )  # fmt: skip

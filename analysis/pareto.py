@@ -1,11 +1,13 @@
-"""The command `python -m analysis.pareto`: the points of a sweep and its front, as a table or as JSON."""
+"""The command `python -m analysis.pareto`: the points of a sweep and its front, as a table, JSON or CSV."""
 
+import csv
 import json
 import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from analysis import runs
+from analysis import compressai_json, runs
 from analysis.front import OBJECTIVES, front_of
 from tfic import cli
 from tfic.row import MEASURES
@@ -18,16 +20,31 @@ COLUMNS = ("bpp", "accuracy", "accuracy_heldout", "psnr_db", "encode_ms")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the points of a sweep; returns the exit code, 2 for input that cannot be used."""
     parser = cli.parser("python -m analysis.pareto", "The points of a sweep and its front.")
-    parser.add_argument("--json", action="store_true", help="print every point as JSON instead of a table")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print every point as JSON instead of a table")
+    how.add_argument("--csv", action="store_true", help="print every point as CSV instead of a table")
+    words = "write the results in CompressAI's form instead, a JSON file for each family, into this folder"
+    how.add_argument("--compressai", type=Path, metavar="FOLDER", help=words)
+    words = "also show the codecs of these results files of CompressAI"
+    parser.add_argument("--compare", type=Path, nargs="+", metavar="FILE", default=[], help=words)
     runs.add_options(parser)
     options = parser.parse_args(arguments)
     try:
         sweep = runs.load(options.tracking_uri, options.name, options.test_set)
-    except ValueError as error:
+        points = compressai_json.with_published(sweep.points, options.compare)
+        if options.compressai:
+            for file in compressai_json.write(points, sweep.name, options.compressai):
+                print(file)
+            return 0
+    except (ValueError, OSError) as error:
         return cli.bad_input(error)
-    on_front = front_of([sweep.points[name] for name in OBJECTIVES], list(OBJECTIVES.values()))
-    records = [_plain(record) for record in sweep.points.assign(on_front=on_front).to_dict("records")]
-    if options.json:
+    on_front = front_of([points[name] for name in OBJECTIVES], list(OBJECTIVES.values()))
+    records = [_plain(record) for record in points.assign(on_front=on_front).to_dict("records")]
+    if options.csv:
+        writer = csv.DictWriter(sys.stdout, list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+    elif options.json:
         found: dict[str, object] = {"sweep": sweep.name, "chosen": sweep.chosen, "test_set": sweep.test_set}
         found |= {"other_test_sets": list(sweep.others)}
         print(json.dumps({**found, "points": records}, indent=1, allow_nan=False))

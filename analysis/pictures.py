@@ -74,7 +74,7 @@ def side_by_side(sweep: runs.Sweep, data: SweepData, best: BestPair) -> list[tup
     original = nearest(data.kind("uncompressed"), best.tuned["bpp"])
     points = [point for point in (original, classical, near, best.tuned) if point is not None]
     names = sorted(set(data.rows["image"]))
-    files = {point["trial_key"]: _by_image(runs.pictures(sweep, point["trial_key"]), names) for point in points}
+    files = {point["trial_key"]: by_image_name(runs.pictures(sweep, point["trial_key"]), names) for point in points}
     kept = sorted(set.intersection(*(set(found) for found in files.values())))
     rows = data.rows.set_index(["trial_key", "image"])
     accuracy = rows["accuracy"].astype(float).unstack("trial_key").loc[kept]
@@ -94,7 +94,7 @@ def side_by_side(sweep: runs.Sweep, data: SweepData, best: BestPair) -> list[tup
     return shown
 
 
-def _by_image(files: dict[str, bytes], names: Sequence[str]) -> dict[str, bytes]:
+def by_image_name(files: dict[str, bytes], names: Sequence[str]) -> dict[str, bytes]:
     """Pictures by the name of their image: `picture_name`, or its stem where an earlier version wrote them.
 
     Of several images with one stem such a picture is nobody's.

@@ -3,16 +3,33 @@
 The text and the layout are in `analysis/templates`; this module computes what they show.
 """
 
+import json
+import math
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis import claims, drawn, figures, findings, palette, pictures, runs, summaries, verdict
+from analysis import (
+    claims,
+    drawn,
+    explore,
+    figures,
+    findings,
+    loss_rates,
+    palette,
+    pictures,
+    runs,
+    summaries,
+    surface,
+    verdict,
+)
+from analysis.choice import readers
 from analysis.front import OBJECTIVES, front_of
 from analysis.sweep_data import SweepData, lossy
 from tfic import cli
@@ -36,13 +53,17 @@ def write(sweep: runs.Sweep, out: Path) -> None:
 
 
 def page(sweep: runs.Sweep) -> str:
-    """The whole report as HTML, about 5 MB of which plotly.js is most."""
+    """The whole report as HTML: 5 MB of plotly.js and figures, and up to 8 MB of thumbnails."""
     points = sweep.points.assign(on_front=front_of([sweep.points[name] for name in OBJECTIVES], [*OBJECTIVES.values()]))
     shown = drawn.drawn(points)
     by_key, cheapest = points.set_index("trial_key").to_dict("index"), summaries.cheapest(points)
     data = SweepData(shown, runs.rows(sweep, shown["trial_key"].tolist()), len(points) - len(shown))
     best = verdict.best_pair(data)
     volumes, corner = summaries.volumes(points)
+    looks = explore.looks(sweep, data)
+    fitted = _surface(points)
+    drawings = _figures(data, best, fitted)
+    block = explore.block(data, sweep.metadata, looks, _pair(data, best))
     counts = points["kind"].value_counts()
     return (
         environment()
@@ -51,6 +72,14 @@ def page(sweep: runs.Sweep) -> str:
             sweep=sweep,
             counts=[f"{counts[kind]} {name}" for kind, name in COUNTED.items() if kind in counts],
             images=data.rows["image"].nunique(),
+            rates=loss_rates.table(data),
+            readers=list(readers(points)),
+            infinite=float("inf"),
+            gallery_pages=list(looks),
+            explore=Markup(json.dumps(block, allow_nan=False).replace("<", "\\u003c")),
+            dark=Markup(json.dumps(palette.DARK)),
+            tuned_count=int((points["kind"] == "finetune").sum()),
+            explained=fitted[1].explained if fitted else 0.0,
             sentences=verdict.sentences(data),
             departure=verdict.departure(sweep.metadata),
             text_bpp=verdict.text_bpp(data.rows),
@@ -73,9 +102,7 @@ def page(sweep: runs.Sweep) -> str:
             points=shown.to_dict("records"),
             by_key=by_key,
             provenance=provenance(sweep, data),
-            plots={
-                name: Markup(figures.html(figure, f"figure-{name}")) for name, figure in _figures(data, best).items()
-            },
+            plots={name: Markup(figures.html(figure, f"figure-{name}")) for name, figure in drawings.items()},
             plotly_js=Markup(figures.plotly_js()),
         )
     )
@@ -91,6 +118,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters["signed"] = signed
+    found.filters["whole"] = whole
     found.tests["missing"] = pd.isna
     found.globals |= {"colours": palette.COLOURS, "symbols": palette.SYMBOLS, "ink": palette.INK, "measures": MEASURES}
     return found
@@ -99,6 +127,11 @@ def environment() -> Environment:
 def signed(value: float, how: str) -> str:
     """A number as text with a true minus sign."""
     return format(value, how).replace("-", "\N{MINUS SIGN}")
+
+
+def whole(value: float) -> str:
+    """Percent without digits; an end that no pages drawn again decide has none."""
+    return signed(value, ".0f") if math.isfinite(value) else "\N{MINUS SIGN}\N{INFINITY}"
 
 
 def provenance(sweep: runs.Sweep, data: SweepData) -> dict[str, str]:
@@ -117,7 +150,33 @@ def provenance(sweep: runs.Sweep, data: SweepData) -> dict[str, str]:
     }
 
 
-def _figures(data: SweepData, best: verdict.BestPair | None) -> dict[str, figures.go.Figure]:
+Fitted = tuple[np.ndarray, surface.Surface, dict[str, dict[str, float]]]
+"""Settings of the fine-tunings, the surface of their accuracy, and the importance of settings by measure."""
+
+
+def _surface(points: pd.DataFrame) -> Fitted | None:
+    """The surface of all fine-tunings, or None where they are too few or of one lambda or gamma."""
+    tuned = points[(points["kind"] == "finetune") & (points["gamma"] > 0)]
+    names, settings = surface.settings_of(tuned)
+    parts = {}
+    for name in ("bpp", *readers(points).values(), "psnr_db"):
+        known = tuned[name].notna().to_numpy()
+        found = surface.fit(names, settings[known], tuned.loc[known, name].to_numpy(dtype=float))
+        if found and len(names) == 2:
+            parts[name] = surface.importance(found, settings[known])
+            if name == "accuracy":
+                accuracy = found
+    return (settings, accuracy, parts) if "accuracy" in parts else None
+
+
+def _pair(data: SweepData, best: verdict.BestPair | None) -> list[str]:
+    """The codecs that the gallery begins with: those of the verdict, else the first two."""
+    if best:
+        return [best.tuned["trial_key"], best.baseline["trial_key"]]
+    return lossy(data.points)["trial_key"].tolist()[:2]
+
+
+def _figures(data: SweepData, best: verdict.BestPair | None, fitted: Fitted | None) -> dict[str, figures.go.Figure]:
     """Every figure of the report by its name in the templates."""
     points, rows = data.points, data.rows
     found = {
@@ -131,6 +190,10 @@ def _figures(data: SweepData, best: verdict.BestPair | None) -> dict[str, figure
         found["readers"] = figures.readers_figure(points)
     if best:
         found["pages"] = figures.pages_figure(rows, best.tuned, best.baseline)
+    if fitted:
+        settings, accuracy, parts = fitted
+        found["surface"] = figures.surface_figure(*surface.grid(accuracy, settings), data.kind("finetune"))
+        found["importance"] = figures.importance_figure(parts)
     return found
 
 

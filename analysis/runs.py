@@ -25,8 +25,8 @@ from tfic.config import TrainConfig, first_names
 from tfic.row import MEASURES
 from tfic.store_uri import DEFAULT, check_exists, first_line, quiet_mlflow, resolve, shown
 
-METRICS = (*MEASURES, "seconds")
-"""Metrics of a point: means over the test images, and the seconds that the trial took."""
+METRICS = (*MEASURES, "seconds", "gpu_hours")
+"""Metrics of a point: means over the test images, and the seconds and GPU-hours that the trial took."""
 LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
 """Parameter of a run: the share of lambda that stage 2 kept, under the setting's first name."""
 FAMILIES = {

@@ -44,7 +44,7 @@ def confidence_of_best(count: int) -> float:
 
 
 @lru_cache(maxsize=8)
-def _weights(images: int, seed: int) -> np.ndarray:
+def resamples(images: int, seed: int = 0) -> np.ndarray:
     """Share of each image in each resample: (RESAMPLES, images), rows sum to 1."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(images, np.full(images, 1 / images), size=RESAMPLES) / images
@@ -62,7 +62,7 @@ def mean(values: np.ndarray, confidence: float = 0.95, seed: int = 0) -> Interva
         ValueError: when no image has a finite value, or `confidence` is no probability.
     """
     values = _finite(values)
-    return _interval(float(values.mean()), _weights(len(values), seed) @ values, confidence, len(values))
+    return _interval(float(values.mean()), resamples(len(values), seed) @ values, confidence, len(values))
 
 
 def ratio(above: np.ndarray, below: np.ndarray, confidence: float = 0.95, seed: int = 0) -> Interval:
@@ -76,7 +76,7 @@ def ratio(above: np.ndarray, below: np.ndarray, confidence: float = 0.95, seed: 
         raise ValueError(f"{above.shape} values over {below.shape}; a ratio pairs the same images in the same order")
     both = np.isfinite(above) & np.isfinite(below)
     above, below = _finite(above[both]), _finite(below[both])
-    weights = _weights(len(above), seed)
+    weights = resamples(len(above), seed)
     return _interval(float(above.mean() / below.mean()), (weights @ above) / (weights @ below), confidence, len(above))
 
 

@@ -1,0 +1,85 @@
+"""Results in CompressAI's JSON, one file per codec: read, to be shown beside a sweep, and written.
+
+    {"name": "mbt2018-mean", "description": "...", "results": {"bpp": [...], "psnr-rgb": [...], "ms-ssim-rgb": [...],
+     "encoding_time": [seconds], "decoding_time": [seconds]}}
+
+Source: CompressAI 1.2.8, compressai/utils/bench and eval_model; earlier files have "psnr" and "ms-ssim". Accuracies of
+readers are not part of that form: they are written under their own names, and read where they are there.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.curves import by_family
+from analysis.runs import METRICS
+from analysis.sweep_data import lossy
+
+NAMES = {"bpp": "bpp", "psnr-rgb": "psnr_db", "psnr": "psnr_db", "ms-ssim-rgb": "ms_ssim", "ms-ssim": "ms_ssim"}
+"""Our measures by CompressAI's names; the first name of each is the one that is written."""
+TIMES = {"encoding_time": "encode_ms", "decoding_time": "decode_ms"}
+"""Those that CompressAI has in seconds."""
+PUBLISHED = "published"
+"""Kind of a point that was read from such a file."""
+
+
+def read(file: Path) -> pd.DataFrame:
+    """The points of a file, with the columns of `runs.Sweep.points`.
+
+    Raises:
+        ValueError: when the file is not of that form.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        name, results = str(found["name"]), dict(found["results"])
+        columns = {
+            ours: [float(value) for value in results[theirs]] for theirs, ours in NAMES.items() if theirs in results
+        }
+        for theirs, ours in TIMES.items():
+            if theirs in results:
+                columns[ours] = [1000 * float(value) for value in results[theirs]]
+        columns |= {each: [float(v) for v in results[each]] for each in METRICS if each in results and each != "bpp"}
+        lengths = {len(values) for values in columns.values()}
+        if "bpp" not in columns or len(lengths) != 1 or 0 in lengths:
+            raise ValueError("it needs `bpp`, and lists of one length")
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{file} is no results file of CompressAI: {error!r}; wanted name and results with bpp"
+        ) from error
+    count = len(columns["bpp"])
+    points = pd.DataFrame({metric: columns.get(metric, [math.nan] * count) for metric in METRICS})
+    return points.assign(
+        trial_key=[f"{name}-{number}" for number in range(count)], kind=PUBLISHED, family=name, codec=name,
+        label=[f"{name} {number + 1}" for number in range(count)], variant="",
+        lmbda=math.nan, gamma=math.nan, quality=math.nan, run_id="", parent=None,
+    )  # fmt: skip
+
+
+def with_published(points: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
+    """The points of a sweep and of files, by rising rate."""
+    tables = [table for table in (points, *(read(file) for file in files)) if len(table)]
+    return pd.concat(tables, ignore_index=True).sort_values(["bpp", "trial_key"], ignore_index=True)
+
+
+def write(points: pd.DataFrame, sweep: str, folder: Path) -> list[Path]:
+    """Write a file for each family of codecs into a folder, which is made; returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for family, own in by_family(lossy(points)):
+        results = {}
+        own = own.sort_values("bpp")
+        first = {ours: theirs for theirs, ours in reversed(NAMES.items())}
+        for metric in METRICS:
+            if own[metric].notna().all():
+                times = {ours: theirs for theirs, ours in TIMES.items()}
+                scale = 1000.0 if metric in times else 1.0
+                name = first.get(metric) or times.get(metric) or metric
+                results[name] = [value / scale for value in own[metric]]
+        found = {"name": family, "description": f"sweep {sweep}: {', '.join(own['label'])}", "results": results}
+        file = folder / f"{family.lower().replace(' ', '-')}.json"
+        file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        written.append(file)
+    return written

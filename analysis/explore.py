@@ -1,0 +1,132 @@
+"""The values behind the linked figures: axes to brush along, and each codec's look at a few pages.
+
+Everything is plain numbers and texts that become one JSON object in the report.
+"""
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from PIL import Image
+
+from analysis import runs
+from analysis.choice import readers
+from analysis.palette import COLOURS, INK
+from analysis.pictures import busiest, by_image_name, marked
+from analysis.sweep_data import SweepData
+from tfic.row import MEASURES
+
+PAGES, FEW_PAGES, MANY = 4, 2, 100
+"""Pages that can be looked at, at most, and those of a sweep of more than so many codecs."""
+LARGEST_BYTES = 5_500_000
+"""Bytes of all thumbnails together: a page whose thumbnails would exceed them is left out."""
+QUALITY = 62
+"""WebP quality of a thumbnail, which is a copy of a reconstruction and not the reconstruction itself."""
+SETTINGS = {"lmbda": ("lambda", True), "gamma": ("gamma", True), "lmbda_share": ("lmbda share", False),
+            "seed": ("seed", False)}  # fmt: skip
+"""Settings to brush along, with their titles, and whether their axis is logarithmic."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One codec at one page."""
+
+    webp: bytes
+    """The reconstruction, or its busiest part, as a WebP thumbnail."""
+    row: pd.Series
+    """Its row of measurements."""
+
+
+def axes(points: pd.DataFrame, metadata: pd.DataFrame) -> list[dict[str, object]]:
+    """The axes of the parallel coordinates, those that vary: name, title, logarithmic or not, values by codec."""
+    found: list[dict[str, object]] = []
+    keys = points["trial_key"].tolist()
+    stored = metadata.reindex(keys)
+    share = runs.LMBDA_SHARE
+    more = {
+        "lmbda_share": _numbers(stored.get(share), len(keys)),
+        "seed": _numbers(stored.get("train.seed"), len(keys)),
+        "gpu_hours": points["gpu_hours"].tolist() if "gpu_hours" in points else [math.nan] * len(keys),
+    }
+    measured = ("bpp", *readers(points).values(), "psnr_db", "encode_ms")
+    titles = {name: title for name, (title, _) in SETTINGS.items()}
+    titles |= {name: MEASURES[name].head for name in measured} | {"gpu_hours": "GPU-hours"}
+    for name, title in titles.items():
+        values = more.get(name) or points[name].tolist()
+        finite = {value for value in values if math.isfinite(value)}
+        if len(finite) < 2:
+            continue
+        log = SETTINGS[name][1] if name in SETTINGS else name in ("bpp", "encode_ms")
+        positive = [value if math.isfinite(value) and (value > 0 or not log) else None for value in values]
+        found.append({"name": name, "title": title, "log": log, "values": positive})
+    return found
+
+
+def looks(sweep: runs.Sweep, data: SweepData) -> dict[str, dict[str, Look]]:
+    """Thumbnails of every point by page and trial key, of the pages that most codecs have kept, within the bytes."""
+    names = sorted(set(data.rows["image"]))
+    files = {key: by_image_name(runs.pictures(sweep, key), names) for key in data.points["trial_key"]}
+    counts = pd.Series([name for found in files.values() for name in found], dtype=str).value_counts()
+    pages = sorted(counts.index, key=lambda name: (-counts[name], name))[: FEW_PAGES if len(files) > MANY else PAGES]
+    rows = data.rows.set_index(["trial_key", "image"])
+    found: dict[str, dict[str, Look]] = {}
+    spent = 0
+    original = data.kind("uncompressed")["trial_key"].tolist()
+    for page in pages:
+        first = next(files[key][page] for key in [*original, *files] if page in files[key])
+        window = busiest(first)
+        some = {
+            key: Look(thumbnail(own[page], window), rows.loc[(key, page)]) for key, own in files.items() if page in own
+        }
+        spent += sum(len(look.webp) for look in some.values())
+        if found and spent > LARGEST_BYTES:
+            break
+        found[page] = some
+    return found
+
+
+def thumbnail(png: bytes, window: tuple[int, int, int, int]) -> bytes:
+    """A window of a picture as WebP."""
+    out = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").crop(window).save(out, "WEBP", quality=QUALITY, method=2)
+    return out.getvalue()
+
+
+def block(
+    data: SweepData, metadata: pd.DataFrame, found: Mapping[str, Mapping[str, Look]], pair: Sequence[str]
+) -> dict[str, object]:
+    """The JSON object of the report: codecs, axes, pages with looks, and the pair that the gallery begins with."""
+    points = data.points
+    codecs = [
+        {"key": key, "label": label, "family": family, "colour": COLOURS.get(family, INK), "bpp": bpp, "kind": kind}
+        for key, label, family, bpp, kind in points[["trial_key", "label", "family", "bpp", "kind"]].itertuples(
+            index=False
+        )
+    ]
+    pages = [
+        {
+            "name": page,
+            "truth": next(iter(some.values())).row["truth"],
+            "looks": {key: _look(look) for key, look in some.items()},
+        }
+        for page, some in found.items()
+    ]
+    return {"codecs": codecs, "axes": axes(points, metadata), "pages": pages, "pair": list(pair)}
+
+
+def _look(look: Look) -> dict[str, object]:
+    row = look.row
+    numbers = {name: float(row[name]) for name in ("bpp", "psnr_db", "accuracy") if math.isfinite(row[name])}
+    return {
+        "src": f"data:image/webp;base64,{base64.b64encode(look.webp).decode()}",
+        "numbers": ", ".join(f"{MEASURES[name].label} {MEASURES[name].show(value)}" for name, value in numbers.items()),
+        "bpp": numbers["bpp"],
+        "text": [[piece.text, piece.wrong] for piece in marked(row["text"], row["truth"])],
+    }
+
+
+def _numbers(column: "pd.Series | None", count: int) -> list[float]:
+    return [math.nan] * count if column is None else pd.to_numeric(column, errors="coerce").tolist()

@@ -1,0 +1,53 @@
+"""Results in CompressAI's form are read beside a sweep and written from it."""
+
+import json
+import math
+
+import pytest
+
+from analysis import compressai_json, pareto, runs
+
+PUBLISHED = {
+    "name": "mbt2018-mean",
+    "description": "Inference (ans)",
+    "results": {"bpp": [0.1, 0.2], "psnr-rgb": [28.0, 30.5], "ms-ssim-rgb": [0.9, 0.95], "encoding_time": [0.05, 0.06]},
+}
+
+
+def test_a_file_becomes_points_with_times_in_ms_and_no_accuracy(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(PUBLISHED))
+    points = compressai_json.read(tmp_path / "a.json")
+    assert points["psnr_db"].tolist() == [28.0, 30.5]
+    assert points["encode_ms"].tolist() == [50.0, 60.0]
+    assert points["accuracy"].isna().all()
+    assert set(points["family"]) == {"mbt2018-mean"}
+
+
+def test_the_table_shows_published_codecs_beside_those_of_the_sweep(tracking_uri, tmp_path, capsys):
+    (tmp_path / "a.json").write_text(json.dumps(PUBLISHED))
+    arguments = ["--tracking-uri", tracking_uri, "--compare", str(tmp_path / "a.json"), "--csv"]
+    assert pareto.main(arguments) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.startswith("trial_key,kind,family")
+    assert len(lines) == 21
+    assert sum("mbt2018-mean" in line for line in lines) == 2
+
+
+def test_what_is_written_is_read_again_with_accuracies(tracking_uri, tmp_path, capsys):
+    assert pareto.main(["--tracking-uri", tracking_uri, "--compressai", str(tmp_path / "out")]) == 0
+    files = [tmp_path / "out" / f"{name}.json" for name in ("tfic", "baseline", "jpeg", "webp", "avif")]
+    assert capsys.readouterr().out.split() == [str(file) for file in files]
+    written = json.loads(files[0].read_text())
+    assert {"bpp", "psnr-rgb", "ms-ssim-rgb", "encoding_time", "decoding_time", "accuracy"} <= set(written["results"])
+    points = runs.load(tracking_uri, "demo").points
+    wanted = points[points["family"] == "TFIC"].sort_values("bpp")
+    back = compressai_json.read(files[0])
+    for metric in ("bpp", "accuracy", "psnr_db", "encode_ms"):
+        assert all(math.isclose(a, b) for a, b in zip(back[metric], wanted[metric], strict=True)), metric
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"name": "a", "results": {"bpp": [1], "psnr": [1, 2]}}', "[1]"])
+def test_another_file_is_refused_in_one_line(tracking_uri, tmp_path, capsys, text):
+    (tmp_path / "a.json").write_text(text)
+    assert pareto.main(["--tracking-uri", tracking_uri, "--compare", str(tmp_path / "a.json")]) == 2
+    assert "a.json is no results file of CompressAI" in capsys.readouterr().err

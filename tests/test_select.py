@@ -1,0 +1,74 @@
+"""The command that names the codec to take: what fits, how sure it is, the nearest miss, and what it refuses."""
+
+import made_store
+import pytest
+
+from analysis import __main__ as commands
+from analysis import runs, select
+from analysis.choice import Limits, choose, nearest_miss, readers
+
+
+def answer(capsys, tracking_uri, *arguments):
+    """Exit code, lines on stdout and stderr."""
+    code = select.main([*arguments, "--name", "demo", "--tracking-uri", tracking_uri])
+    said = capsys.readouterr()
+    return code, said.out.splitlines(), said.err
+
+
+def test_the_cheapest_codec_that_reads_so_well_is_named_with_its_interval_and_the_line_that_loads_it(
+    tracking_uri, capsys
+):
+    points = runs.load(tracking_uri, "demo").points
+    fit = points[(points["kind"] != "uncompressed") & (points["accuracy"] >= 0.7) & (points["bpp"] <= 0.5)]
+    best = fit.sort_values("bpp").iloc[0]
+    assert commands.main(
+        ["select", "--max-bpp", "0.5", "--min-accuracy", "0.7", "--name", "demo", "--tracking-uri", tracking_uri]
+    ) == 0  # fmt: skip
+    out = capsys.readouterr().out
+    assert f"({best['codec']}, {best['trial_key']}): bpp {best['bpp']:.3f}" in out
+    assert f"{len(fit)} of {len(points)} points fit bpp at most 0.5, accuracy at least 0.7" in out
+    assert f"interval over {made_store.IMAGES} pages, widened for the choice among {len(fit)}." in out
+    assert f'Load it: tfic.load("runs:/{best["run_id"]}", tracking_uri="{tracking_uri}")' in out
+
+
+def test_a_classical_codec_is_loaded_by_its_quality(tracking_uri, capsys):
+    code, lines, _ = answer(capsys, tracking_uri, "--max-encode-ms", "10", "--max-bpp", "0.3")
+    assert code == 0
+    assert lines[-1] == 'Load it: tfic.classical.classical("avif", 5)'
+
+
+def test_where_none_fits_the_nearest_miss_is_named_with_exit_code_1(tracking_uri, capsys):
+    code, lines, _ = answer(capsys, tracking_uri, "--max-bpp", "0.1", "--min-accuracy", "0.2")
+    assert code == 1
+    assert lines[1] == "No codec of 19 points fits bpp at most 0.1, accuracy at least 0.2."
+    assert lines[2] == "Nearest miss: baseline λ 0.001 (pretrain-l0.001): bpp 0.108 for a limit of 0.1."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ((), "no limit is given; give --max-bpp, --min-accuracy or --max-encode-ms"),
+        (("--max-bpp", "-1"), "--max-bpp is -1; it must be a positive number"),
+        (("--min-accuracy", "95"), "--min-accuracy is 95; it must lie between 0 and 1, such as 0.95"),
+        (
+            ("--max-bpp", "1", "--reader", "nobody"),
+            "no reader 'nobody' read in this sweep; there are: training, heldout",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_with_exit_code_2(tracking_uri, capsys, arguments, error):
+    code, lines, said = answer(capsys, tracking_uri, *arguments)
+    assert (code, lines, said) == (2, [], f"error: {error}\n")
+
+
+def test_limits_are_held_by_each_codec_and_by_the_reader_that_is_asked_for():
+    points, _ = made_store.world(made_store.points())
+    assert readers(points) == {"training": "accuracy", "heldout": "accuracy_heldout"}
+    limits = Limits(max_bpp=0.6, min_accuracy=0.5)
+    by_heldout = choose(points, limits, "accuracy_heldout")
+    assert (by_heldout["accuracy_heldout"] >= 0.5).all()
+    assert len(by_heldout) < len(choose(points, limits, "accuracy"))
+    assert by_heldout["bpp"].is_monotonic_increasing
+    assert choose(points, Limits(max_bpp=0.3), "accuracy")["accuracy"].is_monotonic_decreasing
+    miss = nearest_miss(points, Limits(min_accuracy=1.0), "accuracy")
+    assert miss.point["accuracy"] == points[points["kind"] != "uncompressed"]["accuracy"].max()
