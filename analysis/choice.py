@@ -129,5 +129,6 @@ def interval(
     fewer = None
     if rival is not None:
         ratio = stats.ratio(bits[chosen].to_numpy(), bits[rival["trial_key"]].to_numpy(), confidence)
-        fewer = stats.Interval(*(100 * (each - 1) for each in (ratio.value, ratio.low, ratio.high)), ratio.images)
+        value, low, high = (100 * (each - 1) for each in (ratio.value, ratio.low, ratio.high))
+        fewer = stats.Interval(value, low, high, ratio.images)
     return Sureness(intervals[chosen], by_key.loc[safe[0]] if safe else None, rival, fewer)

@@ -6,7 +6,8 @@ The text and the layout are in `analysis/templates`; this module computes what t
 import json
 import math
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from analysis.choice import readers
 from analysis.front import OBJECTIVES, front_of
 from analysis.sweep_data import SweepData, lossy
 from tfic import cli
+from tfic.files import write_whole
 from tfic.row import MEASURES
 from tfic.store_uri import shown
 
@@ -49,7 +51,7 @@ COUNTED = {"pretrain": "baselines", "control": "controls", "finetune": "TFIC cod
 
 def write(sweep: runs.Sweep, out: Path) -> None:
     """Write the report of `sweep` to the file `out`."""
-    out.write_text(page(sweep), encoding="utf-8")
+    write_whole(out, page(sweep).encode())
 
 
 def page(sweep: runs.Sweep) -> str:
@@ -204,6 +206,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, default=Path("report.html"), help="the file to write (default: report.html)"
     )
+    words = "write it anew every S seconds while runs finish, until Ctrl-C (default 60)"
+    parser.add_argument("--watch", type=float, metavar="S", nargs="?", const=60.0, help=words)
     runs.add_options(parser)
     options = parser.parse_args(arguments)
     try:
@@ -211,14 +215,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(
                 f"there is no folder {options.out.resolve().parent} to write {options.out.name} in; make it first"
             )
+        if options.watch is not None and not options.watch > 0:
+            raise ValueError(f"--watch is {options.watch:g}; it must be a number of seconds above 0")
         sweep = runs.load(options.tracking_uri, options.name, options.test_set)
         write(sweep, options.out)
+        _say(sweep, options.out)
+        if options.watch is not None:
+            watch(sweep, options.out, options.watch, time.sleep, options.test_set)
     except ValueError as error:
         return cli.bad_input(error)
-    print(f"{options.out.resolve()}: {len(sweep.points)} points of sweep {sweep.name} ({sweep.chosen})")
-    if sweep.on:
-        print(sweep.on)
+    except KeyboardInterrupt:
+        return 130
     return 0
+
+
+def watch(
+    sweep: runs.Sweep, out: Path, every_s: float, sleep: Callable[[float], None], test_set: str | None = None
+) -> None:
+    """Write the report anew each time that runs of the sweep have finished or ended, until `sleep` raises.
+
+    Args:
+        sweep: the sweep as it was written last.
+        out: file of the report; it is replaced whole.
+        every_s: seconds between looks at the store.
+        sleep: waits so many seconds.
+        test_set: the test set, as `runs.load` takes it.
+    """
+    while True:
+        sleep(every_s)
+        now = runs.load(sweep.uri, sweep.name, test_set)
+        if (len(now.points), now.unfinished) != (len(sweep.points), sweep.unfinished):
+            sweep = now
+            write(sweep, out)
+            _say(sweep, out)
+
+
+def _say(sweep: runs.Sweep, out: Path) -> None:
+    cli.say(f"{out.resolve()}: {len(sweep.points)} points of sweep {sweep.name} ({sweep.chosen})")
+    if sweep.on:
+        cli.say(sweep.on)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from analysis import monotone
 from analysis.bd import Difference, NotComparable, average_gain, rate_saving
 from analysis.front import OBJECTIVES, hypervolume
 from analysis.sweep_data import lossy
@@ -81,7 +82,8 @@ def _volume(points: pd.DataFrame, names: list[str], corner: dict[str, float]) ->
 def averages(points: pd.DataFrame) -> dict[str, dict[str, Difference | NotComparable]]:
     """Each family against the controls, or where there are none against the baseline.
 
-    `accuracy` and `psnr_db` are compared at equal rate, `rate` is what is saved at equal accuracy.
+    `accuracy` and `psnr_db` are compared at equal rate, `rate` is what is saved at equal accuracy. They are those of
+    envelopes, `accuracy_fit` is that of monotone cubics.
     """
     codecs = lossy(points).dropna(subset=list(OBJECTIVES))
     kind = "control" if (codecs["kind"] == "control").any() else "pretrain"
@@ -93,6 +95,7 @@ def averages(points: pd.DataFrame) -> dict[str, dict[str, Difference | NotCompar
         a, b = (group[list(OBJECTIVES)].to_numpy().T for group in (baseline, own))
         found[str(family)] = {
             "accuracy": average_gain(a[0], a[1], b[0], b[1]),
+            "accuracy_fit": monotone.average_gain(a[0], a[1], b[0], b[1]),
             "psnr_db": average_gain(a[0], a[2], b[0], b[2]),
             "rate": rate_saving(a[0], a[1], b[0], b[1]),
         }
