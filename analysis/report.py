@@ -26,6 +26,7 @@ from analysis import (
     palette,
     pictures,
     runs,
+    seeds,
     summaries,
     surface,
     verdict,
@@ -92,6 +93,7 @@ def page(sweep: runs.Sweep) -> str:
             side_by_side=pictures.side_by_side(sweep, data, best) if best else [],
             averages=summaries.averages(points),
             cheapest=cheapest,
+            spreads=seeds.spreads(data),
             lowest_bpp={
                 level: min((by_key[key]["bpp"] for key in keys if key), default=0.0)
                 for level, keys in cheapest.iterrows()

@@ -35,6 +35,9 @@ FAMILIES = {
 }  # fmt: skip
 """Name of a kind of run in figures; a classical codec goes by its own name."""
 CLASSICAL = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "heic": "HEIC"}
+TRAINED = ("pretrain", "control", "halfway", "finetune", "candidate")
+NAMED = {LMBDA_SHARE: ("lmbda_share", ("finetune", "candidate")), "train.seed": ("seed", TRAINED)}
+"""Settings that a label has where fine-tunings differ in them: its name there, and the kinds that have it."""
 FINISHED = "attributes.status = 'FINISHED' AND tags.trial_key LIKE '%'"
 """Filter of MLflow for the trials of a sweep that are points."""
 
@@ -53,7 +56,7 @@ class Sweep:
     """One row per finished run, by rising bpp.
 
     Columns: trial_key, kind, family, codec, label, variant (sets apart codecs of one lambda and gamma), lmbda,
-    gamma, quality, all METRICS, run_id, parent; nan for none.
+    gamma, quality, seed, all METRICS, run_id, parent; nan for none.
     """
     metadata: pd.DataFrame
     """Tags and parameters of the same runs, indexed by trial_key, with the times `started` and `ended`."""
@@ -109,8 +112,8 @@ def load(uri: str, name: str | None = None, test_set: str | None = None) -> Swee
     here, others = _choose_set(belongs, test_set, last)
     latest = {key: run for key, run in latest.items() if belongs[key].identity == here.identity}
     finetuned = [run for run in latest.values() if run.tags["kind"] == "finetune"]
-    shares = len({run.params.get(LMBDA_SHARE) for run in finetuned}) > 1
-    points = pd.DataFrame([_point(run, latest, shares) for run in latest.values()])
+    named = [name for name in NAMED if len({run.params.get(name) for run in finetuned}) > 1]
+    points = pd.DataFrame([_point(run, latest, named) for run in latest.values()])
     points = points.sort_values(["bpp", "trial_key"], ignore_index=True)
     metadata = pd.DataFrame([_metadata(run) for run in latest.values()]).set_index("trial_key")
     times = ["started", "ended"]
@@ -215,14 +218,16 @@ def _choose_set(
     return here, tuple(name for name, identity in names.items() if identity != here.identity)
 
 
-def _point(run: StoredRun, runs: Mapping[str, StoredRun], shares: bool) -> dict[str, object]:
+def _point(run: StoredRun, runs: Mapping[str, StoredRun], named: Sequence[str]) -> dict[str, object]:
     """The point of a run. An intermediate checkpoint is a TFIC codec of its own, from its fine-tuning's baseline.
 
-    `runs` has all runs by trial key. With several `shares` the labels name the share of lambda that stage 2 kept.
+    `runs` has all runs by trial key. Labels have the settings of `named`, in which fine-tunings differ.
     """
     tags, params, metrics = run.tags, run.params, run.metrics
     kind, codec, parent = tags["kind"], params.get("codec", ""), tags.get("parent")
-    more = f" lmbda_share {float(params[LMBDA_SHARE]):g}" if shares and kind in ("finetune", "candidate") else ""
+    more = "".join(
+        f" {NAMED[name][0]} {float(params[name]):g}" for name in named if kind in NAMED[name][1] and name in params
+    )
     if kind == "quality":
         kind, parent = ranges.training_of(tags["parent"], params["lmbda"], runs)
     if kind == "candidate":
@@ -238,6 +243,7 @@ def _point(run: StoredRun, runs: Mapping[str, StoredRun], shares: bool) -> dict[
         "label": family + _setting(kind, numbers) + more,
         "variant": more.strip(),
         **numbers,
+        "seed": float(params.get("train.seed", "nan")),
         **{name: metrics.get(name, float("nan")) for name in METRICS},
         "run_id": run.run_id,
         "parent": parent,

@@ -35,9 +35,13 @@ class SweepData:
     def baselines_for(self, point: pd.Series) -> pd.DataFrame:
         """The codecs trained without reading that `point` is compared with.
 
-        They are the controls of the same codec, which have trained as long as it has; without any, the baselines.
+        They are the controls of the same codec, which have trained as long as it has; without any, the baselines. Of
+        several seeds it is the one of `point`.
         """
-        return self._baselines[point["codec"]]
+        own = self._baselines[point["codec"]]
+        if "seed" not in own or own["seed"].nunique() < 2 or not (own["seed"] == point["seed"]).any():
+            return own
+        return own[own["seed"] == point["seed"]]
 
     def pairs(self) -> list[tuple[pd.Series, RateMatched]]:
         """Each TFIC point with the control at its rate, or the baseline where there is no control."""

@@ -17,7 +17,7 @@ from tfic import cli
 from tfic.recipes import RECIPES, recipe
 from tfic.store_uri import DEFAULT, resolve
 
-SPACE = ("lmbdas", "gammas", "lmbda_shares", "trials", "keep_every", "warm_start", "controls")
+SPACE = ("lmbdas", "gammas", "lmbda_shares", "trials", "keep_every", "warm_start", "seeds", "controls")
 """Flags that are settings of [space]."""
 LIMITS = ("gpu_hours", "target", "bpp_low", "bpp_high", "stop_margin", "retries")
 """Flags that are settings of [limits]."""
@@ -162,6 +162,7 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     )
     words = 'model from whose weights stage 1 starts, such as zoo/lite-vbr; "" for none; default the recipe\'s'
     add("--start", metavar="MODEL", help=words)
+    add("--seeds", type=int, metavar="N", help="train everything in the grid N times, with as many seeds; default 1")
     words = "for each lambda also continue stage 1 for the steps of stage 2; --no-controls leaves it"
     add("--controls", action=argparse.BooleanOptionalAction, default=None, help=words)
     add("--bpp-low", type=float, metavar="B", help="stop a fine-tuning whose rate stays below")

@@ -133,7 +133,8 @@ def test_pointing_at_a_codec_shows_its_reconstruction_beside_the_original(opened
     assert page.locator("#card img").evaluate_all("all => all.every((img) => img.src.startsWith('data:image/webp'))")
     listening = page.evaluate(
         """() => [...document.querySelectorAll(".js-plotly-plot")].filter(
-          (plot) => plot.data.some((trace) => Array.isArray(trace.customdata)) && !plot._ev.listenerCount("plotly_hover")).length"""
+          (plot) => plot.data.some((trace) => Array.isArray(trace.customdata)) &&
+            !plot._ev.listenerCount("plotly_hover")).length"""
     )
     assert listening == 0
     page.evaluate("() => { card.hidden = true; }")

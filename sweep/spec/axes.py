@@ -42,6 +42,8 @@ class Space:
     """Reading losses, each with every gamma; empty takes `train.reading` alone. Optuna proposes with the first."""
     learns: tuple[str, ...] = ()
     """What learns in stage 2, likewise; empty takes `train.learns` alone."""
+    seeds: int = 1
+    """Trainings of everything that the grid trains: with the seed of [train], the next one, and so on."""
     controls: bool = False
     """For each lambda also continue stage 1 for the steps of stage 2, for fine-tunings to be compared with."""
     halfway: bool = False
@@ -74,6 +76,7 @@ class Space:
         if self.warm_start and self.warm_start not in self.lmbdas:
             raise ValueError(f"warm_start is {self.warm_start!r}; it must be one of the lmbdas, or 0 for none")
         check_at_least("trials", self.trials, 0)
+        check_at_least("seeds", self.seeds, 1)
         check_at_least("keep_every", self.keep_every, 0)
         if self.trials and not self.gammas:
             raise ValueError(f"trials is {self.trials} but gammas is empty; give at least one gamma to search around")

@@ -193,7 +193,13 @@ class Sweep:
         return self.space.learns or (self.train.learns,)
 
     def grid(self) -> list[Trial]:
-        """Every trial that is known beforehand: the reference, stage 1, controls, stage 2, the classical codecs."""
+        """Every trial that is known beforehand: the reference, what is trained, once per seed, the classical codecs."""
+        first = self.train.seed
+        seeded = [replace(self, train=replace(self.train, seed=first + more)) for more in range(self.space.seeds)]
+        return [self.reference(), *(trial for each in seeded for trial in each.trained()), *self.anchors()]
+
+    def trained(self) -> list[Trial]:
+        """Everything that the grid trains with the seed of [train]: stage 1, controls, stage 2, earlier checkpoints."""
         space = self.space
         first = self.trained_lmbdas
         tunings = [
@@ -213,7 +219,7 @@ class Sweep:
         ]
         trained = [*pretrainings, *controls, *tunings]
         others = [each for trial in trained for each in self.at_lmbdas(trial)]
-        return [self.reference(), *trained, *others, *halfway, *intermediates, *self.anchors()]
+        return [*trained, *others, *halfway, *intermediates]
 
     def check_start(self) -> None:
         """Raise ValueError when stage 1 cannot start from the model that `train.start` names, or for the whole range.

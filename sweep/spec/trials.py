@@ -68,6 +68,8 @@ class Trial:
         weights += f" lmbda_share {config.train.lmbda_share:g}" if config.train.lmbda_share else ""
         weights += f" reading {config.train.reading}" if config.train.reading != "ctc" else ""
         weights += f" {config.train.learns} learns" if config.train.learns != "all" else ""
+        seed = f" seed {config.train.seed}" if config.train.seed else ""
+        weights += seed
         match self.kind:
             case Kind.FINETUNE:
                 return f"{self.kind} {weights}"
@@ -77,9 +79,9 @@ class Trial:
                 kind = Kind.FINETUNE if config.gamma else Kind.CONTROL if config.control else Kind.PRETRAIN
                 return f"{kind} {weights if config.gamma else f'lmbda {config.lmbda:g}'} by quality"
             case Kind.HALFWAY:
-                return f"{self.kind} lmbda {config.lmbda:g} step {self.step}"
+                return f"{self.kind} lmbda {config.lmbda:g}{seed} step {self.step}"
             case Kind.PRETRAIN | Kind.CONTROL:
-                return f"{self.kind} lmbda {config.lmbda:g}"
+                return f"{self.kind} lmbda {config.lmbda:g}{seed}"
             case Kind.CLASSICAL:
                 return f"{config.codec} quality {self.quality}"
             case Kind.UNCOMPRESSED:
