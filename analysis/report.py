@@ -33,6 +33,7 @@ from analysis import (
 )
 from analysis.choice import readers
 from analysis.front import OBJECTIVES, front_of
+from analysis.published import publish
 from analysis.sweep_data import SweepData, lossy
 from tfic import cli
 from tfic.files import write_whole
@@ -210,6 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     words = "write it anew every S seconds while runs finish, until Ctrl-C (default 60)"
     parser.add_argument("--watch", type=float, metavar="S", nargs="?", const=60.0, help=words)
+    words = "also log it to the tracking store, as report.html of a run named for it"
+    parser.add_argument("--log", action="store_true", help=words)
     runs.add_options(parser)
     options = parser.parse_args(arguments)
     try:
@@ -221,9 +224,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"--watch is {options.watch:g}; it must be a number of seconds above 0")
         sweep = runs.load(options.tracking_uri, options.name, options.test_set)
         write(sweep, options.out)
-        _say(sweep, options.out)
+        _say(sweep, options.out, options.log)
         if options.watch is not None:
-            watch(sweep, options.out, options.watch, time.sleep, options.test_set)
+            watch(sweep, options.out, options.watch, time.sleep, options.test_set, options.log)
     except ValueError as error:
         return cli.bad_input(error)
     except KeyboardInterrupt:
@@ -232,7 +235,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def watch(
-    sweep: runs.Sweep, out: Path, every_s: float, sleep: Callable[[float], None], test_set: str | None = None
+    sweep: runs.Sweep,
+    out: Path,
+    every_s: float,
+    sleep: Callable[[float], None],
+    test_set: str | None = None,
+    log: bool = False,
 ) -> None:
     """Write the report anew each time that runs of the sweep have finished or ended, until `sleep` raises.
 
@@ -242,6 +250,7 @@ def watch(
         every_s: seconds between looks at the store.
         sleep: waits so many seconds.
         test_set: the test set, as `runs.load` takes it.
+        log: log it to the store too.
     """
     while True:
         sleep(every_s)
@@ -249,10 +258,13 @@ def watch(
         if (len(now.points), now.unfinished) != (len(sweep.points), sweep.unfinished):
             sweep = now
             write(sweep, out)
-            _say(sweep, out)
+            _say(sweep, out, log)
 
 
-def _say(sweep: runs.Sweep, out: Path) -> None:
+def _say(sweep: runs.Sweep, out: Path, log: bool) -> None:
+    """Tell of a report that was written, and log it if that is wanted."""
+    if log:
+        cli.say(f"logged as report.html of run {publish(sweep, out)}")
     cli.say(f"{out.resolve()}: {len(sweep.points)} points of sweep {sweep.name} ({sweep.chosen})")
     if sweep.on:
         cli.say(sweep.on)

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Trial
+from sweep.store.datasets import inputs
 from sweep.store.moved import find_moved
 from sweep.store.retry import Retry
 from sweep.store.schema import Record, params, record, tags
@@ -107,6 +108,7 @@ class Tracker:
                 self._client.delete_tag(run.info.run_id, tag)
         missing = {name: value for name, value in params(trial).items() if name not in run.data.params}
         self._client.log_batch(run.info.run_id, params=[Param(name, value) for name, value in missing.items()])
+        self._client.log_inputs(run.info.run_id, inputs(trial))
         return run.info.run_id
 
     def _open(self) -> None:
