@@ -49,8 +49,10 @@ def settings_of(tuned: pd.DataFrame, more: Sequence[str] = ()) -> tuple[tuple[st
 
 def fit(names: tuple[str, ...], settings: np.ndarray, measure: np.ndarray) -> Surface | None:
     """The least-squares quadratic, or None where the codecs are too few for its terms or do not differ."""
+    if not names or not len(measure):
+        return None
     centre, scale = settings.mean(axis=0), settings.std(axis=0)
-    if not len(names) or (scale == 0).any():
+    if (scale == 0).any():
         return None
     squares = tuple(i for i in range(len(names)) if len(np.unique(settings[:, i])) > 2)
     terms = _terms((settings - centre) / scale, squares)
