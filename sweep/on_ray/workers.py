@@ -88,7 +88,8 @@ def _answer(first: Any, ends: Sequence[Any], report: "Report", on_checkpoint: Ca
         if ready != question:
             left.remove(ready)
             if _error(ready) is not None:
-                ray.wait(left, num_returns=len(left), timeout=END_S) if left else None
+                if left:
+                    ray.wait(left, num_returns=len(left), timeout=END_S)
                 raise _cause(ends)
             continue
         if (error := _error(question)) is not None:
