@@ -1,0 +1,181 @@
+"""The report in a browser, Debian's chromium: it draws without an error, asks for nothing, and everything is linked."""
+
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import made_store
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from analysis import report, runs
+
+CHROMIUM = shutil.which("chromium")
+WAIT_MS = 120_000
+"""A busy machine draws for a minute what takes two seconds on a quiet one."""
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine; apt-get install chromium"),
+]
+LEAST_FIGURES = 8
+POINTS = {each.key: each for each in made_store.points()}
+
+
+@pytest.fixture(scope="module")
+def opened(tracking_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, list[str], list[str]]]:
+    """The report in a page, with what its console said and what it asked for."""
+    file: Path = tmp_path_factory.mktemp("report") / "report.html"
+    report.write(runs.load(tracking_uri, "demo"), file)
+    said: list[str] = []
+    asked: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--enable-unsafe-swiftshader"]
+        )
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.set_default_timeout(WAIT_MS)
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(file.as_uri(), wait_until="load")
+        yield page, said, asked
+        browser.close()
+
+
+def drawn(page: Page) -> dict[str, dict[str, list[float]]]:
+    """For each figure x and y of every codec in it, by trial key."""
+    found: dict[str, dict[str, list[float]]] = page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll(".js-plotly-plot")].map((plot) => [plot.id,
+          Object.fromEntries(plot._fullData.flatMap((trace) => (Array.isArray(trace.customdata) ? trace.customdata : [])
+            .map((key, place) => [key, [trace.x[place], trace.y[place]]])))]))"""
+    )
+    return found
+
+
+def table(page: Page) -> dict[str, dict[str, float]]:
+    """The numbers in the table of points by trial key and head of the column, of the rows that are shown."""
+    found: dict[str, dict[str, float]] = page.evaluate(
+        """() => {
+          const heads = [...document.querySelectorAll("table.points th")].map((head) => head.textContent);
+          const rows = [...document.querySelectorAll("tr[data-key]")].filter((row) => !row.hidden);
+          return Object.fromEntries(rows.map((row) => [row.dataset.key, Object.fromEntries([...row.cells].map(
+            (cell, place) => [heads[place], cell.dataset.value ? Number(cell.dataset.value) : null]))]));
+        }"""
+    )
+    return found
+
+
+def brush(page: Page, axis: str, low: float, high: float) -> None:
+    """Drag along an axis of the parallel coordinates, between two parts of its height from below."""
+    hit = page.locator(f'#parallel rect[data-axis="{axis}"]')
+    hit.scroll_into_view_if_needed()
+    box = hit.bounding_box()
+    assert box is not None
+    x = box["x"] + box["width"] / 2
+    page.mouse.move(x, box["y"] + box["height"] * (1 - low))
+    page.mouse.down()
+    page.mouse.move(x, box["y"] + box["height"] * (1 - high), steps=4)
+    page.mouse.up()
+
+
+def test_it_draws_every_figure_without_an_error_and_asks_for_nothing(opened) -> None:
+    page, said, asked = opened
+    figures = page.locator(".js-plotly-plot")
+    assert figures.count() >= LEAST_FIGURES
+    assert page.locator(".js-plotly-plot .main-svg").count() >= LEAST_FIGURES
+    assert said == []
+    assert [url for url in asked[1:] if not url.startswith(("data:", "blob:"))] == []
+
+
+def test_figures_show_the_numbers_of_the_table(opened) -> None:
+    page, _, _ = opened
+    rows, figures = table(page), drawn(page)
+    assert set(rows) == set(POINTS)
+    for figure, (x, y) in {"figure-accuracy-bpp": ("bpp", "accuracy"), "figure-front-bpp-psnr_db": ("bpp", "PSNR dB"),
+                           "figure-front-space": ("bpp", "accuracy")}.items():  # fmt: skip
+        assert set(figures[figure]) == set(POINTS) - {"uncompressed"}
+        for key, (drawn_x, drawn_y) in figures[figure].items():
+            assert math.isclose(drawn_x, rows[key][x], rel_tol=1e-6), (figure, key)
+            assert math.isclose(drawn_y, rows[key][y], rel_tol=1e-6), (figure, key)
+
+
+def test_a_range_of_an_axis_filters_the_table_and_every_figure_until_it_is_let_go(opened) -> None:
+    page, _, _ = opened
+    brush(page, "gamma", 0.9, 1.0)
+    kept = {key for key, point in POINTS.items() if point.gamma == 1.0}
+    assert set(table(page)) == kept
+    assert page.locator("#parallel .codec:not(.out)").count() == len(kept)
+    assert page.locator("#kept").text_content() == f"{len(kept)} of {len(POINTS)} codecs shown."
+    shown = page.evaluate(
+        """() => [...document.querySelectorAll(".js-plotly-plot")].map((plot) => plot.data.flatMap((trace) =>
+          !Array.isArray(trace.customdata) ? [] : trace.customdata.filter((key, place) => trace.selectedpoints
+            ? trace.selectedpoints.includes(place) : trace.type === "scatter3d" && trace.marker.size[place] > 0)))
+          .filter((keys) => keys.length)"""
+    )
+    assert len(shown) >= 6
+    assert all(set(keys) == kept for keys in shown)
+    page.locator("#clear").click()
+    assert set(table(page)) == set(POINTS)
+    assert page.locator("#parallel .codec.out").count() == 0
+
+
+def test_pointing_at_a_codec_shows_its_reconstruction_beside_the_original(opened) -> None:
+    page, _, _ = opened
+    page.evaluate(
+        """() => pointedAt({ points: [{ customdata: "avif-q15" }], event: { clientX: 300, clientY: 300 } })"""
+    )
+    assert page.locator("#card img").evaluate_all("all => all.map((img) => img.dataset.key)") == [
+        "uncompressed",
+        "avif-q15",
+    ]
+    assert page.locator("#card").is_visible()
+    assert page.locator("#card img").evaluate_all("all => all.every((img) => img.src.startsWith('data:image/webp'))")
+    listening = page.evaluate(
+        """() => [...document.querySelectorAll(".js-plotly-plot")].filter(
+          (plot) => plot.data.some((trace) => Array.isArray(trace.customdata)) &&
+            !plot._ev.listenerCount("plotly_hover")).length"""
+    )
+    assert listening == 0
+    page.evaluate("() => { card.hidden = true; }")
+
+
+def test_the_gallery_shows_two_codecs_and_the_original_with_the_errors_of_reading(opened) -> None:
+    page, _, _ = opened
+    page.select_option("#gallery-page", "1")
+    page.select_option("#gallery-first", "jpeg-q5")
+    second = page.locator("#gallery-second option").evaluate_all("all => all.map((option) => option.value)")
+    rates = {key: each["bpp"] for key, each in table(page).items()}
+    apart = [abs(math.log(rates[key] / rates["jpeg-q5"])) for key in second]
+    assert apart == sorted(apart)
+    page.select_option("#gallery-second", second[0])
+    titles = page.locator("#gallery-pictures strong").all_text_contents()
+    assert len(titles) == 3
+    assert titles[:2] == ["uncompressed", "JPEG q 5"]
+    assert page.locator("#gallery-pictures img").evaluate_all("all => all.every((img) => img.naturalWidth > 0)")
+    assert "~" in "".join(page.locator("#gallery-pictures figure:nth-child(2) mark").all_text_contents())
+    truth = made_store.page_texts()[1].replace("\n", " / ")
+    assert page.locator("#gallery-truth").text_content() == f"True text: {truth}"
+
+
+def test_in_dark_surroundings_figures_are_dark_and_codecs_keep_their_colours(opened) -> None:
+    page, said, _ = opened
+    look = """() => { const plot = document.getElementById("figure-accuracy-bpp");
+      return [plot._fullLayout.paper_bgcolor, plot._fullData.find((trace) => trace.name === "AVIF").marker.color]; }"""
+    light = page.evaluate(look)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "() => document.getElementById('figure-accuracy-bpp')._fullLayout.paper_bgcolor !== '#ffffff'"
+    )
+    assert page.evaluate(look) == ["#16181b", light[1]]
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function(
+        "() => document.getElementById('figure-accuracy-bpp')._fullLayout.paper_bgcolor === '#ffffff'"
+    )
+    assert said == []
+
+
+def test_a_phone_scrolls_down_and_not_sideways(opened) -> None:
+    page, _, _ = opened
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
