@@ -108,12 +108,18 @@ class TrainConfig:
     """Share of stage 1, its end, over which weights are averaged; 0 for none."""
     clip_norm: float = 1.0
     """Largest gradient norm."""
+    precision: str = "float32"
+    """Number format of training: `float32`, `tf32` or `bf16` (`tfic.precision`)."""
     seed: int = 0
     """Seed of weights, crops and quantisation noise."""
     checkpoint_every: int = 1_000
     """Steps between checkpoints: the most that is trained twice after a kill."""
+    checkpoint_minutes: float = 0.0
+    """Minutes between checkpoints, which then come with the next report and not every so many steps; 0 for steps."""
     log_every: int = 100
     """Steps between progress reports."""
+    compiled: bool = False
+    """Compile the transforms (`torch.compile`) on a GPU: the first step takes minutes; not on the CPU."""
     threads: int = 0
     """CPU threads of a training process; 0 leaves torch's default."""
 
@@ -122,12 +128,15 @@ class TrainConfig:
         for name in ("finetune_steps", *counts, "checkpoint_every", "log_every"):
             check_at_least(name, getattr(self, name), 1)
         check_at_least("pretrain_steps", self.pretrain_steps, 0 if self.start else 1)
-        for name in ("seed", "threads", "lmbda_share", "text_distortion", "rest_distortion", "pretrain_average"):
+        shares = ("lmbda_share", "text_distortion", "rest_distortion", "pretrain_average")
+        for name in ("seed", "threads", *shares, "checkpoint_minutes"):
             check_at_least(name, getattr(self, name), 0)
         for name in ("learning_rate", "finetune_learning_rate", "clip_norm"):
             check_positive(name, getattr(self, name))
         if self.pretrain_average > 1:
             raise ValueError(f"pretrain_average is {self.pretrain_average!r}; it must be a share of stage 1, 0 to 1")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision is {self.precision!r}; it must be {' or '.join(PRECISIONS)}")
         if self.learns not in LEARNERS:
             raise ValueError(f"learns is {self.learns!r}; it must be {' or '.join(LEARNERS)}")
         parse(self.reading, READING_TERMS, "reading")
@@ -138,11 +147,13 @@ READING_TERMS = ("ctc", "features", "logits")
 """Terms of the reading loss (`tfic.reading_terms`)."""
 READERS = ("ppocrv6-small",)
 """Readers to train against."""
+PRECISIONS = ("float32", "tf32", "bf16")
+"""Number formats of training."""
 LEARNERS = ("all", "encoder")
 """The parts that may learn in stage 2."""
 STAGE_1 = frozenset((
     "start", "pretrain_steps", "klt_start", "batch", "crop_height_px", "crop_width_px",
-    "learning_rate", "clip_norm", "seed", "pretrain_average", "whole_range",
+    "learning_rate", "clip_norm", "precision", "seed", "pretrain_average", "whole_range",
 ))  # fmt: skip
 """Training settings that decide a pre-trained codec, and through it everything fine-tuned from it."""
 STAGE_2 = frozenset((
@@ -154,9 +165,10 @@ CONTROL = frozenset(("finetune_steps", "finetune_batch", "finetune_learning_rate
 """Those of stage 2 that decide a control too."""
 LATER = frozenset((
     "reading", "readers", "learns", "text_distortion", "rest_distortion", "pretrain_average", "start", "whole_range",
+    "precision",
 ))  # fmt: skip
 """Settings that earlier versions did not have: part of a key only where they differ from their default."""
-NO_MATTER = frozenset(("checkpoint_every", "log_every", "threads"))
+NO_MATTER = frozenset(("checkpoint_every", "checkpoint_minutes", "log_every", "compiled", "threads"))
 """Training settings that decide no result."""
 
 

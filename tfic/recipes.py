@@ -60,7 +60,7 @@ def base() -> Config:
         data=DataConfig(train_count=20_000, test_count=200),
         train=TrainConfig(
             pretrain_steps=100_000, finetune_steps=20_000, lmbda_share=1.0, reading="features", learns="encoder",
-            rest_distortion=0.1,
+            rest_distortion=0.1, checkpoint_minutes=5.0,
         ),
     )  # fmt: skip
 
@@ -70,7 +70,7 @@ def paper() -> Config:
     return Config(
         codec="tic-base",
         data=DataConfig(train_count=20_000, test_count=600),
-        train=TrainConfig(pretrain_steps=400_000, finetune_steps=100_000),
+        train=TrainConfig(pretrain_steps=400_000, finetune_steps=100_000, checkpoint_minutes=5.0),
     )
 
 

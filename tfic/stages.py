@@ -19,6 +19,8 @@ from tfic.codec.image_codec import Reconstruction
 from tfic.config import READERS, READING_TERMS, Config
 from tfic.crops import cuts, draw_crops
 from tfic.lines import Page
+from tfic.ocr.training_reader import AtPrecision
+from tfic.precision import networks
 from tfic.rates import Rates, draw_rates, pixel_loss, weigh_reading
 from tfic.reading import build_readers, legible, readable, reading_loss
 from tfic.weights import parse
@@ -53,7 +55,7 @@ def pretrain(config: Config, pages: Sequence[Page]) -> Stage:
         part, factor = distributed.share(train.batch)
         rates = _rates(config, rng, train.batch, _device_of(codec))
         x = crops.on(_device_of(codec))[part.start :: part.step]
-        result = _reconstruct(codec, x, rates, straight_through=False)
+        result = _reconstruct(codec, x, rates, train.precision, straight_through=False)
         bpp, distortion = factor * losses.rate(result.bits(), x), factor * losses.distortion(x, result.x_hat)
         loss = factor * pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2}
@@ -67,7 +69,7 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 2 on the given pages."""
     train = config.train
     readers = build_readers(parse(train.readers, READERS, "readers"))
-    on = functools.cache(lambda device: [(reader.to(device), weight) for reader, weight in readers])
+    on = functools.cache(lambda device: [(AtPrecision(r.to(device), train.precision), w) for r, w in readers])
     terms = parse(train.reading, READING_TERMS, "reading")
     weighted = (train.text_distortion, train.rest_distortion) != (1.0, 1.0)
 
@@ -80,7 +82,7 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
         device = _device_of(codec)
         rates = _rates(config, rng, train.finetune_batch, device)
         x = crops.on(device)[part.start :: part.step]
-        result = _reconstruct(codec, x, rates)  # the reader is to see what the decoder will really show
+        result = _reconstruct(codec, x, rates, train.precision)  # readers are to see what the decoder will show
         bpp = factor * losses.rate(result.bits(), x)
         lines = [(b, line) for b, line in crops.lines if all(legible(reader, line) for reader, _ in readers[1:])]
         lines = readable(lines, readers[0][0], rng, train.read_width_px)
@@ -117,7 +119,7 @@ def control(config: Config, pages: Sequence[Page]) -> Stage:
         part, factor = distributed.share(train.finetune_batch)
         rates = _rates(config, rng, train.finetune_batch, _device_of(codec))
         x = crops.on(_device_of(codec))[part.start :: part.step]
-        result = _reconstruct(codec, x, rates)
+        result = _reconstruct(codec, x, rates, train.precision)
         bpp, distortion = factor * losses.rate(result.bits(), x), factor * losses.distortion(x, result.x_hat)
         loss = factor * pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2}
@@ -155,11 +157,14 @@ def _rates(config: Config, rng: np.random.Generator, batch: int, device: torch.d
     return draw_rates(rng, batch, config.lmbda).part(part, device)
 
 
-def _reconstruct(codec: Module, x: Tensor, rates: Rates | None, straight_through: bool = True) -> Reconstruction:
+def _reconstruct(
+    codec: Module, x: Tensor, rates: Rates | None, precision: str, straight_through: bool = True
+) -> Reconstruction:
     """The forward pass of training, each image at its own rate if it has one."""
     more = {"quality": rates.quality} if rates else {}
-    result: Reconstruction = codec(x, straight_through=straight_through, **more)
-    return result
+    with networks(precision, x.device):
+        result: Reconstruction = codec(x, straight_through=straight_through, **more)
+    return Reconstruction(result.x_hat.float(), tuple(each.float() for each in result.likelihoods))
 
 
 def _warm_steps(config: Config) -> int:

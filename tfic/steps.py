@@ -1,8 +1,10 @@
 """The steps of one stage of a training: what is computed in each, on the device, without waiting for it."""
 
 import math
+from typing import Any
 
 import torch
+from torch.nn import Module
 from torch.optim.swa_utils import AveragedModel
 
 from tfic import averaging, distributed, training_state
@@ -18,7 +20,9 @@ class Steps:
     An averaged stage is to end with the mean of the weights over the share of it that it names (`tfic.averaging`).
     """
 
-    def __init__(self, stage: Stage, codec: ImageCodec, clip_norm: float, state: bytes = b"") -> None:
+    def __init__(
+        self, stage: Stage, codec: ImageCodec, clip_norm: float, state: bytes = b"", compiled: bool = False
+    ) -> None:
         """Go on from a state, or from the beginning.
 
         Args:
@@ -26,6 +30,7 @@ class Steps:
             codec: the codec to train, on its device.
             clip_norm: largest norm of a step's gradient.
             state: the state of a training (`tfic.training_state.read`); b"" for none.
+            compiled: compile the transforms; nothing on the CPU.
         """
         self._stage, self._clip_norm = stage, clip_norm
         self._codec = codec.train()
@@ -34,6 +39,8 @@ class Steps:
         self.average = AveragedModel(codec)
         self.parts: Parts = {"codec": codec, "optimiser": self._optimiser, "average": self.average}
         self.first = training_state.restore(self.parts, stage.name, state) if state else 0
+        if compiled and next(codec.parameters()).device.type != "cpu":
+            compile_transforms(codec)
         self._shared = distributed.wrap(codec)
         self._sums = LossSums()
 
@@ -68,6 +75,18 @@ class Steps:
     def check(self) -> None:
         """Raise FloatingPointError when a step was not finite; to be called on all ranks before weights are kept."""
         self._sums.check(self._stage.steps, self._stage.name)
+
+
+def compile_transforms(codec: ImageCodec, **how: Any) -> None:
+    """Compile the transforms of a codec, each as one graph; its weights and their names stay.
+
+    Args:
+        codec: the codec, which is changed.
+        how: settings of `torch.compile`.
+    """
+    for name in ("g_a", "g_s", "h_a", "h_s"):
+        if isinstance(transform := getattr(codec, name, None), Module):
+            transform.compile(fullgraph=True, dynamic=False, **how)
 
 
 def learning_rate(peak: float, step: int, steps: int) -> float:

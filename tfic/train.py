@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from tfic import checkpoint, devices, distributed, models, stages, starts, teachable, training_state
+from tfic import checkpoint, devices, distributed, models, precision, stages, starts, teachable, training_state
 from tfic.codec import VARIABLE_RATE, build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
@@ -163,7 +163,8 @@ def fit(
     if not config.gamma:
         keep_every = half(stage.steps) if keep_half and not config.control else 0
     callbacks = _Callbacks(run, report, keep_every, on_checkpoint, owner)
-    _run_stage(stage, codec.to(here), state, config, callbacks)
+    with precision.matrix_products(config.train.precision, here):
+        _run_stage(stage, codec.to(here), state, config, callbacks)
     distributed.broadcast_from_rank0(lambda: _finish(codec, config, finished, owner))
     return finished
 
@@ -204,12 +205,14 @@ def _state(path: Path, config: Config) -> bytes:
 
 def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, callbacks: _Callbacks) -> None:
     """Train `codec` from a state (or b"") to the end of the stage."""
-    steps = Steps(stage, codec, config.train.clip_norm, state)
-    started = time.monotonic()
+    train = config.train
+    steps = Steps(stage, codec, train.clip_norm, state, train.compiled)
+    started = written = time.monotonic()
     for step in range(steps.first, stage.steps):
         steps.take(step)
         done = step + 1
-        if done % config.train.log_every == 0 or done == stage.steps:
+        reporting = done % train.log_every == 0 or done == stage.steps
+        if reporting:
             means = {"ocr": math.nan} | steps.means()
             left = (time.monotonic() - started) / (done - steps.first) * (stage.steps - done)
             progress = Progress(stage.name, done, stage.steps, stage.steps_before + done, **means, seconds_left=left)
@@ -217,15 +220,19 @@ def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, ca
                 if distributed.rank() == 0:
                     callbacks.report(progress)
         if done < stage.steps:
-            _leave(steps, done, stage, config, callbacks)
+            writing = done % train.checkpoint_every == 0
+            if train.checkpoint_minutes:
+                due = written + 60 * train.checkpoint_minutes
+                writing = reporting and distributed.broadcast_from_rank0(lambda due=due: time.monotonic() >= due)
+            _leave(steps, done, stage, config, callbacks, writing=writing)
+            written = time.monotonic() if writing else written
     if stage.averaged:
         codec.load_state_dict(steps.average.module.state_dict())
 
 
-def _leave(steps: Steps, done: int, stage: Stage, config: Config, callbacks: _Callbacks) -> None:
-    """Write what is due after so many steps."""
+def _leave(steps: Steps, done: int, stage: Stage, config: Config, callbacks: _Callbacks, *, writing: bool) -> None:
+    """Write what is due after so many steps: a codec to keep, and the state if `writing`."""
     keeping = bool(callbacks.keep_every) and done % callbacks.keep_every == 0
-    writing = done % config.train.checkpoint_every == 0
     if not (keeping or writing):
         return
     steps.check()

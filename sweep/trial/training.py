@@ -1,6 +1,6 @@
 """The training of a trial: from its last state, here or in the store, with its metrics logged and its rules checked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from sweep.store.weights import trained
 from sweep.trial import stopping
 from sweep.trial.conditions import Conditions
 from sweep.trial.journal import JOURNAL_FILE, Journal
+from sweep.trial.uploads import Uploads
 from tfic import devices, train, training_state
 from tfic.config import CODEC_FILE, Config
 
@@ -69,10 +70,13 @@ def train_codec(
 
     def on_checkpoint(state: Path) -> None:
         new = set(training_state.kept(workdir).values()) - uploaded
-        tracker.keep_state(run_id, training_state.step_of(state), [state, journal_file, *new])
+        uploads.put(training_state.step_of(state), [state, journal_file, *new])
         uploaded.update(new)
 
-    with Journal(journal_file, tracker, run_id, limits.store_retry_s) as journal:
+    def keep(step: int, files: Sequence[Path]) -> None:
+        tracker.keep_state(run_id, step, files)
+
+    with Journal(journal_file, tracker, run_id, limits.store_retry_s) as journal, Uploads(keep, workdir) as uploads:
         codec = fit(
             config,
             workdir,

@@ -19,6 +19,7 @@ from tfic.codec.ans import Tables
 from tfic.codec.bitstream import Coded
 from tfic.codec.entropy_models import EntropyBottleneck, EntropyModel, GaussianConditional
 from tfic.codec.latent_stream import LatentReader, write_latents, write_latents_in_parts
+from tfic.precision import in_float32
 
 SCALES_MIN, SCALES_MAX, SCALES_LEVELS = 0.11, 256.0, 64
 _LOG_STEP = math.log(SCALES_MAX / SCALES_MIN) / (SCALES_LEVELS - 1)
@@ -99,7 +100,8 @@ class LatentCoder(nn.Module):
 
     def z_likelihoods(self, z: Float[Tensor, "B N h w"]) -> tuple[Tensor, Tensor]:
         """z_hat (with uniform noise in training, rounded to the medians else) and its likelihoods."""
-        return self.entropy_bottleneck(z)
+        with in_float32(z.device):
+            return self.entropy_bottleneck(z.float())
 
     def y_likelihoods(
         self,
@@ -114,10 +116,12 @@ class LatentCoder(nn.Module):
         y_hat is rounded and its gradient passes unchanged: the decoder is trained on what it will really be given.
         Source: Minnen and Singh, Channel-wise autoregressive entropy models (arXiv 2007.08739), section 3.3.
         """
-        y_hat, likelihoods = self.gaussian_conditional(y, scales, means)
-        if self.training and straight_through:
-            y_hat = y + ((y - means).round() + means - y).detach()
-        return y_hat, likelihoods
+        with in_float32(y.device):
+            y, scales, means = y.float(), scales.float(), means.float()
+            y_hat, likelihoods = self.gaussian_conditional(y, scales, means)
+            if self.training and straight_through:
+                y_hat = y + ((y - means).round() + means - y).detach()
+            return y_hat, likelihoods
 
     def table_arguments(self) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
         """The arguments of `tfic.codec.ans.Tables`, for z (a table for each channel) and y (one for each scale).

@@ -32,6 +32,9 @@ def patches(x: Float[Tensor, "B H W C"], weight: Float[Tensor, "K C s s"], bias:
 
 def depthwise(x: Float[Tensor, "B C H W"], weight: Float[Tensor, "C 1 k k"], bias: Tensor) -> Float[Tensor, "B C H W"]:
     """A convolution of each channel alone with an odd kernel, continued by zeros."""
+    if torch.is_autocast_enabled(x.device.type):  # which does not look into a function with its own gradient
+        kind = torch.get_autocast_dtype(x.device.type)
+        x, weight, bias = x.to(kind), weight.to(kind), bias.to(kind)
     return _Depthwise.apply(x, weight, bias)
 
 

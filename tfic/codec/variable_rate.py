@@ -124,15 +124,15 @@ class VariableRate(ImageCodec):
     def at_qualities(self, x: Float[Tensor, "B 3 H W"], quality: Float[Tensor, " B"]) -> Reconstruction:
         """The forward pass of training, with a quality for each image."""
         knots = knot_weights(quality)
-        y = self.g_a(x, knots)
-        z = self.h_a(y, knots)
+        y = self.g_a(x, knots).float()
+        z = self.h_a(y, knots).float()
         _, z_likelihoods = self.latents.z_likelihoods(z)
         place = board(y.shape[2], y.shape[3], y.device)
         z_hat = _straight_through(z, (z - self.latents.medians()).round() + self.latents.medians())
         features = place.to_sequence(self.h_s(z_hat, knots)[:, :, : y.shape[2], : y.shape[3]])
-        y, parameters, A = place.to_sequence(y), self.head(features), place.anchors
+        y, parameters, A = place.to_sequence(y), self.head(features).float(), place.anchors
         known = _known(y[:, :A], parameters[:, :A])
-        others = parameters[:, A:] + self.context(known, features, place)
+        others = parameters[:, A:] + self.context(known, features, place).float()
         y_hat = torch.cat([known, _known(y[:, A:], others)], 1)
         scales, means = torch.cat([parameters[:, :A], others], 1).chunk(2, 2)
         _, y_likelihoods = self.latents.y_likelihoods(y, scales, means)

@@ -115,7 +115,7 @@ class LineReader(nn.Module):
             from onnx2torch import convert
         model = _with_explicit_pads(onnx.load(str(weights_path())))
         self.alphabet = _alphabet(model)
-        self.network = shapes_as_numbers(convert(model))
+        self.network = _with_float32_probabilities(shapes_as_numbers(convert(model)))
         maps = _feature_nodes(self.network)
         (text,) = self.network.graph.output_node().all_input_nodes
         self._to_maps, self._to_both = _cut(self.network, maps), _cut(self.network, [*maps, text])
@@ -151,11 +151,24 @@ def _log(probabilities: Tensor) -> Tensor:
     return probabilities.clamp_min(1e-12).log()
 
 
+def _with_float32_probabilities(network: fx.GraphModule) -> fx.GraphModule:
+    """The network with probabilities that are computed in float32, whatever the format of what is before them."""
+    last = [node for node in network.graph.nodes if "Softmax" in type(_module(network, node)).__name__][-1]
+    with network.graph.inserting_before(last):
+        last.update_arg(0, network.graph.call_method("float", (last.args[0],)))
+    network.recompile()
+    return network
+
+
+def _module(network: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    return network.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
 def _feature_nodes(network: fx.GraphModule) -> list[fx.Node]:
     """Where a stage ends, in front of a convolution that halves the height alone and of the pooling, and the head."""
     ends, products = [], []
     for node in network.graph.nodes:
-        module = network.get_submodule(node.target) if node.op == "call_module" else None
+        module = _module(network, node)
         if isinstance(module, nn.AvgPool2d) or (isinstance(module, nn.Conv2d) and module.stride == (2, 1)):
             ends.append(node.args[0])
         elif node.op == "call_module" and type(module).__name__ == "OnnxMatMul":

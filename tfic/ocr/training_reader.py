@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tfic.precision import networks
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -53,3 +55,28 @@ class TrainingReader(Protocol):
     def to(self, device: torch.device) -> Any:
         """Move the weights."""
         ...
+
+
+class AtPrecision:
+    """A training reader whose network runs at a precision (`tfic.precision`); what it gives is float32."""
+
+    def __init__(self, reader: TrainingReader, precision: str) -> None:
+        self.height_px, self.stride_px = reader.height_px, reader.stride_px
+        self._reader, self._precision = reader, precision
+
+    @property
+    def alphabet(self) -> Spelling:
+        """The reader's characters."""
+        return self._reader.alphabet
+
+    def look(self, x: Float[Tensor, "L 3 h W"], features: bool, text: bool) -> Sight:
+        """What the reader sees."""
+        with networks(self._precision, x.device):
+            seen = self._reader.look(x, features, text)
+        log_probabilities = None if seen.log_probabilities is None else seen.log_probabilities.float()
+        return Sight(tuple(each.float() for each in seen.features), log_probabilities)
+
+    def to(self, device: torch.device) -> "AtPrecision":
+        """Move the reader's weights."""
+        self._reader.to(device)
+        return self
