@@ -133,7 +133,9 @@ class WindowAttention(nn.Module):
         n, T, _ = tokens.shape
         q, k, v = self.qkv(tokens).view(n, T, 3, self.heads, C // self.heads).permute(2, 0, 3, 1, 4)
         bias = self.relative_bias[self.offset.flatten()].view(1, T, T, self.heads).permute(0, 3, 1, 2)
-        mask = attention_mask(H, W, window, shift_y, shift_x, x.device)
+        # a compiler looks through the cache, and says so: it makes the mask a constant of its own
+        make = attention_mask.__wrapped__ if torch.compiler.is_compiling() else attention_mask
+        mask = make(H, W, window, shift_y, shift_x, x.device)
         if mask is not None:
             bias = bias + mask.to(bias.dtype)[:, None]
         tokens = attend(q, k, v, bias.to(q.dtype))
