@@ -40,7 +40,9 @@ class Crops:
 
     def on(self, device: torch.device | str) -> Float[Tensor, "B 3 h w"]:
         """Pixels in [0, 1] on a device, to which they travel as bytes."""
-        return self.pixels.to(device, non_blocking=True).float() / 255
+        # from memory that is pinned, since a GPU is waited for by a copy from any other
+        pixels = self.pixels.pin_memory() if torch.device(device).type == "cuda" else self.pixels
+        return pixels.to(device, non_blocking=True).float() / 255
 
 
 def draw_crops(
