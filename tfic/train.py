@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -222,12 +223,16 @@ def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, ca
         if done < stage.steps:
             writing = done % train.checkpoint_every == 0
             if train.checkpoint_minutes:
-                due = written + 60 * train.checkpoint_minutes
-                writing = reporting and distributed.broadcast_from_rank0(lambda due=due: time.monotonic() >= due)
+                due = partial(_passed, written, train.checkpoint_minutes)
+                writing = reporting and distributed.broadcast_from_rank0(due)
             _leave(steps, done, stage, config, callbacks, writing=writing)
             written = time.monotonic() if writing else written
     if stage.averaged:
         codec.load_state_dict(steps.average.module.state_dict())
+
+
+def _passed(since: float, minutes: float) -> bool:
+    return time.monotonic() >= since + 60 * minutes
 
 
 def _leave(steps: Steps, done: int, stage: Stage, config: Config, callbacks: _Callbacks, *, writing: bool) -> None:
