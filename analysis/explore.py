@@ -91,7 +91,7 @@ def looks(sweep: runs.Sweep, data: SweepData) -> dict[str, dict[str, Look]]:
 def thumbnail(png: bytes, window: tuple[int, int, int, int]) -> bytes:
     """A window of a picture as WebP."""
     out = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").crop(window).save(out, "WEBP", quality=QUALITY, method=2)
+    Image.open(io.BytesIO(png)).convert("RGB").crop(window).save(out, "WEBP", quality=QUALITY, method=0)
     return out.getvalue()
 
 
