@@ -34,7 +34,11 @@ FAMILIES = {
     "uncompressed": "uncompressed",
 }  # fmt: skip
 """Name of a kind of run in figures; a classical codec goes by its own name."""
-CLASSICAL = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "heic": "HEIC"}
+CLASSICAL = {
+    "jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "avif_slow": "AVIF, speed 0", "avif_444": "AVIF 4:4:4",
+    "avif_half": "AVIF at half size", "avif_flat": "AVIF, text alone", "jpeg_flat": "JPEG, text alone",
+    "jxl": "JPEG XL", "heic": "HEIC",
+}  # fmt: skip
 TRAINED = ("pretrain", "control", "halfway", "finetune", "candidate")
 NAMED = {LMBDA_SHARE: ("lmbda_share", ("finetune", "candidate")), "train.seed": ("seed", TRAINED)}
 """Settings that a label has where fine-tunings differ in them: its name there, and the kinds that have it."""

@@ -3,12 +3,14 @@
     python scripts/debian_pages.py pages
     python benchmarks/real_pages.py pages/110 measured --pages 20 --coders uncompressed zoo/lite-vbr@50 avif@25 jpeg@20
 
-A coder is `uncompressed`, a model, a `lite-vbr` at a quality, or a classical codec at a quality. The rows of each are
-written to `measured/NAME.csv` when they are measured; a coder that has them is not measured again. Pages are evenly
-spread over the folder. Figures are means over the pages with bootstrap intervals of 95 %.
+A coder is `uncompressed`, a model, a `lite-vbr` at a quality, or a classical codec at a quality. Pages are evenly
+spread over the folder. The row of each page and coder is kept in `measured/CODER/PAGE.csv`, so that a call that was
+stopped, or that has run for `--minutes`, goes on. Figures are means over the pages that all coders have by then, with
+bootstrap intervals of 95 %.
 """
 
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from tfic.data import read_folder
 from tfic.evaluate import Coder, evaluate
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.tesseract import TesseractPageReader
-from tfic.row import MEASURES, read_rows, write_rows
+from tfic.row import MEASURES, Row, picture_name, read_rows, write_rows
 
 SHOWN = ("bpp", "bpp_payload", "accuracy", "accuracy_lines", "accuracy_heldout", "psnr_db", "encode_ms")
 
@@ -43,23 +45,37 @@ def main() -> None:
     described.add_argument("out", type=Path)
     described.add_argument("--pages", type=int, default=20)
     described.add_argument("--coders", nargs="+", default=["uncompressed", "zoo/lite-vbr@50", "jpeg@20", "avif@25"])
+    described.add_argument("--minutes", type=float, default=1e9)
     args = described.parse_args()
     every = read_folder(args.folder, lines_required=False)
     pages = [every[(2 * i + 1) * len(every) // (2 * args.pages)] for i in range(args.pages)]
-    reader, heldout = PPOCRPageReader(), TesseractPageReader()
-    print(f"{len(pages)} of {len(every)} pages of {args.folder}")
-    print(
-        f"| coder | {' | '.join(MEASURES[name].label for name in SHOWN)} |\n| --- |{' --- |' * len(SHOWN)}", flush=True
-    )
-    for name in args.coders:
-        file = args.out / f"{name.replace('/', '-')}.csv"
-        if not file.is_file():
-            write_rows(evaluate(coder_of(name), pages, reader, heldout), file)
-        rows = read_rows(file)
-        assert [row.image for row in rows] == [page.name for page in pages], f"{file} is of other pages; remove it"
-        values = [np.array([getattr(row, measure) for row in rows]) for measure in SHOWN]
+    began, coders = time.monotonic(), {name: coder_of(name) for name in args.coders}
+    reader, heldout = PPOCRPageReader(threads=1), TesseractPageReader()
+    rows: dict[str, list[Row]] = {name: [] for name in coders}
+    for page in pages:
+        for name, coder in coders.items():
+            file = args.out / name.replace("/", "-") / f"{picture_name(page.name)}.csv"
+            if not file.is_file() and time.monotonic() - began < 60 * args.minutes:
+                write_rows(evaluate(coder, [page], reader, heldout), file)
+            rows[name] += read_rows(file) if file.is_file() else []
+    print(table(rows, args.folder))
+
+
+def table(rows: dict[str, list[Row]], folder: Path) -> str:
+    """The means of each coder over the pages that all have."""
+    shared = set.intersection(*({row.image for row in each} for each in rows.values()))
+    if not shared:
+        return "no page is measured with all coders yet; call again"
+    lines = [
+        f"{len(shared)} pages of {folder}",
+        f"| coder | {' | '.join(MEASURES[name].label for name in SHOWN)} |",
+        f"| --- |{' --- |' * len(SHOWN)}",
+    ]
+    for name, own in rows.items():
+        values = [np.array([getattr(row, measure) for row in own if row.image in shared]) for measure in SHOWN]
         shown = [stats.show(stats.mean(each)) if np.isfinite(each).any() else "-" for each in values]
-        print(f"| {name} | {' | '.join(shown)} |", flush=True)
+        lines.append(f"| {name} | {' | '.join(shown)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -10,15 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from sweep.on_ray.resources import Placement
+from sweep.spec.axes import Qualities
 from sweep.spec.presets import absolute, from_tables, read_toml
 from sweep.spec.space import Sweep
 from sweep.spec.target import Target
 from tfic import cli
+from tfic.classical import SETTINGS, installed
+from tfic.config import unknown_key
 from tfic.recipes import RECIPES, recipe
 from tfic.store_uri import DEFAULT, resolve
 
 SPACE = ("lmbdas", "gammas", "lmbda_shares", "trials", "keep_every", "warm_start", "seeds", "controls")
 """Flags that are settings of [space]."""
+RIVALS = tuple(name for name in SETTINGS if name not in ("jpeg", "webp", "avif"))
+"""Classical codecs that a sweep compares with when it is asked to."""
 LIMITS = ("gpu_hours", "target", "bpp_low", "bpp_high", "stop_margin", "retries")
 """Flags that are settings of [limits]."""
 
@@ -67,6 +72,8 @@ def _sweep(args: argparse.Namespace) -> tuple[Sweep, str]:
         raise ValueError(f"{args.config}: recipe is {name!r}; it must be one of {', '.join(RECIPES)}")
     sweep = from_tables(tables, args.config or "", name)
     space = replace(sweep.space, **_given(args, SPACE))
+    if args.rivals is not None:
+        space = replace(space, classical=_with_rivals(space.classical, args.rivals))
     limits = replace(sweep.limits, **_given(args, LIMITS))
     if limits.target:
         Target.parse(limits.target)
@@ -82,6 +89,21 @@ def _sweep(args: argparse.Namespace) -> tuple[Sweep, str]:
     sweep.check_start()
     sweep.grid()  # reads the folders of images, if any, while it is cheap to be told
     return sweep, why
+
+
+def _with_rivals(qualities: Qualities, names: Sequence[str]) -> Qualities:
+    """The qualities, with those of further classical codecs: the named ones, or all that are installed."""
+    missing = [name for name in names or RIVALS if name in SETTINGS and not installed(name)]
+    if missing:
+        sentence = f"{', '.join(missing)} not installed; pip install 'tfic-sweep[rivals]'"
+        if names:
+            raise ValueError(f"--rivals: {sentence}, or leave them out")
+        cli.say(f"Not compared with: {sentence}")
+    for name in names:
+        if name not in RIVALS:
+            raise unknown_key(name, list(RIVALS), "rival")
+    added = {name: SETTINGS[name].qualities for name in names or RIVALS if name not in missing}
+    return replace(qualities, **{name: getattr(qualities, name) or its for name, its in added.items()})
 
 
 def _given(args: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
@@ -165,6 +187,8 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     add("--seeds", type=int, metavar="N", help="train everything in the grid N times, with as many seeds; default 1")
     words = "for each lambda also continue stage 1 for the steps of stage 2; --no-controls leaves it"
     add("--controls", action=argparse.BooleanOptionalAction, default=None, help=words)
+    words = f"compare with further classical codecs: {', '.join(RIVALS)}; all that are installed where none is named"
+    add("--rivals", nargs="*", metavar="NAME", help=words)
     add("--bpp-low", type=float, metavar="B", help="stop a fine-tuning whose rate stays below")
     add("--bpp-high", type=float, metavar="B", help="stop a fine-tuning whose rate stays far above")
     words = "stop a fine-tuning that a finished one beats by this share on rate, reading and distortion alike"

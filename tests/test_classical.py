@@ -10,7 +10,7 @@ from tfic.classical import QUALITIES, classical, uncompressed
 from tfic.metrics import psnr_db
 from tfic.synth import draw
 
-PIXELS = draw(0, "test", 0).image
+PIXELS = draw(0, "test", 0, height_px=128, width_px=160).image
 IMAGE = Image.fromarray(PIXELS)
 
 

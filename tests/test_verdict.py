@@ -71,6 +71,8 @@ def test_the_cheapest_codec_for_nearly_all_of_the_reading_is_named():
 def test_sending_the_text_costs_its_utf8_bytes():
     _, rows = made_store.world(made_store.points()[:1], lambda rows, _: rows.assign(truth="ä€"))
     assert text_bpp(rows) == pytest.approx(8 * 5 / 65536)
+    long = rows.assign(truth="the same line, again and again\n" * 40)
+    assert text_bpp(long) < 8 * 100 / 65536, "as a device would send it"
 
 
 @pytest.mark.parametrize(("values", "said"), [(["0.0", "0.0"], ""), ([], ""), (["0.0", "0.5"], "kept 0.5 of lambda")])

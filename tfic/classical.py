@@ -1,88 +1,51 @@
 """Classical codecs with the settings of ordinary use, and no compression at all: references for learned codecs."""
 
-import io
-import math
-
-from PIL import Image
+import importlib.util
+from typing import Any
 
 from tfic.config import unknown_key
-from tfic.errors import ImageUnsuitedError
+from tfic.file_format import FileFormat, Setting, Uncompressed
+from tfic.prepared import Flat, Half
 
-QUALITIES = {
-    "jpeg": (1, 5, 10, 20, 40, 75),
-    "webp": (0, 5, 20, 50, 80),
-    "avif": (1, 10, 25, 40, 60, 80),
+_AVIF: dict[str, Any] = {"speed": 4, "max_threads": 1, "subsampling": "4:2:0"}
+SETTINGS = {
+    "jpeg": Setting("jpeg", (1, 5, 10, 20, 40, 75), {"optimize": True}),
+    "webp": Setting("webp", (0, 5, 20, 50, 80), {"method": 6}),
+    "avif": Setting("avif", (1, 10, 25, 40, 60, 80), {"speed": 4, "max_threads": 1}),
+    "avif_slow": Setting("avif", (1, 10, 25, 40, 60, 80), _AVIF | {"speed": 0}),
+    "avif_444": Setting("avif", (1, 10, 25, 40, 60, 80), _AVIF | {"subsampling": "4:4:4"}),
+    "avif_half": Setting("avif", (1, 10, 25, 40, 60, 80), _AVIF, prepared="half"),
+    "avif_flat": Setting("avif", (1, 10, 25, 40, 60, 80), _AVIF, prepared="flat"),
+    "jpeg_flat": Setting("jpeg", (1, 5, 10, 20, 40, 75), {"optimize": True}, prepared="flat"),
+    "jxl": Setting("jxl", (5, 20, 40, 60, 80, 92), {"effort": 7, "num_threads": 1}, package="pillow_jxl"),
+    "heic": Setting("heif", (0, 5, 15, 30, 45, 60, 80), {}, package="pillow_heif"),
 }
-"""Classical codecs and the qualities (Pillow's scale, 0 to 100) that trace their curve from unreadable to faithful."""
-
-SIDES_PX = {"jpeg": 65500, "webp": 16383, "avif": 65535}
-"""Longest side that each format, or its encoder, has room for."""
-
-_OPTIONS: dict[str, dict[str, object]] = {
-    "jpeg": {"optimize": True},
-    "webp": {"method": 6},
-    "avif": {"speed": 4, "max_threads": 1},
-    "ppm": {},
-}
+"""Classical codecs by their names: ordinary ones, then AVIF at its slowest, with full colour, of half the size and with
+all flat that is not text (so also JPEG), JPEG XL and HEIC (`tfic-sweep[rivals]`)."""
+QUALITIES = {name: each.qualities for name, each in SETTINGS.items()}
+"""Qualities that trace the curve of each classical codec."""
+_PREPARED = {"": FileFormat, "half": Half, "flat": Flat}
+"""What is done to an image before, as `Setting.prepared` names it."""
 
 
-class FileFormat:
-    """A codec of Pillow at one quality."""
-
-    def __init__(self, name: str, quality: int | None) -> None:
-        self.name, self.quality = name, quality
-        self._options = dict(_OPTIONS[name]) | ({} if quality is None else {"quality": quality})
-        self._blank_bytes: dict[tuple[int, int], int] = {}
-
-    def encode(self, image: Image.Image) -> bytes:
-        """An image of mode RGB as the bytes of a file."""
-        side = SIDES_PX.get(self.name)
-        if side is not None and max(image.size) > side:
-            raise ImageUnsuitedError(
-                f"an image of {image.width} x {image.height} pixels is too large for {self.name}, "
-                f"whose sides go up to {side}"
-            )
-        file = io.BytesIO()
-        image.save(file, self.name, **self._options)
-        return file.getvalue()
-
-    def decode(self, data: bytes) -> Image.Image:
-        """The image of a file, of mode RGB."""
-        return Image.open(io.BytesIO(data)).convert("RGB")
-
-    def estimated_bits(self, image: Image.Image) -> float:
-        """Not known: nan."""
-        return math.nan
-
-    def overhead_bytes(self, image: Image.Image) -> int:
-        """Bytes of this format's file for a blank (mid-grey) image of the same size."""
-        if image.size not in self._blank_bytes:
-            self._blank_bytes[image.size] = len(self.encode(Image.new("RGB", image.size, (128, 128, 128))))
-        return self._blank_bytes[image.size]
-
-
-class Uncompressed(FileFormat):
-    """The pixels as they are, three bytes each, in a PPM file."""
-
-    def __init__(self) -> None:
-        super().__init__("ppm", None)
-
-    def overhead_bytes(self, image: Image.Image) -> int:
-        """Bytes of the PPM header."""
-        return len(self.encode(image)) - 3 * image.width * image.height
+def installed(name: str) -> bool:
+    """Return True when the package is there that a classical codec needs."""
+    package = SETTINGS[name].package
+    return not package or importlib.util.find_spec(package) is not None
 
 
 def classical(name: str, quality: int) -> FileFormat:
     """A classical codec at a quality.
 
     Raises:
-        ValueError: for a name that is not in `QUALITIES` or a quality outside 0 to 100.
+        ValueError: for a name that is not in `SETTINGS` or a quality outside 0 to 100.
+        ModuleNotFoundError: without the package that brings its format.
     """
-    if name not in QUALITIES:
-        raise unknown_key(name, list(QUALITIES), "classical codec")
+    if name not in SETTINGS:
+        raise unknown_key(name, list(SETTINGS), "classical codec")
     if not 0 <= quality <= 100:
         raise ValueError(f"{name} quality is {quality}; it must be between 0 and 100")
-    return FileFormat(name, quality)
+    return _PREPARED[SETTINGS[name].prepared](SETTINGS[name], quality)
 
 
 def uncompressed() -> Uncompressed:

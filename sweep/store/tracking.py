@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Trial
 from sweep.store.datasets import inputs
+from sweep.store.measured import Measured, find_measured
 from sweep.store.moved import find_moved
 from sweep.store.retry import Retry
 from sweep.store.schema import Record, params, record, tags
@@ -191,6 +192,10 @@ class Tracker:
         """Download the codec that `keep_trained` put into a run."""
         folder.mkdir(parents=True, exist_ok=True)
         return Path(self._retry(self._client.download_artifacts, run_id, CHECKPOINT, str(folder)))
+
+    def measured_elsewhere(self, key: str, folder: Path) -> Measured | None:
+        """The result of a trial that another sweep of the store has finished, with its files in `folder`; else None."""
+        return self._retry(find_measured, self._client, self._experiment, key, folder)
 
     def keep_state(self, run_id: str, step: int, files: Sequence[Path]) -> None:
         """Upload the files from which a training resumes elsewhere; the tag with their step is set last."""

@@ -1,6 +1,6 @@
 """One trial: make the codec, measure it, and leave everything in the tracking store. No Ray.
 
-uncompressed, classical ----------------------------------> measure -> store
+uncompressed, classical -> another sweep's result, else --> measure -> store
 pretrain ------------------> fit (stage 1) ---------------> measure -> store
 finetune -> parent's codec -> fit (stage 2) --------------> measure -> store
 control -> parent's codec -> fit (stage 1 goes on) -------> measure -> store
@@ -35,6 +35,8 @@ from tfic.measuring import measure
 
 COSTS = ("gpu_hours", "seconds")
 """Metrics of a training's cost; weights that are taken over have cost what they did."""
+SHARED = (Kind.UNCOMPRESSED, Kind.CLASSICAL)
+"""Kinds of trials of which the sweeps of a store share one measurement: they depend on no lambda and no gamma."""
 
 
 def run_trial(
@@ -70,6 +72,9 @@ def run_trial(
         heldout_reader(trial.config.eval)  # a reader that is missing is an error before the training, not after it
         # of one that trains, `train_codec` adds the device that did
         tracker.tag(run_id, provenance() | ({} if trial.steps else {"device": devices.name(torch.device("cpu"))}))
+        if trial.kind in SHARED and (shared := tracker.measured_elsewhere(trial.key, files)):
+            tracker.tag(run_id, shared.tags)
+            return shared.metrics | {"seconds": time.monotonic() - began}
         match trial.kind:
             case Kind.UNCOMPRESSED:
                 coder: Coder = uncompressed()

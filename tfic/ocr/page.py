@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import onnxruntime
 import torch
 from rapidocr import RapidOCR
-from rapidocr.ch_ppocr_det import utils as det_utils
-from rapidocr.main import RapidOCRError
-from rapidocr.utils import process_img
 from rapidocr.utils.output import RapidOCROutput
 
 from tfic.errors import ImageUnsuitedError
 from tfic.lines import Line, Quad, quad_of
+from tfic.ocr.detector import UNSUITED
 from tfic.ocr.ppocr import HEIGHT_PX, MIN_WIDTH_PX, Alphabet, weights_path
 from tfic.ocr.rectify import rectify, width_at
 
@@ -22,8 +19,6 @@ _REDUCED_PX = 2000
 _STEP_PX = 32
 _FLATTEST = 8
 """Sides of a page in proportion beyond which rapidocr pads one that is wide; one that is tall it would enlarge."""
-_UNSUITED = (process_img.ResizeImgError, det_utils.ResizeImgError, RapidOCRError, cv2.error, MemoryError)
-"""The errors of rapidocr for a page that it cannot read."""
 
 
 class PPOCRPageReader:
@@ -62,7 +57,7 @@ class PPOCRPageReader:
         """
         try:
             found = self._pipeline(np.ascontiguousarray(_not_too_flat(image)[:, :, ::-1]))
-        except _UNSUITED as error:
+        except UNSUITED as error:
             height, width = image.shape[:2]
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ImageUnsuitedError(
