@@ -22,6 +22,8 @@ from tfic.train import Progress, fit
 
 pytestmark = pytest.mark.slow
 
+pytestmark = pytest.mark.slow
+
 PAGE = Image.fromarray(draw(0, "test", 0).image[:64, :96])
 SMALL = {"crop_height_px": 64, "crop_width_px": 128, "read_width_px": 300, "batch": 4, "finetune_batch": 4}
 STAGE_2 = {"learns": "encoder", "reading": "features", "lmbda_share": 1.0, "rest_distortion": 0.1}
