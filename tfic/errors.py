@@ -5,7 +5,7 @@
     ├── FileWriteError (OSError)            tfic.files             a file cannot be written
     ├── ImageUnsuitedError (ValueError)     tfic.errors            an image that a coder or a reader cannot take
     ├── NoGpuError (OSError)                tfic.devices           a training was given a GPU that cannot be used
-    ├── ReaderMissingError (ValueError)     tfic.ocr.tesseract     a reader is asked for that is not installed
+    ├── ReaderMissingError (ValueError)     tfic.errors            a reader is asked for that is not installed
     ├── WorkerFailedError (RuntimeError)    tfic.distributed       another worker of the same training failed
     ├── StoreUnreachableError (ValueError)  tfic.store_uri         no answer at the address of a tracking store
     ├── StoreAwayError (ConnectionError)    sweep.store.retry      a tracking store was away for too long
@@ -24,3 +24,7 @@ class TficError(Exception):
 
 class ImageUnsuitedError(TficError, ValueError):
     """An image that a coder or a reader cannot take, whatever is tried: too large, too wide, too flat."""
+
+
+class ReaderMissingError(TficError, ValueError):
+    """A reader is asked for that is not installed."""

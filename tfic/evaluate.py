@@ -3,8 +3,9 @@
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 import cv2
@@ -15,12 +16,16 @@ from tfic import metrics
 from tfic.config import EvalConfig
 from tfic.errors import ImageUnsuitedError
 from tfic.lines import Line, Page
+from tfic.ocr.choice import check_installed
 from tfic.ocr.reader import BatchReader, LineRecogniser, PageReader
 from tfic.ocr.tesseract import TesseractPageReader
+from tfic.reader_names import further
 from tfic.row import BANDS_PX, MEASURES, Row
 from tfic.scoring import score
 
 T = TypeVar("T")
+NONE_FURTHER: Mapping[str, PageReader] = MappingProxyType({})
+"""No further readers."""
 BATCH_PX = 2_000_000
 """Pixels of the pages that are held, coded and not yet read, for a reader that takes several at once."""
 
@@ -51,6 +56,7 @@ def evaluate(
     reader: TrainingReader,
     heldout: PageReader | None = None,
     on_row: Callable[[Row, np.ndarray], None] | None = None,
+    further: Mapping[str, PageReader] = NONE_FURTHER,
 ) -> list[Row]:
     """Encode, decode and read every page; what an image does not allow is missing from its row, with the reason.
 
@@ -60,13 +66,14 @@ def evaluate(
         reader: the reader that codecs are trained against.
         heldout: a reader that none is trained against.
         on_row: called with each row and its reconstruction as soon as they are known.
+        further: other readers by name.
 
     Raises:
         ValueError: for an empty test set, a coder that changes the size of an image, or if no image can be measured.
     """
     if not pages:
         raise ValueError("there are no test images to measure on")
-    rows = some_rows(coder, pages, reader, heldout, on_row)
+    rows = some_rows(coder, pages, reader, heldout, on_row, further)
     check_measured(rows)
     return rows
 
@@ -77,6 +84,7 @@ def some_rows(
     reader: TrainingReader,
     heldout: PageReader | None,
     on_row: Callable[[Row, np.ndarray], None] | None,
+    further: Mapping[str, PageReader] = NONE_FURTHER,
 ) -> list[Row]:
     """The rows of a part of a test set, as `evaluate` makes them; maybe none of its images can be measured."""
     rows = []
@@ -85,7 +93,7 @@ def some_rows(
         found = _read_ahead(heldout, [x_hat for _, x_hat in coded if x_hat is not None])
         for page, (row, x_hat) in zip(batch, coded, strict=True):
             if x_hat is not None:
-                row = _read_page(row, page, x_hat, reader, next(found))
+                row = _read_page(row, page, x_hat, reader, next(found), further)
                 if on_row:
                     on_row(row, x_hat)
             rows.append(row)
@@ -105,6 +113,12 @@ def heldout_reader(config: EvalConfig) -> TesseractPageReader | None:
         ReaderMissingError: when it is not installed.
     """
     return TesseractPageReader() if config.heldout else None
+
+
+def check_readers(config: EvalConfig) -> None:
+    """Raise ReaderMissingError when a reader that these settings ask for is not installed."""
+    for name in (*(["tesseract"] if config.heldout else []), *further(config.readers)):
+        check_installed(name)
 
 
 def warm_up(coder: Coder, pages: Sequence[Page]) -> None:
@@ -179,7 +193,14 @@ def _code_page(coder: Coder, page: Page) -> tuple[Row, np.ndarray | None]:
     return coded, x_hat
 
 
-def _read_page(row: Row, page: Page, x_hat: np.ndarray, reader: TrainingReader, heldout: PageReader | None) -> Row:
+def _read_page(
+    row: Row,
+    page: Page,
+    x_hat: np.ndarray,
+    reader: TrainingReader,
+    heldout: PageReader | None,
+    further: Mapping[str, PageReader],
+) -> Row:
     """The row with the readers' results on a reconstruction."""
     read_lines = reader.read_lines(x_hat, [line.quad for line in page.lines])
     lines = [
@@ -204,6 +225,8 @@ def _read_page(row: Row, page: Page, x_hat: np.ndarray, reader: TrainingReader, 
         )
         if heldout:
             row = replace(row, accuracy_heldout=score(page, heldout.read(x_hat)).accuracy)
+        others = {f"accuracy_{name}": score(page, each.read(x_hat)).accuracy for name, each in further.items()}
+        row = replace(row, **others)  # type: ignore[arg-type]
     except ImageUnsuitedError as error:
         row = replace(row, missing=str(error))
     return row

@@ -1,8 +1,9 @@
 """The optional parts of the installation: the extra of `tfic-sweep` that brings each package.
 
 A base installation has what a `.tfic` file is made of. The rest comes with an extra: `onnx` to encode on a device,
-`codec` for all that `tfic` does, `import` for pages of PDF files and LMDBs, `rivals` for JPEG XL and HEIC, `sweep` for
-`tfic-sweep`, `report` for `tfic-report`, `mlflow` to take models by their names in a tracking store, `all` for all.
+`codec` for all that `tfic` does, `import` for pages of PDF files and LMDBs, `rivals` for JPEG XL and HEIC,
+`readers` for more readers, `sweep` for `tfic-sweep`, `report` for `tfic-report`, `mlflow` to take models by their names
+in a tracking store, `all` for all.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ EXTRAS = {
     ),
     "import": ("lmdb", "pypdfium2"),
     "rivals": ("pillow_heif", "pillow_jxl"),
+    "readers": ("legere",),
     "mlflow": ("mlflow", "sqlalchemy"),
     "sweep": ("optuna", "psutil", "ray", "requests"),
     "report": ("jinja2", "markupsafe", "moocore", "pandas", "plotly", "scipy"),

@@ -24,8 +24,10 @@ from tfic.data import test_pages
 from tfic.evaluate import Coder, check_measured, heldout_reader, some_rows, warm_up
 from tfic.files import write_whole
 from tfic.lines import Page
+from tfic.ocr.choice import page_readers
 from tfic.ocr.page import PPOCRPageReader
 from tfic.pool import pool
+from tfic.reader_names import further
 from tfic.row import Row, means, picture_name, write_rows
 
 PAGES_A_PROCESS = 16
@@ -51,6 +53,7 @@ class _Measurer:
         self._coder, self._pictures = coder, config.eval.pictures
         self._reader = PPOCRPageReader(config.eval.detect_side_px, threads)
         self._heldout = heldout_reader(config.eval)
+        self._further = page_readers(further(config.eval.readers), config.eval.detect_side_px, threads)
         self.pages: Sequence[Page] = test_pages(config.data)
         warm_up(coder, self.pages)
 
@@ -64,7 +67,7 @@ class _Measurer:
                 first.append((number_of[row.image], x_hat))
 
         pages = [self.pages[number] for number in numbers]
-        return Part(some_rows(self._coder, pages, self._reader, self._heldout, keep), first)
+        return Part(some_rows(self._coder, pages, self._reader, self._heldout, keep, self._further), first)
 
 
 def processes_for(pages: int, most: int) -> int:

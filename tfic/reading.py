@@ -1,7 +1,7 @@
 """The reading loss of a training step: the lines that are read, and the path of their loss back to the pixels."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from tfic import losses, reading_terms
 from tfic.lines import Line
-from tfic.ocr.ppocr import LineReader
+from tfic.ocr.easyocr import CHARACTERS, EasyOCRLineReader
+from tfic.ocr.ppocr import Alphabet, LineReader, alphabet
 from tfic.ocr.rectify import rectify, width_at
 from tfic.ocr.training_reader import TrainingReader
 from tfic.reading_terms import Task
@@ -29,8 +30,13 @@ rate."""
 
 def build_readers(weights: Mapping[str, float]) -> list[tuple[TrainingReader, float]]:
     """Readers by their names in `tfic.config.READERS`, each with its weight."""
-    assert set(weights) == {"ppocrv6-small"}, "the only reader to train against so far"
-    return [(LineReader(), weight) for weight in weights.values()]
+    kinds: dict[str, Callable[[], TrainingReader]] = {"ppocrv6-small": LineReader, "easyocr": EasyOCRLineReader}
+    return [(kinds[name](), weight) for name, weight in weights.items()]
+
+
+def alphabet_of(name: str) -> Alphabet:
+    """The characters of a reader to train against."""
+    return Alphabet(CHARACTERS) if name == "easyocr" else alphabet()
 
 
 def legible(reader: TrainingReader, line: Line) -> bool:

@@ -105,6 +105,26 @@ class Row:
     """Character error rate of the page."""
     accuracy_heldout: Annotated[float, Measure("accuracy, held-out", "maximize", name="accuracy, held-out reader")]
     """Page accuracy of the held-out reader; nan without one."""
+    accuracy_easyocr: Annotated[float, Measure("EasyOCR", "maximize", name="accuracy, EasyOCR")] = field(
+        default=math.nan, kw_only=True
+    )
+    """Page accuracy of EasyOCR; nan where it does not read, as in the next four."""
+    accuracy_ppocrv4: Annotated[float, Measure("PP-OCRv4", "maximize", name="accuracy, PP-OCRv4")] = field(
+        default=math.nan, kw_only=True
+    )
+    """Page accuracy of PP-OCRv4."""
+    accuracy_ppocrv3: Annotated[float, Measure("PP-OCRv3", "maximize", name="accuracy, PP-OCRv3")] = field(
+        default=math.nan, kw_only=True
+    )
+    """Page accuracy of PP-OCRv3."""
+    accuracy_legere: Annotated[float, Measure("legere", "maximize", name="accuracy, legere")] = field(
+        default=math.nan, kw_only=True
+    )
+    """Page accuracy of legere."""
+    accuracy_gocr: Annotated[float, Measure("GOCR", "maximize", name="accuracy, GOCR")] = field(
+        default=math.nan, kw_only=True
+    )
+    """Page accuracy of GOCR."""
     encode_ms: Annotated[float, Measure("encode", "minimize", 0, "ms", name="encoding time")]
     """Wall time from pixels to file bytes."""
     decode_ms: Annotated[float, Measure("decode", "minimize", 0, "ms", name="decoding time")]

@@ -16,12 +16,13 @@ from torch.nn import Module
 
 from tfic import distributed, losses
 from tfic.codec.image_codec import Reconstruction
-from tfic.config import READERS, READING_TERMS, Config
+from tfic.config import READING_TERMS, Config
 from tfic.crops import cuts, draw_crops
 from tfic.lines import Page
 from tfic.ocr.training_reader import AtPrecision
 from tfic.precision import networks
 from tfic.rates import Rates, draw_rates, pixel_loss, weigh_reading
+from tfic.reader_names import READERS
 from tfic.reading import build_readers, legible, readable, reading_loss
 from tfic.weights import parse
 

@@ -9,8 +9,10 @@ from tfic.config import Config
 from tfic.crops import cuts, fits, on_page
 from tfic.data import train_pages
 from tfic.lines import Line, Page
-from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX, Alphabet, alphabet
-from tfic.reading import steps_of
+from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX, Alphabet
+from tfic.reader_names import READERS
+from tfic.reading import alphabet_of, steps_of
+from tfic.weights import parse
 
 MOST_PAGES = 100
 """Pages that are looked at; of a larger set so many, evenly spread."""
@@ -62,7 +64,8 @@ def of_settings(config: Config) -> Teachable:
         ValueError: as `teachable` and `train_pages` do.
     """
     train = config.train
-    return teachable(train_pages(config.data), alphabet(), train.crop_height_px, train.crop_width_px, cuts(config.data))
+    known = alphabet_of(next(iter(parse(train.readers, READERS, "readers"))))
+    return teachable(train_pages(config.data), known, train.crop_height_px, train.crop_width_px, cuts(config.data))
 
 
 def teachable(

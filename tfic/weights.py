@@ -1,7 +1,7 @@
 """Sums of named terms, written as text: `ctc`, `ctc+features`, `0.5*ctc+2*features`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def parse(text: str, known: Sequence[str], what: str) -> dict[str, float]:
@@ -32,3 +32,19 @@ def parse(text: str, known: Sequence[str], what: str) -> dict[str, float]:
             raise ValueError(f"{what} is {text!r}; the weight of {name} must be a positive number; write {example}")
         weights[name] = weight
     return weights
+
+
+def from_assignments(text: str, short: Mapping[str, str]) -> str:
+    """The sum that `ppocr=1,easyocr=0.5` stands for, `ppocrv6-small+0.5*easyocr`; a sum is returned as it is.
+
+    Args:
+        text: names with weights, or a sum as `parse` takes it; either may use short names.
+        short: the full name of each short one.
+    """
+    terms = []
+    for term in text.replace("+", ",").split(","):
+        named, _, assigned = term.partition("=")
+        number, _, name = named.rpartition("*")
+        weight, name = (assigned or number).strip(), name.strip()
+        terms.append(f"{weight}*" * (weight not in ("", "1")) + short.get(name, name))
+    return "+".join(terms)

@@ -275,9 +275,10 @@ class Search:
         return proposals
 
     def _proposable(self, trial: Trial) -> bool:
-        """True for a fine-tuning of the kind that is proposed: with the first reading loss and the first learner."""
-        first = (self.sweep.readings[0], self.sweep.learners[0])
-        return trial.kind is Kind.FINETUNE and (trial.config.train.reading, trial.config.train.learns) == first
+        """True for a fine-tuning of the kind that is proposed: with the first reading loss, learner and readers."""
+        sweep, train = self.sweep, trial.config.train
+        first = (sweep.readings[0], sweep.learners[0], sweep.reader_sets[0])
+        return trial.kind is Kind.FINETUNE and (train.reading, train.learns, train.readers) == first
 
     def _teach(self, proposals: Proposals, state: State) -> None:
         if self._proposable(state.trial):

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 
 from tfic.classical import QUALITIES
 from tfic.config import LEARNERS, READING_TERMS, check_at_least, check_positive, renamed
+from tfic.reader_names import READERS
 from tfic.weights import parse
 
 
@@ -56,6 +57,8 @@ class Space:
     """Reading losses, each with every gamma; empty takes `train.reading` alone. Optuna proposes with the first."""
     learns: tuple[str, ...] = ()
     """What learns in stage 2, likewise; empty takes `train.learns` alone."""
+    readers: tuple[str, ...] = ()
+    """Readers to train against, likewise; empty takes `train.readers` alone."""
     seeds: int = 1
     """Trainings of everything that the grid trains: with the seed of [train], the next one, and so on."""
     controls: bool = False
@@ -82,6 +85,8 @@ class Space:
         object.__setattr__(self, "lmbda_shares", tuple(dict.fromkeys(float(share) for share in self.lmbda_shares)))
         for reading in self.readings:
             parse(reading, READING_TERMS, "reading")
+        for readers in self.readers:
+            parse(readers, READERS, "readers")
         for each in self.learns:
             if each not in LEARNERS:
                 raise ValueError(f"learns has {each!r}; it must be {' or '.join(LEARNERS)}")

@@ -4,10 +4,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tfic.config import LATER, TrainConfig, first_names
+from tfic.config import LATER, EvalConfig, TrainConfig, first_names
 from tfic.contents import digest
 from tfic.labels import METADATA, labels
 
@@ -63,6 +64,11 @@ def _digest(folder: Path, names: list[str]) -> str:
         return digest(folder, names)
     except OSError as error:
         raise ValueError(f"{error.filename} cannot be read ({error.strerror})") from error
+
+
+def measuring_settings(settings: EvalConfig) -> dict[str, Any]:
+    """Settings of a measurement as a key knows them: `readers`, which came later, only where there are any."""
+    return {name: value for name, value in asdict(settings).items() if name != "readers" or value}
 
 
 def training_settings(train: TrainConfig, names: Iterable[str]) -> dict[str, Any]:

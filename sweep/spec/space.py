@@ -7,16 +7,21 @@ command finds the finished trials, a larger grid reuses them, and settings such 
 import itertools
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sweep.spec.axes import Space
-from sweep.spec.keys import folder_digest, images_digest, make_key, prefix_of, training_settings, weights_digest
+from sweep.spec.keys import (
+    folder_digest,
+    images_digest,
+    measuring_settings,
+    prefix_of,
+    training_settings,
+)
 from sweep.spec.limits import Limits
-from sweep.spec.trials import Kind, Trial
+from sweep.spec.trials import Kind, Trial, trial_of
 from tfic import models
 from tfic.codec import LMBDA_MIDDLE, VARIABLE_RATE
 from tfic.codec import version as codec_version
@@ -67,12 +72,12 @@ class Sweep:
 
     def reference(self) -> Trial:
         """The images as they are."""
-        return _trial("uncompressed", Kind.UNCOMPRESSED, self._measured, self._config("uncompressed"))
+        return trial_of("uncompressed", Kind.UNCOMPRESSED, self._measured, self._config("uncompressed"))
 
     def anchors(self) -> list[Trial]:
         """The classical codecs, each at each of its qualities."""
         return [
-            _trial(
+            trial_of(
                 f"{name}-q{quality}",
                 Kind.CLASSICAL,
                 {"codec": name, "quality": quality, **self._measured},
@@ -98,10 +103,16 @@ class Sweep:
         warm = self.space.warm_start if self.space.warm_start != lmbda else 0.0
         parent = self.pretrain(warm) if warm else None
         config = replace(self._config(self.codec), lmbda=lmbda, warm_lmbda=warm)
-        return _trial(f"pretrain-l{lmbda:g}", Kind.PRETRAIN, decides, config, parent)
+        return trial_of(f"pretrain-l{lmbda:g}", Kind.PRETRAIN, decides, config, parent)
 
     def finetune(
-        self, lmbda: float, gamma: float, lmbda_share: float | None = None, reading: str = "", learns: str = ""
+        self,
+        lmbda: float,
+        gamma: float,
+        lmbda_share: float | None = None,
+        reading: str = "",
+        learns: str = "",
+        readers: str = "",
     ) -> Trial:
         """Stage 2 for that gamma, from stage 1 of that lambda.
 
@@ -111,6 +122,7 @@ class Sweep:
             lmbda_share: Share of lambda that stage 2 keeps; None for the training's.
             reading: Reading loss; "" for the first of the space.
             learns: What learns; "" for the first of the space.
+            readers: Readers to train against; "" for the first of the space.
         """
         parent = self.pretrain(lmbda)
         share = parent.config.train.lmbda_share if lmbda_share is None else lmbda_share
@@ -120,30 +132,31 @@ class Sweep:
             lmbda_share=share,
             reading=reading or first_reading,
             learns=learns or first_learns,
+            readers=readers or self.reader_sets[0],
         )
         config = replace(parent.config, gamma=gamma, train=train)
         decides = {"gamma": gamma, **training_settings(config.train, STAGE_2)}
-        return _trial(f"finetune-l{lmbda:g}-g{gamma:g}", Kind.FINETUNE, decides, config, parent)
+        return trial_of(f"finetune-l{lmbda:g}-g{gamma:g}", Kind.FINETUNE, decides, config, parent)
 
     def control(self, lmbda: float) -> Trial:
         """Stage 1 of that lambda continued for the steps of stage 2."""
         parent = self.pretrain(lmbda)
         decides = {"control": True, **training_settings(parent.config.train, CONTROL)}
         config = replace(parent.config, control=True)
-        return _trial(f"control-l{lmbda:g}", Kind.CONTROL, decides, config, parent)
+        return trial_of(f"control-l{lmbda:g}", Kind.CONTROL, decides, config, parent)
 
     def halfway(self, lmbda: float) -> Trial:
         """The codec of stage 1 after half of its steps."""
         parent = self.pretrain(lmbda)
         step = half(parent.steps)
         prefix = f"{prefix_of(parent.key)}-at{step}"
-        return _trial(prefix, Kind.HALFWAY, {"step": step}, parent.config, parent, step=step)
+        return trial_of(prefix, Kind.HALFWAY, {"step": step}, parent.config, parent, step=step)
 
     def at_lmbda(self, training: Trial, lmbda: float) -> Trial:
         """The codec of a training for the whole range, at another lambda than its own."""
         prefix = f"{prefix_of(training.key)}-at-l{lmbda:g}"
         config = replace(training.config, lmbda=lmbda)
-        return _trial(prefix, Kind.QUALITY, {"lmbda": lmbda}, config, training)
+        return trial_of(prefix, Kind.QUALITY, {"lmbda": lmbda}, config, training)
 
     def at_lmbdas(self, training: Trial) -> list[Trial]:
         """The codec of a training at the other lambdas of the space; none where a training serves one lambda."""
@@ -153,7 +166,7 @@ class Sweep:
     def intermediates(self, finetune: Trial) -> list[Trial]:
         """The intermediate checkpoints of a fine-tuning, earliest first."""
         return [
-            _trial(
+            trial_of(
                 f"{prefix_of(finetune.key)}-at{step}",
                 Kind.INTERMEDIATE,
                 {"step": step},
@@ -192,6 +205,11 @@ class Sweep:
         """What learns in the fine-tunings of the grid."""
         return self.space.learns or (self.train.learns,)
 
+    @property
+    def reader_sets(self) -> tuple[str, ...]:
+        """Readers that the fine-tunings of the grid are trained against."""
+        return self.space.readers or (self.train.readers,)
+
     def grid(self) -> list[Trial]:
         """Every trial that is known beforehand: the reference, what is trained, once per seed, the classical codecs."""
         first = self.train.seed
@@ -203,8 +221,8 @@ class Sweep:
         space = self.space
         first = self.trained_lmbdas
         tunings = [
-            self.finetune(lmbda, gamma, share, reading, learns)
-            for reading, learns in itertools.product(self.readings, self.learners)
+            self.finetune(lmbda, gamma, share, reading, learns, readers)
+            for readers, reading, learns in itertools.product(self.reader_sets, self.readings, self.learners)
             for share in self.lmbda_shares
             for gamma in space.gammas
             for lmbda in first
@@ -276,18 +294,8 @@ class Sweep:
 
     @cached_property
     def _measured(self) -> dict[str, Any]:
-        measured: dict[str, Any] = {"test_count": self.data.test_count, "eval": asdict(self.eval)}
+        measured: dict[str, Any] = {"test_count": self.data.test_count, "eval": measuring_settings(self.eval)}
         measured |= {"measuring_version": MEASURING_VERSION} if MEASURING_VERSION > 1 else {}
         if self.data.test_dir:
             return measured | {"test_dir": images_digest(Path(self.data.test_dir))}
         return measured | {"test_drawn": self._drawn}
-
-
-def _trial(
-    prefix: str, kind: Kind, decides: Mapping[str, Any], config: Config, parent: Trial | None = None, **more: Any
-) -> Trial:
-    """A trial with its key; `decides` lacks the parent, whose key decides too."""
-    origin, weights = ("", "") if parent is None else (parent.key, parent.weights)
-    decides = {**decides, "parent": origin} if origin else decides
-    weights = weights_digest(decides, weights)
-    return Trial(make_key(prefix, decides), kind, config, origin, decides=decides, weights=weights, **more)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tfic.config import Config
+from sweep.spec.keys import make_key, weights_digest
+from tfic.config import Config, TrainConfig
 
 
 class Kind(StrEnum):
@@ -67,6 +68,7 @@ class Trial:
         weights = f"lmbda {config.lmbda:g} gamma {config.gamma:g}"
         weights += f" lmbda_share {config.train.lmbda_share:g}" if config.train.lmbda_share else ""
         weights += f" reading {config.train.reading}" if config.train.reading != "ctc" else ""
+        weights += f" against {config.train.readers}" if config.train.readers != TrainConfig.readers else ""
         weights += f" {config.train.learns} learns" if config.train.learns != "all" else ""
         seed = f" seed {config.train.seed}" if config.train.seed else ""
         weights += seed
@@ -98,3 +100,13 @@ class Trial:
                 return train.finetune_steps
             case _:
                 return 0
+
+
+def trial_of(
+    prefix: str, kind: Kind, decides: Mapping[str, Any], config: Config, parent: Trial | None = None, **more: Any
+) -> Trial:
+    """A trial with its key; `decides` lacks the parent, whose key decides too."""
+    origin, weights = ("", "") if parent is None else (parent.key, parent.weights)
+    decides = {**decides, "parent": origin} if origin else decides
+    weights = weights_digest(decides, weights)
+    return Trial(make_key(prefix, decides), kind, config, origin, decides=decides, weights=weights, **more)

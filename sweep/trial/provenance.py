@@ -5,7 +5,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from tfic.ocr.tesseract import ReaderMissingError, find_program
+from tfic.errors import ReaderMissingError
+from tfic.ocr.tesseract import find_program
 
 PACKAGES = ("tfic-sweep", "torch", "compressai", "rapidocr", "onnxruntime", "pillow", "numpy")
 """Packages whose version can change a result."""

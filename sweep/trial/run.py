@@ -30,7 +30,7 @@ from tfic import devices, train, training_state
 from tfic.checkpoint import load, settle
 from tfic.classical import classical, uncompressed
 from tfic.config import CODEC_FILE
-from tfic.evaluate import Coder, heldout_reader
+from tfic.evaluate import Coder, check_readers
 from tfic.measuring import measure
 
 COSTS = ("gpu_hours", "seconds")
@@ -69,7 +69,7 @@ def run_trial(
     cost: dict[str, float] = {}
 
     def make(files: Path) -> dict[str, float]:
-        heldout_reader(trial.config.eval)  # a reader that is missing is an error before the training, not after it
+        check_readers(trial.config.eval)  # a reader that is missing is an error before the training, not after it
         # of one that trains, `train_codec` adds the device that did
         tracker.tag(run_id, provenance() | ({} if trial.steps else {"device": devices.name(torch.device("cpu"))}))
         if trial.kind in SHARED and (shared := tracker.measured_elsewhere(trial.key, files)):
@@ -121,7 +121,7 @@ def train_trial(
     """
     began, files = time.monotonic(), workdir / "trained"
     with end_told(lambda end: end.record(tracker, run_id)):
-        heldout_reader(trial.config.eval)
+        check_readers(trial.config.eval)
         tracker.tag(run_id, provenance())
         shutil.rmtree(files, ignore_errors=True)
         files.mkdir(parents=True)

@@ -51,9 +51,10 @@ def _with_explicit_pads(model: onnx.ModelProto) -> onnx.ModelProto:
 class Alphabet:
     """Class indexes and characters: the CTC blank first, then the model's own list, the space last."""
 
-    def __init__(self, characters: str) -> None:
-        """Take the list from the `character` entry of the model's metadata, one character a line."""
-        self.characters = ("", *characters.splitlines(), " ")
+    def __init__(self, characters: str | Sequence[str]) -> None:
+        """Take the list from the `character` entry of the model's metadata, one character a line, or as it is."""
+        own = (*characters.splitlines(), " ") if isinstance(characters, str) else characters
+        self.characters = ("", *own)
         self._index = {character: i for i, character in enumerate(self.characters) if character}
         for character, i in list(self._index.items()):  # labels are composed; of a few characters the list is not
             self._index.setdefault(unicodedata.normalize("NFC", character), i)

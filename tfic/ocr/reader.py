@@ -32,3 +32,13 @@ class LineRecogniser(Protocol):
 
     def read_lines(self, image: np.ndarray, quads: Sequence[Quad]) -> list[str]:
         """The text inside each quadrilateral of an (H, W, 3) uint8 RGB image."""
+
+
+class Detector(Protocol):
+    """Finds lines of text on a page: the first stage of reading."""
+
+    side_px: int
+    """Short side to which it enlarges a smaller page."""
+
+    def find(self, image: np.ndarray) -> list[Quad]:
+        """The places of the lines on an (H, W, 3) uint8 RGB image, in any order."""

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tfic.errors import ImageUnsuitedError, TficError
+from tfic.errors import ImageUnsuitedError, ReaderMissingError
 from tfic.lines import Line
 
 ENLARGE = 3
@@ -28,10 +28,6 @@ LARGEST_PX = 32767
 """Longest side of an image that Tesseract reads."""
 _ARGUMENTS = ("-", "--psm", "11", "--dpi", "300", "tsv")
 """To standard output, sparse text, as a table."""
-
-
-class ReaderMissingError(TficError, ValueError):
-    """A reader is asked for that is not installed."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,206 @@
+"""Readers: each is named with its licence, those that are missing say what to do, and the stages are replaceable."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sweep import options
+from sweep.spec.presets import preset
+from tfic.config import EvalConfig, TrainConfig
+from tfic.errors import ReaderMissingError
+from tfic.evaluate import check_readers
+from tfic.lines import Line, quad_of
+from tfic.ocr import choice, known
+from tfic.ocr.easyocr import EasyOCRLineReader
+from tfic.ocr.page import PPOCRDetector
+from tfic.ocr.recognisers import CTCRecogniser, StagedReader
+from tfic.ocr.rectify import rectify
+from tfic.reader_names import FURTHER_READERS, READERS, further, trained_against
+from tfic.reading import build_readers, legible, reading_loss
+from tfic.row import MEASURES
+from tfic.scoring import score
+from tfic.synth import draw
+from tfic.weights import parse
+
+PAGE = 3
+"""A page of the test set with five lines."""
+
+
+def here(name: str) -> bool:
+    try:
+        choice.check_installed(name)
+    except ReaderMissingError:
+        return False
+    return True
+
+
+needs_easyocr = pytest.mark.skipif(not here("easyocr"), reason="pip install 'tfic-sweep[readers]' brings EasyOCR")
+
+
+@pytest.fixture(scope="module")
+def detector() -> PPOCRDetector:
+    return PPOCRDetector(256)
+
+
+def test_every_reader_has_a_name_a_licence_and_a_column_or_is_one_of_the_two_that_always_read() -> None:
+    names = [each.name for each in known.KNOWN]
+    assert set(names) == {*READERS, *FURTHER_READERS, "tesseract"}
+    assert all(each.licence and each.remedy for each in known.KNOWN)
+    assert {f"accuracy_{name}" for name in FURTHER_READERS} <= MEASURES.keys()
+    lines = choice.table()
+    assert [line.split(" ")[0] for line in lines] == names
+    assert len(set(FURTHER_READERS) - set(READERS)) >= 3, "readers that no codec is trained against"
+
+
+@pytest.mark.parametrize("name", [each.name for each in known.KNOWN if each.name != "ppocrv6-small"])
+def test_each_reader_that_is_here_reads_a_clean_page_and_the_others_say_how_to_get_them(
+    name: str, detector: PPOCRDetector
+) -> None:
+    page = draw(0, "test", PAGE)
+    if not here(name):
+        with pytest.raises(ReaderMissingError, match=r"is not installed; (pip install|fetch it with|apt-get)"):
+            choice.page_reader(name, detector)
+        return
+    least = {"gocr": 0.3, "legere": 0.5}.get(name, 0.9)
+    reader = choice.page_reader(name, detector)
+    assert score(page, reader.read(page.image)).accuracy > least
+    assert reader.name == known.reader(name).title
+
+
+def test_a_reader_that_is_asked_for_and_missing_is_an_error_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("ppocrv4", "gocr"):
+        with pytest.raises(ReaderMissingError, match=rf"reader {name} \(.*is not installed; (fetch it with|apt-get)"):
+            check_readers(EvalConfig(heldout=False, readers=name))
+    (tmp_path / "tfic" / "readers" / "ppocrv4" / "models").mkdir(parents=True)
+    (tmp_path / "tfic" / "readers" / "ppocrv4" / "models" / "ch_PP-OCRv4_det_infer.onnx").write_bytes(b"other")
+    with pytest.raises(ReaderMissingError, match="is not the file whose results are known, of SHA-256 d2a7720d45a5"):
+        check_readers(EvalConfig(heldout=False, readers="ppocrv4"))
+    check_readers(EvalConfig(heldout=False))
+
+
+def test_further_readers_are_of_the_known_ones_and_part_of_a_key_only_where_there_are_any() -> None:
+    assert further("easyocr+gocr") == ("easyocr", "gocr")
+    for bad in ("me", "easyocr+easyocr", "easyocr+"):
+        with pytest.raises(ValueError, match=r"eval.readers is .*; it must be some of easyocr, ppocrv4"):
+            EvalConfig(readers=bad)
+    sweep = preset("tiny")
+    more = replace(sweep, eval=replace(sweep.eval, readers="gocr"))
+    assert "readers" not in sweep.reference().decides["eval"]
+    assert more.reference().key != sweep.reference().key
+    assert more.finetune(0.003, 1.0).weights == sweep.finetune(0.003, 1.0).weights
+
+
+def test_names_with_weights_become_a_sum_and_a_sum_stays() -> None:
+    assert trained_against("ppocr=1,easyocr=0.5") == "ppocrv6-small+0.5*easyocr"
+    assert trained_against("ppocr") == TrainConfig().readers
+    assert trained_against("2*ppocrv6-small+easyocr") == "2*ppocrv6-small+easyocr"
+    assert parse(trained_against("easyocr=3,ppocr"), READERS, "readers") == {
+        "easyocr": 3.0,
+        "ppocrv6-small": 1.0,
+    }
+
+
+def test_the_command_line_names_readers_to_train_against_and_to_be_judged_by() -> None:
+    flags = ["--recipe", "tiny", "--readers", "ppocr", "ppocr=1,easyocr=1", "--heldout", "tesseract,gocr"]
+    sweep = options.parse(flags, "").sweep
+    assert sweep.reader_sets == ("ppocrv6-small", "ppocrv6-small+easyocr")
+    assert (sweep.eval.heldout, sweep.eval.readers) == (True, "gocr")
+    tunings = [trial for trial in sweep.grid() if trial.kind == "finetune"]
+    assert {trial.config.train.readers for trial in tunings} == set(sweep.reader_sets)
+    plain = options.parse(["--recipe", "tiny"], "").sweep
+    assert {trial.key for trial in plain.grid() if trial.kind == "finetune"} < {
+        trial.key for trial in replace(sweep, eval=plain.eval).grid()
+    }
+    assert options.parse(["--recipe", "tiny", "--heldout", "gocr"], "").sweep.eval.heldout is False
+
+
+class Fixed:
+    """A detector that finds the same places on any page."""
+
+    side_px = 256
+
+    def __init__(self, *lines: Line) -> None:
+        self._quads = [line.quad for line in lines]
+
+    def find(self, image: np.ndarray) -> list:  # type: ignore[type-arg]
+        return self._quads
+
+
+@needs_easyocr
+def test_detection_transformation_features_sequence_and_prediction_are_each_replaceable() -> None:
+    page = draw(0, "test", PAGE)
+    reader = EasyOCRLineReader()
+    given = Fixed(*page.lines[:2])
+
+    def read(transform=rectify) -> list[str]:  # type: ignore[no-untyped-def]
+        recogniser = CTCRecogniser(reader, reader.alphabet, reader.height_px, reader.stride_px, transform)
+        return [line.text for line in StagedReader("staged", given, recogniser).read(page.image)]
+
+    whole = read()
+    assert [text.lower() for text in whole] == [line.text.lower() for line in page.lines[:2]]
+    assert read(lambda *cut: torch.zeros_like(rectify(*cut))) == []
+
+    class Blank(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.zeros_like(x)
+
+    for stage in ("features", "sequence"):
+        own = getattr(reader, stage)
+        setattr(reader, stage, nn.Sequential(own, Blank()))
+        assert read() != whole
+        setattr(reader, stage, own)
+    prediction = nn.Linear(256, len(reader.alphabet))
+    nn.init.zeros_(prediction.weight)
+    nn.init.zeros_(prediction.bias)
+    with torch.no_grad():
+        prediction.bias[reader.alphabet.encode("x")[0]] = 1
+    reader.prediction = prediction
+    assert read() == ["x", "x"]
+
+
+@needs_easyocr
+def test_reading_against_two_architectures_reaches_the_pixels_through_both() -> None:
+    page = draw(0, "test", PAGE)
+    x = torch.from_numpy(np.array(page.image)).permute(2, 0, 1)[None].float() / 255
+    gradients = []
+    for reader, weight in build_readers({"ppocrv6-small": 1.0, "easyocr": 0.5}):
+        lines = [(0, line) for line in page.lines if legible(reader, line)][:2]
+        assert len(lines) == 2
+        x_hat = (x + 0.05 * torch.randn_like(x)).requires_grad_()
+        loss = weight * reading_loss(reader, x_hat, lines, terms={"ctc": 1.0, "features": 1.0}, x=x)
+        loss.backward()
+        assert x_hat.grad is not None
+        assert float(loss) > 0
+        gradients.append(x_hat.grad.flatten())
+        assert not any(parameter.requires_grad for parameter in reader.parameters())  # type: ignore[attr-defined]
+    assert float(torch.cosine_similarity(*gradients, dim=0)) < 0.9
+
+
+@needs_easyocr
+def test_a_step_of_the_sequence_for_each_stride_of_the_width() -> None:
+    reader = EasyOCRLineReader()
+    assert reader(torch.rand(2, 3, 64, 100)).shape == (2, 25, 97)
+    sight = reader.look(torch.rand(1, 3, 64, 40), features=True, text=False)
+    assert sight.log_probabilities is None
+    assert [tuple(each.shape) for each in sight.features] == [(1, 256, 3, 10), (1, 256, 1, 10)]
+
+
+def test_readers_share_what_the_detector_finds_on_one_image(detector: PPOCRDetector) -> None:
+    page = draw(0, "test", PAGE)
+    assert detector.find(page.image) is detector.find(page.image)
+    blank = np.full((200, 200, 3), 255, np.uint8)
+    assert detector.find(blank) == []
+    assert StagedReader("none", Fixed(Line("", quad_of(((0, 0), (9, 0), (9, 9), (0, 9))))), _Silent()).read(blank) == []
+
+
+class _Silent:
+    def read_lines(self, image: np.ndarray, quads: list) -> list[str]:  # type: ignore[type-arg]
+        return [" " for _ in quads]

@@ -1,0 +1,73 @@
+"""Readers of pages by name, as settings and command lines ask for them."""
+
+from collections.abc import Sequence
+
+from tfic.errors import ReaderMissingError
+from tfic.ocr.known import KNOWN, reader
+from tfic.ocr.page import PPOCRDetector, PPOCRPageReader
+from tfic.ocr.reader import Detector, PageReader
+from tfic.ocr.recognisers import GOCRRecogniser, StagedReader, easyocr_recogniser, legere_recogniser
+from tfic.ocr.tesseract import TesseractPageReader, find_program
+
+
+def page_reader(name: str, detector: Detector) -> PageReader:
+    """The reader of a name; those that read lines alone read what `detector` finds.
+
+    Raises:
+        ReaderMissingError: when it is not installed; says what to do.
+    """
+    title = reader(name).title
+    match name:
+        case "ppocrv6-small":
+            return PPOCRPageReader(detector.side_px)
+        case "ppocrv4" | "ppocrv3":
+            find, read = reader(name).files()
+            return PPOCRPageReader(detector.side_px, networks=(find, read), name=title)
+        case "tesseract":
+            return TesseractPageReader()
+        case "easyocr":
+            return StagedReader(title, detector, easyocr_recogniser())
+        case "legere":
+            return StagedReader(title, detector, legere_recogniser())
+        case _:
+            assert name == "gocr"
+            return StagedReader(title, detector, GOCRRecogniser())
+
+
+def page_readers(names: Sequence[str], detect_side_px: int, threads: int = 0) -> dict[str, PageReader]:
+    """Readers by name, which share one detector.
+
+    Raises:
+        ReaderMissingError: when one of them is not installed.
+    """
+    detector = PPOCRDetector(detect_side_px, threads) if names else None
+    return {name: page_reader(name, detector) for name in names if detector is not None}
+
+
+def check_installed(name: str) -> None:
+    """Raise ReaderMissingError, with the remedy, when a reader is not installed."""
+    match name:
+        case "tesseract":
+            find_program()
+        case "gocr":
+            GOCRRecogniser()
+        case _:
+            reader(name).files()
+
+
+def told(fetch: Sequence[str]) -> list[str]:
+    """The table of readers, or the files of those that are fetched first."""
+    return [str(path) for name in fetch for path in reader(name).fetch()] if fetch else table()
+
+
+def table() -> list[str]:
+    """A line for each known reader: name, whether it is here, architecture, licence, and how to get it."""
+    lines = []
+    for each in KNOWN:
+        try:
+            check_installed(each.name)
+            here = "here"
+        except ReaderMissingError as error:
+            here = f"not here: {error}"
+        lines.append(f"{each.name:14} {each.title}: {each.kind}. {each.licence}. {here}")
+    return lines
