@@ -31,9 +31,7 @@ TRAINING_VERSION = 1
 """Raised whenever a change alters what the same settings train; it is part of every trial's key."""
 MEASURING_VERSION = 2
 """Raised whenever a change alters what the same codec measures; it is part of every trial's key from 2 on.
-
-2: found lines are put in the order of the true ones, and the reading order follows the angle of the text.
-"""
+2: found lines go in the order of the true ones, and the reading order follows the angle of the text."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +94,7 @@ class TrainConfig:
     reading: str = "ctc"
     """Terms of the reading loss, `ctc` (TFIC's own), `features` or `logits`, or a sum: `ctc+0.5*features`."""
     readers: str = "ppocrv6-small"
-    """Frozen readers of stage 2, `ppocrv6-small`, `easyocr` or a sum, `ppocrv6-small+easyocr`; each reads the same
-    lines."""
+    """Frozen readers of stage 2, such as `easyocr`, or a sum, `ppocrv6-small+easyocr`; each reads the same lines."""
     learns: str = "all"
     """The part that learns in stage 2: `all` (TFIC's own), or `encoder`: the decoder stays that of stage 1."""
     text_distortion: float = 1.0

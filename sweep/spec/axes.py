@@ -87,6 +87,7 @@ class Space:
             parse(reading, READING_TERMS, "reading")
         for readers in self.readers:
             parse(readers, READERS, "readers")
+        object.__setattr__(self, "readers", tuple(dict.fromkeys(self.readers)))
         for each in self.learns:
             if each not in LEARNERS:
                 raise ValueError(f"learns has {each!r}; it must be {' or '.join(LEARNERS)}")

@@ -12,14 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from sweep.spec import keys
 from sweep.spec.axes import Space
-from sweep.spec.keys import (
-    folder_digest,
-    images_digest,
-    measuring_settings,
-    prefix_of,
-    training_settings,
-)
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Kind, Trial, trial_of
 from tfic import models
@@ -95,7 +89,7 @@ class Sweep:
             "lmbda": lmbda,
             **self._trained_on,
             **self._measured,
-            **training_settings(self.train, STAGE_1 - {"start"}),
+            **keys.training_settings(self.train, STAGE_1 - {"start"}),
         }
         decides |= {"start": models.weights_of(self._start)} if self._start else {}
         version = codec_version(self.codec, self._largest_side_px)
@@ -135,13 +129,13 @@ class Sweep:
             readers=readers or self.reader_sets[0],
         )
         config = replace(parent.config, gamma=gamma, train=train)
-        decides = {"gamma": gamma, **training_settings(config.train, STAGE_2)}
+        decides = {"gamma": gamma, **keys.training_settings(config.train, STAGE_2)}
         return trial_of(f"finetune-l{lmbda:g}-g{gamma:g}", Kind.FINETUNE, decides, config, parent)
 
     def control(self, lmbda: float) -> Trial:
         """Stage 1 of that lambda continued for the steps of stage 2."""
         parent = self.pretrain(lmbda)
-        decides = {"control": True, **training_settings(parent.config.train, CONTROL)}
+        decides = {"control": True, **keys.training_settings(parent.config.train, CONTROL)}
         config = replace(parent.config, control=True)
         return trial_of(f"control-l{lmbda:g}", Kind.CONTROL, decides, config, parent)
 
@@ -149,12 +143,12 @@ class Sweep:
         """The codec of stage 1 after half of its steps."""
         parent = self.pretrain(lmbda)
         step = half(parent.steps)
-        prefix = f"{prefix_of(parent.key)}-at{step}"
+        prefix = f"{keys.prefix_of(parent.key)}-at{step}"
         return trial_of(prefix, Kind.HALFWAY, {"step": step}, parent.config, parent, step=step)
 
     def at_lmbda(self, training: Trial, lmbda: float) -> Trial:
         """The codec of a training for the whole range, at another lambda than its own."""
-        prefix = f"{prefix_of(training.key)}-at-l{lmbda:g}"
+        prefix = f"{keys.prefix_of(training.key)}-at-l{lmbda:g}"
         config = replace(training.config, lmbda=lmbda)
         return trial_of(prefix, Kind.QUALITY, {"lmbda": lmbda}, config, training)
 
@@ -167,7 +161,7 @@ class Sweep:
         """The intermediate checkpoints of a fine-tuning, earliest first."""
         return [
             trial_of(
-                f"{prefix_of(finetune.key)}-at{step}",
+                f"{keys.prefix_of(finetune.key)}-at{step}",
                 Kind.INTERMEDIATE,
                 {"step": step},
                 finetune.config,
@@ -275,7 +269,7 @@ class Sweep:
         }
         for name in ("background_dir", "font_dir"):
             if getattr(data, name):
-                drawn[name] = folder_digest(Path(getattr(data, name)))
+                drawn[name] = keys.folder_digest(Path(getattr(data, name)))
         return drawn
 
     @property
@@ -289,13 +283,13 @@ class Sweep:
     def _trained_on(self) -> dict[str, Any]:
         code = {"training_version": TRAINING_VERSION} if TRAINING_VERSION > 1 else {}
         if self.data.train_dir:
-            return code | {"train_dir": images_digest(Path(self.data.train_dir))}
+            return code | {"train_dir": keys.images_digest(Path(self.data.train_dir))}
         return code | {"train_count": self.data.train_count, "train_drawn": self._drawn}
 
     @cached_property
     def _measured(self) -> dict[str, Any]:
-        measured: dict[str, Any] = {"test_count": self.data.test_count, "eval": measuring_settings(self.eval)}
+        measured: dict[str, Any] = {"test_count": self.data.test_count, "eval": keys.measuring_settings(self.eval)}
         measured |= {"measuring_version": MEASURING_VERSION} if MEASURING_VERSION > 1 else {}
         if self.data.test_dir:
-            return measured | {"test_dir": images_digest(Path(self.data.test_dir))}
+            return measured | {"test_dir": keys.images_digest(Path(self.data.test_dir))}
         return measured | {"test_drawn": self._drawn}

@@ -43,7 +43,7 @@ class StagedReader:
         """The lines that were found, without those in which nothing was read."""
         quads = self._detector.find(image)
         texts = self._recogniser.read_lines(image, quads)
-        return [Line(text, quad) for text, quad in zip(texts, quads, strict=True) if text.strip()]
+        return [Line(text.strip(), quad) for text, quad in zip(texts, quads, strict=True) if text.strip()]
 
 
 class CTCRecogniser:
