@@ -29,7 +29,7 @@ rate."""
 
 
 def build_readers(weights: Mapping[str, float]) -> list[tuple[TrainingReader, float]]:
-    """Readers by their names in `tfic.config.READERS`, each with its weight."""
+    """Readers by their names in `tfic.reader_names.READERS`, each with its weight."""
     kinds: dict[str, Callable[[], TrainingReader]] = {"ppocrv6-small": LineReader, "easyocr": EasyOCRLineReader}
     return [(kinds[name](), weight) for name, weight in weights.items()]
 

@@ -1,6 +1,6 @@
 """The protocol of readers that codecs are trained against: differentiable, with frozen weights.
 
-A new one is a class like this, a name in `tfic.config.READERS` and a branch in `tfic.reading.build_readers`.
+A new one is a class like this, a name in `tfic.reader_names.READERS` and a branch in `tfic.reading.build_readers`.
 """
 
 from dataclasses import dataclass
