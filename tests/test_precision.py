@@ -90,6 +90,7 @@ def test_the_precision_is_part_of_a_key_where_it_is_not_the_default_alone() -> N
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # Dynamo's own
 def test_each_transform_of_a_tic_is_one_graph() -> None:
     torch.manual_seed(2)
     codec, x = build("tic-small").train(), torch.rand(2, 3, 64, 64)

@@ -15,7 +15,7 @@ from tfic.config import TRAINING_VERSION, Config
 from tfic.recipes import recipe
 from tfic.steps import learning_rate
 from tfic.train import Progress, Report, fit
-from tfic.training_state import STATE_FILE, kept
+from tfic.training_state import STATE_FILE, kept, step_of
 
 pytestmark = pytest.mark.slow
 
@@ -102,6 +102,19 @@ def test_a_state_file_is_good_in_another_directory_and_is_told_whenever_it_is_wr
     resumed = fit(config(), elsewhere, lambda progress: steps.append(progress.step))
     assert steps == [5, 6]
     assert same(weights(resumed), weights(pretrained))
+
+
+def test_states_by_minutes_come_with_the_first_report_after_so_many(tmp_path: Path) -> None:
+    steps: list[int] = []
+
+    def note(state: Path) -> None:
+        steps.append(step_of(state))
+
+    often = config(pretrain_steps=8, checkpoint_every=1, log_every=3, checkpoint_minutes=1e-9)
+    fit(often, tmp_path / "often", ignore, on_checkpoint=note)
+    assert steps == [3, 6]
+    fit(config(pretrain_steps=2, checkpoint_every=1, checkpoint_minutes=60.0), tmp_path, ignore, on_checkpoint=note)
+    assert steps == [3, 6], "none before its time"
 
 
 def test_codecs_kept_on_the_way_are_those_of_that_step_and_change_nothing(pretrained: Path, tmp_path: Path) -> None:
