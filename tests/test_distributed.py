@@ -14,7 +14,7 @@ import torch.multiprocessing as mp
 from test_train import config, ignore, same, weights
 from torch import nn
 
-from tfic import distributed, stages
+from tfic import distributed, plans, stages
 from tfic.codec.image_codec import Reconstruction
 from tfic.config import Config
 from tfic.data import train_pages
@@ -142,7 +142,8 @@ def drawn(folder: Path) -> list[tuple[float, float]]:
     """What chance gives for crops and for noise in three steps, and in the first again."""
     found = []
     for step in (0, 1, 2, 0):
-        rng = stages.seed_step(config(), "pretrain", step)
+        rng, noise = plans.generator(config(), "pretrain", step)
+        torch.manual_seed(noise)
         found.append((float(rng.random()), float(torch.rand(()))))
     return found
 

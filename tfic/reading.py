@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tfic import losses, reading_terms
 from tfic.lines import Line
 from tfic.ocr.easyocr import CHARACTERS, EasyOCRLineReader
 from tfic.ocr.ppocr import Alphabet, LineReader, alphabet
-from tfic.ocr.rectify import rectify, width_at
+from tfic.ocr.rectify import Places, cut_out, places, width_at
 from tfic.ocr.training_reader import TrainingReader
 from tfic.reading_terms import Task
 
@@ -59,8 +60,9 @@ def readable(
     """
     candidates = [(b, line) for b, line in lines if legible(reader, line)]
     chosen: list[tuple[int, Line]] = []
+    widest = 0
     for i in rng.permutation(len(candidates)):
-        widest = max(_read_width(line, reader) for _, line in [*chosen, candidates[i]])
+        widest = max(widest, _read_width(candidates[i][1], reader))
         if chosen and widest * (len(chosen) + 1) > budget_px:
             break
         chosen.append(candidates[i])
@@ -75,6 +77,55 @@ def _read_width(line: Line, reader: TrainingReader) -> int:
 def steps_of(line: Line, height_px: int, stride_px: int) -> int:
     """Steps of a reader's sequence over a line, for a reader of lines of that height and so many pixels a step."""
     return math.ceil(width_at(line.quad, height_px, SQUEEZE) / stride_px)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The lines that a reader reads in a step, of a worker's part of a batch: all that is known without a pixel."""
+
+    where: Places
+    """Their places."""
+    grid: Float[Tensor, "L h w 2"] | None
+    """Grid of their crops on the host; None where a device is to compute it."""
+    image_of: Int[Tensor, " L"]
+    """For each line its image in the part."""
+    targets: list[list[int]]
+    """Class indexes of their texts."""
+    widths: list[float]
+    """Share of the width of a crop that each of them fills."""
+    characters: float
+    """Characters of all lines of the batch, by the number of workers."""
+    limits: Float[Tensor, " L"]
+    """Largest norm of the gradient of each line's pixels."""
+
+
+def plan_reading(
+    reader: TrainingReader, lines: Sequence[tuple[int, Line]], part: range, size_px: tuple[int, int] | None = None
+) -> Reading | None:
+    """What a reader is to read of a part of a batch; None where that has no line.
+
+    Args:
+        reader: the frozen reader.
+        lines: lines, each with the index of its image in the batch.
+        part: as in `reading_loss`.
+        size_px: height and width of the images, to compute the grid on the host already.
+    """
+    mine = [(part.index(b), line) for b, line in lines if b in part]
+    if not mine:
+        return None
+    width = max(_read_width(line, reader) for _, line in lines)
+    where = places([line.quad for _, line in mine], reader.height_px, width, SQUEEZE)
+    characters = sum(len(reader.alphabet.encode(line.text)) for _, line in lines) / part.step
+    targets = [reader.alphabet.encode(line.text) for _, line in mine]
+    return Reading(
+        where=where,
+        grid=torch.from_numpy(where.grid(*size_px)).float() if size_px else None,
+        image_of=torch.tensor([b for b, _ in mine]),
+        targets=targets,
+        widths=[_read_width(line, reader) / width for _, line in mine],
+        characters=characters,
+        limits=LINE_CLIP_NORM * torch.tensor([len(target) for target in targets]) / characters,
+    )
 
 
 def reading_loss(
@@ -99,14 +150,23 @@ def reading_loss(
         x: the originals of `x_hat`; not used where no term needs them.
     """
     part = range(x_hat.shape[0]) if part is None else part
-    mine = [(part.index(b), line) for b, line in lines if b in part]
-    if not mine:
+    return planned_loss(reader, x_hat, plan_reading(reader, lines, part), terms, x)
+
+
+def planned_loss(
+    reader: TrainingReader,
+    x_hat: Float[Tensor, "B 3 H W"],
+    plan: Reading | None,
+    terms: Mapping[str, float] = CTC,
+    x: Float[Tensor, "B 3 H W"] | None = None,
+) -> Float[Tensor, ""]:
+    """`reading_loss` of lines that were planned (`plan_reading`)."""
+    if plan is None:
         return 0 * x_hat.sum()  # not a constant: every parameter has a gradient, if of zero, in every part
-    width = max(_read_width(line, reader) for _, line in lines)
-    quads, pages = [line.quad for _, line in mine], [b for b, _ in mine]
+    image_of = plan.image_of.to(x_hat.device)
 
     def cut(images: Tensor) -> Tensor:
-        return rectify(images.clamp(0, 1), quads, pages, reader.height_px, width, SQUEEZE)
+        return cut_out(images.clamp(0, 1), image_of, plan.where, plan.grid)
 
     crops, wanted = cut(x_hat), reading_terms.wants(terms)
     original = None
@@ -114,13 +174,10 @@ def reading_loss(
         assert x is not None, "a term compares with the original"
         with torch.no_grad():
             original = reader.look(cut(x), *wanted)
-    characters = sum(len(reader.alphabet.encode(line.text)) for _, line in lines) / part.step
-    targets = [reader.alphabet.encode(line.text) for _, line in mine]
     if crops.requires_grad:
-        lengths = torch.tensor([len(target) for target in targets], device=crops.device)
-        limits = LINE_CLIP_NORM * lengths / characters
+        limits = plan.limits.to(crops.device)
         crops.register_hook(lambda gradient: _clip_lines(gradient, limits))
-    task = Task(targets, [_read_width(line, reader) / width for _, line in mine], characters)
+    task = Task(plan.targets, plan.widths, plan.characters)
     return reading_terms.reading(terms, reader.look(crops, *wanted), original, task)
 
 

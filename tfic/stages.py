@@ -9,21 +9,21 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Module
 
 from tfic import distributed, losses
+from tfic.ahead import Ahead
 from tfic.codec.image_codec import Reconstruction
 from tfic.config import READING_TERMS, Config
-from tfic.crops import cuts, draw_crops
 from tfic.lines import Page
 from tfic.ocr.training_reader import AtPrecision
+from tfic.plans import Plan, planner, reading_planner
 from tfic.precision import networks
-from tfic.rates import Rates, draw_rates, pixel_loss, weigh_reading
+from tfic.rates import Rates, pixel_loss, weigh_reading
 from tfic.reader_names import READERS
-from tfic.reading import build_readers, legible, readable, reading_loss
+from tfic.reading import build_readers, planned_loss
 from tfic.weights import parse
 
 
@@ -49,13 +49,11 @@ class Stage:
 def pretrain(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 1 on the given pages; a warm start counts as a stage before it."""
     train = config.train
+    plans = Ahead(planner(config, pages, "pretrain"), train.pretrain_steps)
 
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
-        rng = seed_step(config, "pretrain", step)
-        crops = draw_crops(pages, rng, train.batch, train.crop_height_px, train.crop_width_px, on_text=False)
-        part, factor = distributed.share(train.batch)
-        rates = _rates(config, rng, train.batch, _device_of(codec))
-        x = crops.on(_device_of(codec))[part.start :: part.step]
+        x, rates = plans(step).start(_device_of(codec))
+        _, factor = distributed.share(train.batch)
         result = _reconstruct(codec, x, rates, train.precision, straight_through=False)
         bpp, distortion = factor * losses.rate(result.bits(), x), factor * losses.distortion(x, result.x_hat)
         loss = factor * pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
@@ -72,31 +70,28 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
     readers = build_readers(parse(train.readers, READERS, "readers"))
     on = functools.cache(lambda device: [(AtPrecision(r.to(device), train.precision), w) for r, w in readers])
     terms = parse(train.reading, READING_TERMS, "reading")
-    weighted = (train.text_distortion, train.rest_distortion) != (1.0, 1.0)
 
-    cut = cuts(config.data)
+    @functools.cache
+    def plans(on_host: bool) -> Ahead[Plan]:
+        return Ahead(reading_planner(config, pages, [each for each, _ in readers], on_host), train.finetune_steps)
 
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
-        rng = seed_step(config, "finetune", step)
-        crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True, cut)
-        part, factor = distributed.share(train.finetune_batch)
         device = _device_of(codec)
-        rates = _rates(config, rng, train.finetune_batch, device)
-        x = crops.on(device)[part.start :: part.step]
+        plan = plans(device.type == "cpu")(step)
+        x, rates = plan.start(device)
+        part, factor = distributed.share(train.finetune_batch)
         result = _reconstruct(codec, x, rates, train.precision)  # readers are to see what the decoder will show
         bpp = factor * losses.rate(result.bits(), x)
-        lines = [(b, line) for b, line in crops.lines if all(legible(reader, line) for reader, _ in readers[1:])]
-        lines = readable(lines, readers[0][0], rng, train.read_width_px)
         # without a line g_s learns nothing, on one worker; several must agree on which parameters learn
         ocr = bpp.new_zeros(())
-        if lines or part.step > 1:
+        if plan.reads or part.step > 1:
             x_hat = weigh_reading(result.x_hat, rates, config.lmbda) if rates else result.x_hat
-            for reader, weight in on(device):
-                ocr = ocr + weight * reading_loss(reader, x_hat, lines, part, terms, x)
+            for (reader, weight), reading in zip(on(device), plan.readings, strict=True):
+                ocr = ocr + weight * planned_loss(reader, x_hat, reading, terms, x)
         distortion = factor * losses.distortion(x, result.x_hat)
         kept, weights = distortion, None
-        if weighted:
-            on_text = crops.on_text(device)[part.start :: part.step]
+        if plan.on_text is not None:
+            on_text = plan.on_text.to(device)
             weights = train.rest_distortion + (train.text_distortion - train.rest_distortion) * on_text
             kept = factor * losses.distortion(x, result.x_hat, weights)
         pixels = train.lmbda_share * config.lmbda * kept + bpp
@@ -112,14 +107,11 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
 def control(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 1 for as many steps more as stage 2 has, on the same crops."""
     train = config.train
-    cut = cuts(config.data)
+    plans = Ahead(planner(config, pages, "finetune"), train.finetune_steps)
 
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
-        rng = seed_step(config, "finetune", step)
-        crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True, cut)
-        part, factor = distributed.share(train.finetune_batch)
-        rates = _rates(config, rng, train.finetune_batch, _device_of(codec))
-        x = crops.on(_device_of(codec))[part.start :: part.step]
+        x, rates = plans(step).start(_device_of(codec))
+        _, factor = distributed.share(train.finetune_batch)
         result = _reconstruct(codec, x, rates, train.precision)
         bpp, distortion = factor * losses.rate(result.bits(), x), factor * losses.distortion(x, result.x_hat)
         loss = factor * pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
@@ -134,28 +126,6 @@ def of(config: Config, pages: Sequence[Page]) -> Stage:
     if config.control:
         return control(config, pages)
     return (finetune if config.gamma else pretrain)(config, pages)
-
-
-def seed_step(config: Config, stage: str, step: int) -> np.random.Generator:
-    """Return the random generator of one step, equal on all ranks, and seed torch's, for noise, by the rank as well.
-
-    A resumed training draws what it would have drawn.
-    """
-    seed = [config.train.seed, ("pretrain", "finetune").index(stage), step]
-    rng = np.random.default_rng(seed)
-    noise = int(rng.integers(2**62))
-    if distributed.rank():
-        noise = int(np.random.default_rng([*seed, distributed.rank()]).integers(2**62))
-    torch.manual_seed(noise)
-    return rng
-
-
-def _rates(config: Config, rng: np.random.Generator, batch: int, device: torch.device) -> Rates | None:
-    """Rates of this worker's part of a batch; None where all images have the codec's own lambda."""
-    if not config.train.whole_range:
-        return None
-    part = range(distributed.rank(), batch, distributed.world())
-    return draw_rates(rng, batch, config.lmbda).part(part, device)
 
 
 def _reconstruct(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from tfic import checkpoint, devices, distributed, models, precision, stages, starts, teachable, training_state
+from tfic import checkpoint, devices, distributed, models, plans, precision, stages, starts, teachable, training_state
 from tfic.codec import VARIABLE_RATE, build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
@@ -148,7 +148,8 @@ def fit(
     elif config.train.start:
         codec.load_state_dict(distributed.broadcast_from_rank0(lambda: starts.foundation(config)))
     elif config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and not state:
-        rng = stages.seed_step(config, "pretrain", 0)
+        rng, noise = plans.generator(config, "pretrain", 0)
+        torch.manual_seed(noise)
         sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
         try:
             start_from_klt(codec.eval(), sample.on("cpu"), config.lmbda)

@@ -5,12 +5,13 @@ Differentiable, so that the loss of reading reaches the pixels of the page.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tfic.lines import Quad
@@ -38,6 +39,73 @@ def width_at(quad: Quad, height_px: int, squeeze: float = 1.0) -> int:
     return max(1, math.ceil(squeeze * height_px * width / height))
 
 
+@dataclass(frozen=True)
+class Places:
+    """The places of L lines and the crops that are to be cut out there: made on the host, for pages on any device."""
+
+    to_page: np.ndarray
+    """(L, 3, 3) float64, the homographies from pixels of the crops to pixels of the pages."""
+    widths: np.ndarray
+    """(L,) float64, width in pixels that each line fills in its crop; what is beyond is padding."""
+    height_px: int
+    """Height of every crop."""
+    width_px: int
+    """Width of every crop."""
+
+    def grid(self, height: int, width: int) -> np.ndarray:
+        """(L, h, w, 2) float64 places of the crops' pixels on pages of that size, as `grid_sample` counts them."""
+        y, x = np.mgrid[0 : self.height_px, 0 : self.width_px] + 0.5
+        upright = np.stack([x, y, np.ones_like(x)], -1)
+        grids = np.empty((len(self.to_page), self.height_px, self.width_px, 2))
+        for grid, to_page in zip(grids, self.to_page, strict=True):
+            points = upright @ to_page.T
+            grid[:] = points[..., :2] / points[..., 2:] / (width / 2, height / 2) - 1  # edges, without align_corners
+        return grids
+
+    def grid_on(self, device: torch.device, height: int, width: int) -> Float[Tensor, "L h w 2"]:
+        """The same on a device, where nothing but the homographies travels to; equal within rounding of float64."""
+        y, x = (torch.arange(n, device=device, dtype=torch.float64) + 0.5 for n in (self.height_px, self.width_px))
+        by_x, by_y, by_1 = torch.from_numpy(self.to_page).to(device)[..., None, None].unbind(2)
+        points = by_x * x + by_y * y[:, None] + by_1
+        return torch.stack([points[:, i] / points[:, 2] / (side / 2) - 1 for i, side in ((0, width), (1, height))], -1)
+
+
+def places(quads: Sequence[Quad], height_px: int, width_px: int, squeeze: float = 1.0) -> Places:
+    """The places of quadrilaterals; for the arguments see `rectify`."""
+    to_page, widths = np.empty((len(quads), 3, 3)), np.empty(len(quads))
+    for i, quad in enumerate(quads):
+        width = min(width_at(quad, height_px, squeeze), width_px)
+        upright = np.array([[0, 0], [width, 0], [width, height_px], [0, height_px]], dtype=np.float32)
+        to_page[i] = cv2.getPerspectiveTransform(upright, with_margin(quad).astype(np.float32))
+        widths[i] = width
+    return Places(to_page, widths, height_px, width_px)
+
+
+def cut_out(
+    pages: Float[Tensor, "B 3 H W"],
+    page_of: Int[Tensor, " L"],
+    where: Places,
+    grid: Float[Tensor, "L h w 2"] | None = None,
+) -> Float[Tensor, "L 3 h w"]:
+    """The crops of L lines, padded with mid-grey on the right.
+
+    Args:
+        pages: images in [0, 1].
+        page_of: for each line, its image in `pages`.
+        where: their places.
+        grid: `where.grid` for pages of this size, where it is known already.
+    """
+    H, W = pages.shape[-2:]
+    if grid is None:
+        on_host = pages.device.type == "cpu"
+        grid = torch.from_numpy(where.grid(H, W)) if on_host else where.grid_on(pages.device, H, W)
+    x = torch.arange(where.width_px, device=pages.device, dtype=torch.float64) + 0.5
+    mask = x < torch.from_numpy(where.widths).to(pages.device)[:, None, None, None]
+    some = pages[page_of]
+    crops = F.grid_sample(some, grid.to(pages.dtype), mode="bilinear", padding_mode="border", align_corners=False)
+    return torch.where(mask, crops, 0.5)
+
+
 def rectify(
     pages: Float[Tensor, "B 3 H W"],
     quads: Sequence[Quad],
@@ -56,18 +124,5 @@ def rectify(
         width_px: width of every crop; a line that is longer at this height is squeezed to fit.
         squeeze: share of its width that a line keeps at this height.
     """
-    H, W = pages.shape[-2:]
-    y, x = np.mgrid[0:height_px, 0:width_px] + 0.5
-    grids, inside = [], []
-    for quad in quads:
-        width = min(width_at(quad, height_px, squeeze), width_px)
-        upright = np.array([[0, 0], [width, 0], [width, height_px], [0, height_px]], dtype=np.float32)
-        to_page = cv2.getPerspectiveTransform(upright, with_margin(quad).astype(np.float32))
-        points = np.stack([x, y, np.ones_like(x)], -1) @ to_page.T
-        points = points[..., :2] / points[..., 2:]
-        grids.append(points / (W / 2, H / 2) - 1)  # pixel edges, as grid_sample has it without align_corners
-        inside.append(x < width)
-    grid = torch.as_tensor(np.stack(grids), dtype=pages.dtype, device=pages.device)
-    mask = torch.as_tensor(np.stack(inside), device=pages.device)[:, None]
-    crops = F.grid_sample(pages[list(page_of)], grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return torch.where(mask, crops, crops.new_tensor(0.5))
+    index = torch.tensor(list(page_of), device=pages.device)
+    return cut_out(pages, index, places(quads, height_px, width_px, squeeze))

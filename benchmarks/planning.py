@@ -1,0 +1,109 @@
+"""The host's work in a step of stage 2 besides the networks, on the training's thread: planned ahead, and as before.
+
+    python benchmarks/planning.py --steps 10
+
+Settings of `base` (12 crops, 16,000 pixels of text). CPU time of the thread, so that other jobs do not count; before
+and after take turns, step by step, and must read as many lines. While a device computes, the thread sleeps.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from timing import table
+
+from tfic.ahead import Ahead
+from tfic.config import Config
+from tfic.crops import draw_crops
+from tfic.data import train_pages
+from tfic.lines import Line
+from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX, Alphabet, alphabet
+from tfic.ocr.rectify import places
+from tfic.plans import generator, reading_planner
+from tfic.reading import SQUEEZE, legible, steps_of
+from tfic.recipes import recipe
+
+DEVICE_S = 0.15
+"""Time of a step on a device."""
+
+
+class Lines:
+    """What a plan wants to know of the reader: no weights."""
+
+    height_px, stride_px = HEIGHT_PX, STRIDE_PX
+
+    def __init__(self) -> None:
+        self.alphabet: Alphabet = alphabet()
+
+
+def before(config: Config, pages: object, reader: Lines, step: int) -> tuple[dict[str, float], list[tuple[int, Line]]]:
+    """Milliseconds of each part of a step's host work as it was, and the lines that were read."""
+    train, clock = config.train, [time.thread_time()]
+    rng, _ = generator(config, "finetune", step)
+    crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True)  # type: ignore[arg-type]
+    clock.append(time.thread_time())
+    candidates = [(b, line) for b, line in crops.lines if legible(reader, line)]  # type: ignore[arg-type]
+    chosen: list[tuple[int, Line]] = []
+    for i in rng.permutation(len(candidates)):
+        widest = max(_width(line) for _, line in [*chosen, candidates[i]])
+        if chosen and widest * (len(chosen) + 1) > train.read_width_px:
+            break
+        chosen.append(candidates[i])
+    clock.append(time.thread_time())
+    width = max(_width(line) for _, line in chosen)
+    where = places([line.quad for _, line in chosen], HEIGHT_PX, width, SQUEEZE)
+    torch.as_tensor(where.grid(train.crop_height_px, train.crop_width_px), dtype=torch.float32)
+    clock.append(time.thread_time())
+    parts = [1000 * float(each) for each in np.diff(clock)]
+    return dict(zip(("crops", "lines", "grids"), parts, strict=True)), chosen
+
+
+def _width(line: Line) -> int:
+    return steps_of(line, HEIGHT_PX, STRIDE_PX) * STRIDE_PX
+
+
+def thread_ms(call: Callable[[], object]) -> float:
+    """CPU time of this thread in a call."""
+    started = time.thread_time()
+    call()
+    return 1000 * (time.thread_time() - started)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=10, help="steps of which medians are taken (10)")
+    parser.add_argument("--pages", type=int, default=200, help="training pages (200)")
+    args = parser.parse_args()
+    config = recipe("base")
+    config = replace(config, gamma=1.0, data=replace(config.data, train_count=args.pages))
+    pages, reader = train_pages(config.data), Lines()
+    plan = reading_planner(config, pages, [reader], on_host=False)  # type: ignore[list-item]
+    ahead, device = Ahead(plan, args.steps), torch.device("cpu")
+    ahead(0)
+    was: list[dict[str, float]] = []
+    background, after = [], []
+    for step in range(args.steps):
+        parts, chosen = before(config, pages, reader, step)
+        was.append(parts)
+        background.append(thread_ms(lambda step=step: plan(step)))  # type: ignore[misc]
+        time.sleep(DEVICE_S)
+        after.append(thread_ms(lambda step=step: ahead(step).start(device)))  # type: ignore[misc]
+        reading = plan(step).readings[0]
+        assert reading is not None
+        assert len(reading.targets) == len(chosen)
+    rows = [[name, f"{statistics.median(each[name] for each in was):.1f}"] for name in was[0]]
+    rows += [
+        ["before, on the training's thread", f"{statistics.median(sum(each.values()) for each in was):.1f}"],
+        ["after, on the training's thread", f"{statistics.median(after):.1f}"],
+        ["after, on the thread that plans", f"{statistics.median(background):.1f}"],
+    ]
+    print(table(["work of a step", "ms"], rows))
+
+
+if __name__ == "__main__":
+    main()
