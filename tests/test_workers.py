@@ -1,8 +1,9 @@
-"""One trial trains on two workers: its report fails, a worker is killed, and it goes on to the end."""
+"""One trial trains on two workers: its report fails, a worker is killed, then the trial, and it goes on to the end."""
 
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -51,12 +52,16 @@ def settings() -> Config:
 
 
 def trial(given: dict[str, Any]) -> None:
-    """Three attempts: the report fails, a worker is killed, nothing happens."""
+    """Four attempts: the report fails, a worker is killed, the trial is killed and Tune begins it again, nothing."""
     folder = Path(given["folder"])
+    file = folder / "told.json"
+    again = file.exists()
     errors: list[str] = []
     saved: list[str] = []
-    steps: list[list[int]] = [[], [], []]
+    steps: list[list[int]] = [[], [], [], []]
     seconds = 0.0
+    if again:
+        errors, saved, steps, seconds = json.loads(file.read_text()).values()
 
     def attempt(number: int) -> None:
         nonlocal seconds
@@ -72,6 +77,9 @@ def trial(given: dict[str, Any]) -> None:
                 workers = [each for each in psutil.process_iter() if each.name().startswith("ray::Worker")]
                 max(workers, key=psutil.Process.create_time).kill()
                 killed = time.monotonic()
+            if (number, progress.step) == (2, 7):
+                file.write_text(json.dumps(told()))
+                os.kill(os.getpid(), signal.SIGKILL)
 
         try:
             fit_on_workers(
@@ -86,10 +94,12 @@ def trial(given: dict[str, Any]) -> None:
             errors.append(f"{type(error).__name__}: {error}")
             seconds = time.monotonic() - killed
 
-    for number in range(3):
+    def told() -> dict[str, Any]:
+        return {"errors": errors, "saved": saved, "steps": steps, "seconds": seconds}
+
+    for number in (3,) if again else range(3):
         attempt(number)
-    told = {"errors": errors, "saved": saved, "steps": steps, "seconds": seconds}
-    (folder / "told.json").write_text(json.dumps(told))
+    file.write_text(json.dumps(told()))
 
 
 @dataclass(frozen=True)
@@ -130,7 +140,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             results = tune.Tuner(
                 tune.with_resources(trial, resources(SLOT)),
                 param_space={"folder": str(folder)},
-                run_config=tune.RunConfig(name="story", storage_path=str(folder / "tune"), verbose=0),
+                run_config=tune.RunConfig(
+                    name="story",
+                    storage_path=str(folder / "tune"),
+                    verbose=0,
+                    failure_config=tune.FailureConfig(max_failures=1),
+                ),
             ).fit()
             assert results[0].error is None, results[0].error
             deadline = time.monotonic() + 60
@@ -161,7 +176,11 @@ def test_a_killed_worker_is_named_within_seconds_and_the_next_attempt_goes_on_fr
     assert story.errors[1].startswith("RuntimeError: a worker died (killed, or out of memory): number ")
     assert story.seconds < 20
     assert story.steps[1] == [3, 4, 5]
-    assert story.steps[2] == [5, 6, 7, 8]
+    assert story.steps[2] == [5, 6, 7]
+
+
+def test_the_workers_of_a_killed_trial_end_with_it_or_there_would_be_no_room_to_begin_it_again(story: Story) -> None:
+    assert story.steps[3] == [7, 8]
     assert story.saved == [STATE_FILE] * 3
 
 
