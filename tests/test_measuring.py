@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from tfic import measuring
-from tfic.classical import FileFormat, classical, uncompressed
+from tfic.classical import classical, uncompressed
 from tfic.config import Config
 from tfic.evaluate import evaluate
+from tfic.file_format import Uncompressed
 from tfic.lines import Page
 from tfic.measuring import measure, processes_for
 from tfic.ocr.page import PPOCRPageReader
@@ -47,11 +48,8 @@ def test_rows_and_pictures_are_the_same_with_two_processes(tmp_path: Path, monke
         assert np.array_equal(Image.open(path), Image.open(folders[1] / path.relative_to(folders[0])))
 
 
-class Dies(FileFormat):
+class Dies(Uncompressed):
     """A codec that stands for the kernel that kills a process for want of memory, in another process alone."""
-
-    def __init__(self) -> None:
-        super().__init__("ppm", None)
 
     def __setstate__(self, state: dict[str, object]) -> None:
         import os
