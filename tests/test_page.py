@@ -13,7 +13,7 @@ from tfic.evaluate import heldout_reader
 from tfic.lines import page_text
 from tfic.metrics import accuracy
 from tfic.ocr.page import PPOCRPageReader
-from tfic.ocr.tesseract import TesseractPageReader, _lines, find_program
+from tfic.ocr.tesseract import TesseractPageReader, _lines, _rows, find_program
 from tfic.synth import draw
 
 
@@ -69,6 +69,6 @@ def test_words_of_tesseract_s_table_become_lines_in_page_pixels() -> None:
         '5\t1\t1\t1\t1\t1\t30\t63\t90\t27\t91\tsay\n5\t1\t1\t1\t1\t2\t150\t60\t180\t30\t90\t"hi\n'
         "5\t1\t2\t1\t1\t1\t30\t300\t90\t30\t12\t \n"
     )
-    (line,) = _lines(table, scale=3)
+    (line,) = _lines(_rows(table.encode()), scale=3)
     assert line.text == 'say "hi'
     assert line.quad == ((10, 20), (110, 20), (110, 30), (10, 30))
