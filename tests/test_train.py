@@ -295,6 +295,6 @@ def test_the_same_settings_train_what_they_always_did(tmp_path: Path) -> None:
 
 
 def test_every_setting_of_training_is_used() -> None:
-    source = Path("tfic/train.py").read_text() + Path("tfic/stages.py").read_text()
+    source = "".join(Path(f"tfic/{name}.py").read_text() for name in ("train", "stages", "plans"))
     for field in dataclasses.fields(config().train):
         assert f".{field.name}" in source, f"TrainConfig.{field.name} decides nothing"
