@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROCESS = """
 import sys
 from tfic.codec import build
@@ -14,13 +16,11 @@ assert compressai.ans.RansEncoder
 print(compressai.__version__, compressai.available_entropy_coders(), len(compressai.zoo.image_models))
 from compressai.entropy_models import EntropyBottleneck
 from tfic.codec.entropy_models import EntropyBottleneck as ours
-import pytest
-
-pytestmark = pytest.mark.slow
 print(EntropyBottleneck is ours, "torch_geometric" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_a_codec_is_built_without_the_rest_of_compressai_which_is_there_when_it_is_asked_for() -> None:
     ran = subprocess.run([sys.executable, "-W", "ignore", "-c", PROCESS], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

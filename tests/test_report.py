@@ -107,9 +107,7 @@ def test_what_made_it_is_told(body):
 
 
 def test_the_bound_of_sending_the_text_is_stated(text):
-    assert (
-        "Upper bound: OCR on the device, which sends the text instead of an image, would take 0.0071 bpp" in text
-    )  # deflated
+    assert "Upper bound: OCR on the device, which sends the text instead of an image, would take 0.0071 bpp" in text
     assert "The star is\nthe upper bound" in text
 
 
