@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sweep.store.tracking import Tracker
 
 
-LIMIT_S = 20.0
+LIMIT_S = 30.0
 """Most CPU time in seconds of a test that is not marked `slow`, with the shared fixtures that it is the first to use.
 
 Generous, since the same work takes more CPU time on a busy machine than on a quiet one.

@@ -19,6 +19,7 @@ def test_on_a_machine_without_gpus_a_training_that_was_given_none_is_on_the_cpu(
     assert devices.name(torch.device("cpu")) == f"cpu, {os.cpu_count()} cores"
 
 
+@pytest.mark.slow
 def test_a_training_that_was_given_a_gpu_never_goes_on_on_the_cpu(tmp_path: Path) -> None:
     command = ["tfic", "train", str(tmp_path / "run"), "--recipe", "tiny", "--lmbda", "0.01", "--device", "cuda"]
     hidden = os.environ | {"CUDA_VISIBLE_DEVICES": ""}  # so also on a machine with GPUs

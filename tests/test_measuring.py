@@ -32,6 +32,7 @@ def settings(count: int) -> Config:
     return replace(config, data=replace(config.data, test_count=count))
 
 
+@pytest.mark.slow
 def test_rows_and_pictures_are_the_same_with_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "PAGES_A_PROCESS", 3)
     monkeypatch.setattr(measuring, "PAGES_A_TASK", 1)

@@ -27,8 +27,8 @@ def test_that_waits():
 
 def test_a_test_that_takes_long_without_being_marked_slow_is_an_error(tmp_path: Path) -> None:
     ours = (Path(__file__).parent / "conftest.py").read_text(encoding="utf-8")
-    assert ours.count("LIMIT_S = 20.0\n") == 1
-    (tmp_path / "conftest.py").write_text(ours.replace("LIMIT_S = 20.0\n", "LIMIT_S = 0.4\n"))
+    assert ours.count("LIMIT_S = 30.0\n") == 1
+    (tmp_path / "conftest.py").write_text(ours.replace("LIMIT_S = 30.0\n", "LIMIT_S = 0.4\n"))
     (tmp_path / "test_burns.py").write_text(BURNS)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    slow: takes long\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
