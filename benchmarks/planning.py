@@ -9,8 +9,9 @@ and after take turns, step by step, and must read as many lines. While a device 
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from tfic.ahead import Ahead
 from tfic.config import Config
 from tfic.crops import draw_crops
 from tfic.data import train_pages
-from tfic.lines import Line
+from tfic.lines import Line, Page
 from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX, Alphabet, alphabet
 from tfic.ocr.rectify import places
 from tfic.plans import generator, reading_planner
@@ -40,13 +41,15 @@ class Lines:
         self.alphabet: Alphabet = alphabet()
 
 
-def before(config: Config, pages: object, reader: Lines, step: int) -> tuple[dict[str, float], list[tuple[int, Line]]]:
+def before(
+    config: Config, pages: Sequence[Page], reader: Lines, step: int
+) -> tuple[dict[str, float], list[tuple[int, Line]]]:
     """Milliseconds of each part of a step's host work as it was, and the lines that were read."""
     train, clock = config.train, [time.thread_time()]
     rng, _ = generator(config, "finetune", step)
-    crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True)  # type: ignore[arg-type]
+    crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True)
     clock.append(time.thread_time())
-    candidates = [(b, line) for b, line in crops.lines if legible(reader, line)]  # type: ignore[arg-type]
+    candidates = [(b, line) for b, line in crops.lines if legible(reader, line)]
     chosen: list[tuple[int, Line]] = []
     for i in rng.permutation(len(candidates)):
         widest = max(_width(line) for _, line in [*chosen, candidates[i]])
@@ -73,6 +76,11 @@ def thread_ms(call: Callable[[], object]) -> float:
     return 1000 * (time.thread_time() - started)
 
 
+def _start(ahead: Ahead, step: int, device: torch.device) -> None:
+    """What is left of a planned step for the training's thread."""
+    ahead(step).start(device)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -82,7 +90,7 @@ def main() -> None:
     config = recipe("base")
     config = replace(config, gamma=1.0, data=replace(config.data, train_count=args.pages))
     pages, reader = train_pages(config.data), Lines()
-    plan = reading_planner(config, pages, [reader], on_host=False)  # type: ignore[list-item]
+    plan = reading_planner(config, pages, [reader], on_host=False)
     ahead, device = Ahead(plan, args.steps), torch.device("cpu")
     ahead(0)
     was: list[dict[str, float]] = []
@@ -90,9 +98,9 @@ def main() -> None:
     for step in range(args.steps):
         parts, chosen = before(config, pages, reader, step)
         was.append(parts)
-        background.append(thread_ms(lambda step=step: plan(step)))  # type: ignore[misc]
+        background.append(thread_ms(partial(plan, step)))
         time.sleep(DEVICE_S)
-        after.append(thread_ms(lambda step=step: ahead(step).start(device)))  # type: ignore[misc]
+        after.append(thread_ms(partial(_start, ahead, step, device)))
         reading = plan(step).readings[0]
         assert reading is not None
         assert len(reading.targets) == len(chosen)

@@ -22,6 +22,7 @@ until stage 1 ends. That each further GPU adds 0.9 of the first one's speed is a
 
 import heapq
 import statistics
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -78,17 +79,18 @@ class Usage:
         )
 
 
-class Design:
+class Design(ABC):
     """Hands out jobs that may start now."""
 
+    @abstractmethod
     def next(self) -> Job | None:
         """A job to start, or None until one ends."""
-        raise NotImplementedError
 
+    @abstractmethod
     def waiting(self) -> int:
         """GPUs that jobs which may start now would hold."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ended(self, key: str) -> None:
         """A job has ended."""
 

@@ -1,6 +1,7 @@
 """The text layer of PDF pages: what can be seen, at its place, and nothing else."""
 
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +13,16 @@ from tfic.importing.words import Word, lines_of
 from tfic.lines import Page
 
 
-def read(tmp_path: Path, *operators: str, dpi: float = 144, **options: object) -> Page | Skipped:
+def read(tmp_path: Path, *operators: str, dpi: float = 144, **options: Any) -> Page | Skipped:
     """The page that has these operators."""
     file = tmp_path / "made.pdf"
-    file.write_bytes(pdf([" ".join(operators)], **options))  # type: ignore[arg-type]
+    file.write_bytes(pdf([" ".join(operators)], **options))
     (candidate,) = pages(file, PurePosixPath("made"), dpi)
     assert candidate.name == "made-p0001.png"
     return candidate.read()
 
 
-def page(tmp_path: Path, *operators: str, dpi: float = 144, **options: object) -> Page:
+def page(tmp_path: Path, *operators: str, dpi: float = 144, **options: Any) -> Page:
     found = read(tmp_path, *operators, dpi=dpi, **options)
     assert isinstance(found, Page)
     return found

@@ -11,6 +11,7 @@ from tfic import losses
 from tfic.codec import build
 from tfic.codec.image_codec import ImageCodec
 from tfic.config import TrainConfig
+from tfic.ocr.ppocr import alphabet
 from tfic.ocr.training_reader import AtPrecision, Sight
 from tfic.precision import in_float32, matrix_products, networks
 from tfic.steps import compile_transforms
@@ -56,12 +57,15 @@ def test_what_is_counted_is_computed_in_float32_inside_networks_of_bf16() -> Non
 
 def test_a_reader_at_bf16_gives_float32() -> None:
     class Blank:
-        height_px, stride_px, alphabet = 8, 8, None
+        height_px, stride_px, alphabet = 8, 8, alphabet()
 
         def look(self, x: Tensor, features: bool, text: bool) -> Sight:
             return Sight((x @ x,), (x @ x).log_softmax(-1) if text else None)
 
-    seen = AtPrecision(Blank(), "bf16").look(torch.eye(3), True, True)  # type: ignore[arg-type]
+        def to(self, device: torch.device) -> None:
+            assert device == CPU
+
+    seen = AtPrecision(Blank(), "bf16").look(torch.eye(3), True, True)
     assert seen.log_probabilities is not None
     assert (seen.features[0].dtype, seen.log_probabilities.dtype) == (torch.float32, torch.float32)
 

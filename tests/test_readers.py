@@ -1,5 +1,6 @@
 """Readers: each is named with its licence, those that are missing say what to do, and the stages are replaceable."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sweep.spec.presets import preset
 from tfic.config import EvalConfig, TrainConfig
 from tfic.errors import ReaderMissingError
 from tfic.evaluate import check_readers
-from tfic.lines import Line, quad_of
+from tfic.lines import Line, Quad, quad_of
 from tfic.ocr import choice, known
 from tfic.ocr.easyocr import EasyOCRLineReader
 from tfic.ocr.page import PPOCRDetector
@@ -36,9 +37,6 @@ def here(name: str) -> bool:
     except ReaderMissingError:
         return False
     return True
-
-
-needs_easyocr = pytest.mark.skipif(not here("easyocr"), reason="pip install 'tfic-sweep[readers]' brings EasyOCR")
 
 
 @pytest.fixture(scope="module")
@@ -130,17 +128,16 @@ class Fixed:
     def __init__(self, *lines: Line) -> None:
         self._quads = [line.quad for line in lines]
 
-    def find(self, image: np.ndarray) -> list:  # type: ignore[type-arg]
+    def find(self, image: np.ndarray) -> list[Quad]:
         return self._quads
 
 
-@needs_easyocr
 def test_detection_transformation_features_sequence_and_prediction_are_each_replaceable() -> None:
     page = draw(0, "test", PAGE)
     reader = EasyOCRLineReader()
     given = Fixed(*page.lines[:2])
 
-    def read(transform=rectify) -> list[str]:  # type: ignore[no-untyped-def]
+    def read(transform: Callable[..., torch.Tensor] = rectify) -> list[str]:
         recogniser = CTCRecogniser(reader, reader.alphabet, reader.height_px, reader.stride_px, transform)
         return [line.text for line in StagedReader("staged", given, recogniser).read(page.image)]
 
@@ -166,7 +163,6 @@ def test_detection_transformation_features_sequence_and_prediction_are_each_repl
     assert read() == ["x", "x"]
 
 
-@needs_easyocr
 def test_reading_against_two_architectures_reaches_the_pixels_through_both() -> None:
     page = draw(0, "test", PAGE)
     x = torch.from_numpy(np.array(page.image)).permute(2, 0, 1)[None].float() / 255
@@ -184,7 +180,6 @@ def test_reading_against_two_architectures_reaches_the_pixels_through_both() -> 
     assert float(torch.cosine_similarity(*gradients, dim=0)) < 0.9
 
 
-@needs_easyocr
 def test_a_step_of_the_sequence_for_each_stride_of_the_width() -> None:
     reader = EasyOCRLineReader()
     assert reader(torch.rand(2, 3, 64, 100)).shape == (2, 25, 97)

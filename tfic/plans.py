@@ -12,7 +12,7 @@ from tfic import distributed
 from tfic.config import Config
 from tfic.crops import Crops, cuts, draw_crops
 from tfic.lines import Page
-from tfic.ocr.training_reader import TrainingReader
+from tfic.ocr.training_reader import LineFormat
 from tfic.rates import Rates, draw_rates
 from tfic.reading import Reading, legible, plan_reading, readable
 
@@ -48,7 +48,7 @@ def planner(config: Config, pages: Sequence[Page], stage: str) -> Callable[[int]
 
 
 def reading_planner(
-    config: Config, pages: Sequence[Page], readers: Sequence[TrainingReader], on_host: bool
+    config: Config, pages: Sequence[Page], readers: Sequence[LineFormat], on_host: bool
 ) -> Callable[[int], Plan]:
     """The function that plans a step of `finetune`; `on_host` for the grids of line crops too, else a device has to."""
     train = config.train

@@ -15,7 +15,7 @@ from tfic.lines import Line
 from tfic.ocr.easyocr import CHARACTERS, EasyOCRLineReader
 from tfic.ocr.ppocr import Alphabet, LineReader, alphabet
 from tfic.ocr.rectify import Places, cut_out, places, width_at
-from tfic.ocr.training_reader import TrainingReader
+from tfic.ocr.training_reader import LineFormat, TrainingReader
 from tfic.reading_terms import Task
 
 CTC = MappingProxyType({"ctc": 1.0})
@@ -40,7 +40,7 @@ def alphabet_of(name: str) -> Alphabet:
     return Alphabet(CHARACTERS) if name == "easyocr" else alphabet()
 
 
-def legible(reader: TrainingReader, line: Line) -> bool:
+def legible(reader: LineFormat, line: Line) -> bool:
     """Return True when a reader can spell a line's text within the line's width."""
     if not line.text or not reader.alphabet.knows(line.text):
         return False
@@ -48,7 +48,7 @@ def legible(reader: TrainingReader, line: Line) -> bool:
 
 
 def readable(
-    lines: Sequence[tuple[int, Line]], reader: TrainingReader, rng: np.random.Generator, budget_px: int
+    lines: Sequence[tuple[int, Line]], reader: LineFormat, rng: np.random.Generator, budget_px: int
 ) -> list[tuple[int, Line]]:
     """Random lines that the reader can spell, as many as `budget_px` of width allow, one at least if there is any.
 
@@ -69,7 +69,7 @@ def readable(
     return chosen
 
 
-def _read_width(line: Line, reader: TrainingReader) -> int:
+def _read_width(line: Line, reader: LineFormat) -> int:
     """Width in pixels at which a reader is given a line, in whole steps of its sequence."""
     return steps_of(line, reader.height_px, reader.stride_px) * reader.stride_px
 
@@ -100,7 +100,7 @@ class Reading:
 
 
 def plan_reading(
-    reader: TrainingReader, lines: Sequence[tuple[int, Line]], part: range, size_px: tuple[int, int] | None = None
+    reader: LineFormat, lines: Sequence[tuple[int, Line]], part: range, size_px: tuple[int, int] | None = None
 ) -> Reading | None:
     """What a reader is to read of a part of a batch; None where that has no line.
 

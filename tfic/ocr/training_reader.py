@@ -35,8 +35,8 @@ class Spelling(Protocol):
         ...
 
 
-class TrainingReader(Protocol):
-    """A frozen CTC reader of line images."""
+class LineFormat(Protocol):
+    """The line images that a CTC reader takes and the texts that it can spell: all that a plan of reading needs."""
 
     height_px: int
     """Height of a line image."""
@@ -47,6 +47,10 @@ class TrainingReader(Protocol):
     def alphabet(self) -> Spelling:
         """Its characters; class 0 is the blank."""
         ...
+
+
+class TrainingReader(LineFormat, Protocol):
+    """A frozen CTC reader of line images."""
 
     def look(self, x: Float[Tensor, "L 3 h W"], features: bool, text: bool) -> Sight:
         """The feature maps, the log-probabilities or both, in one pass; x is RGB in [0, 1]."""
