@@ -9,6 +9,7 @@ import pandas as pd
 from analysis import runs, stats
 from analysis.matched import by_image
 from analysis.sweep_data import lossy
+from tfic.reader_names import FURTHER_READERS
 from tfic.row import MEASURES
 
 LOOKED_AT = 40
@@ -75,9 +76,8 @@ class Sureness:
 
 def readers(points: pd.DataFrame) -> dict[str, str]:
     """The accuracy of each reader that read in a sweep, as a column, by the reader's name."""
-    names = {"accuracy": "training"}
-    names |= {name: name.removeprefix("accuracy_") for name in MEASURES if name.startswith("accuracy_")}
-    return {names[name]: name for name in names if name != "accuracy_lines" and points[name].notna().any()}
+    columns = {"training": "accuracy"} | {name: f"accuracy_{name}" for name in ("heldout", *FURTHER_READERS)}
+    return {name: column for name, column in columns.items() if column in points and points[column].notna().any()}
 
 
 def choose(points: pd.DataFrame, limits: Limits, metric: str) -> pd.DataFrame:

@@ -56,12 +56,10 @@ def axes(points: pd.DataFrame, metadata: pd.DataFrame) -> list[dict[str, object]
     titles |= {name: MEASURES[name].head for name in measured} | {"gpu_hours": "GPU-hours"}
     for name, title in titles.items():
         values = more.get(name) or points[name].tolist()
-        finite = {value for value in values if math.isfinite(value)}
-        if len(finite) < 2:
-            continue
         log = SETTINGS[name][1] if name in SETTINGS else name in ("bpp", "encode_ms")
-        positive = [value if math.isfinite(value) and (value > 0 or not log) else None for value in values]
-        found.append({"name": name, "title": title, "log": log, "values": positive})
+        drawn = [value if math.isfinite(value) and (value > 0 or not log) else None for value in values]
+        if len(set(drawn) - {None}) > 1:
+            found.append({"name": name, "title": title, "log": log, "values": drawn})
     return found
 
 

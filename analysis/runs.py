@@ -229,11 +229,11 @@ def _point(run: StoredRun, runs: Mapping[str, StoredRun], named: Sequence[str]) 
     """
     tags, params, metrics = run.tags, run.params, run.metrics
     kind, codec, parent = tags["kind"], params.get("codec", ""), tags.get("parent")
+    if kind == "quality":
+        kind, parent = ranges.training_of(tags["parent"], params["lmbda"], runs)
     more = "".join(
         f" {NAMED[name][0]} {float(params[name]):g}" for name in named if kind in NAMED[name][1] and name in params
     )
-    if kind == "quality":
-        kind, parent = ranges.training_of(tags["parent"], params["lmbda"], runs)
     if kind == "candidate":
         kind, more = "finetune", f"{more} step {params['step']}"
         parent = runs[parent].tags.get("parent") if parent and parent in runs else None

@@ -76,7 +76,7 @@ def sentences(data: SweepData) -> list[str]:
     if best is None:
         none = "This sweep has no finished pair of a baseline and a TFIC codec yet, so there is nothing to decide."
         return [none, bound]
-    parts = (_headline, _training, _heldout, _equal_rate, _reference, _cheapest, _classical, _psnr)
+    parts = (_headline, _equal_rate, _training, _heldout, _reference, _cheapest, _classical, _psnr)
     return [*(sentence for part in parts for sentence in part(data, best)), *convergence(data), bound]
 
 
@@ -139,8 +139,9 @@ def _headline(data: SweepData, best: BestPair) -> list[str]:
         return [f"{against}. The {_called(baseline)} has fewer bits here, so the sweep does not decide between them."]
     if best.gain.low > 0:
         return [f"{against}: {gain} with {1 - tuned['bpp'] / baseline['bpp']:.0%} fewer bits."]
-    none = "No TFIC codec of this sweep reads significantly more than a baseline of no fewer bits."
-    return [f"{against}: {gain}. {none}"]
+    more = f"{baseline['bpp'] / tuned['bpp'] - 1:.0%} more bits"
+    none = f"No TFIC codec of this sweep reads significantly more than a measured {_called(baseline)} of no fewer bits."
+    return [f"{against}, which has {more}: {gain}. {none}"]
 
 
 def _called(baseline: pd.Series) -> str:
@@ -164,14 +165,15 @@ def _heldout(data: SweepData, best: BestPair) -> list[str]:
     gain = _difference(data, best.tuned, best.baseline, "accuracy_heldout")
     if gain is None:
         return ["No held-out reader took part, so nothing here shows that another reader sees the gain."]
+    won, lost = best.gain.low > 0, best.gain.high < 0
     if gain.low > 0:
-        sees = "sees a gain too"
+        sees = "sees a gain too" if won else "sees a gain"
     elif gain.high < 0:
-        lost = best.gain.high < 0
-        sees = "reads less there too" if lost else "reads less there, so the gain belongs to the training reader"
+        sees = "reads less there" + (" too" if lost else ", so the gain belongs to the training reader" if won else "")
     else:
         sees = "sees no significant difference"
-    return [f"The held-out reader, which no codec was trained against, {sees}: {show(gain, sign=True)}."]
+    than = f"against the {_called(best.baseline)} at {best.baseline['bpp']:.3f} bpp"
+    return [f"The held-out reader, which no codec was trained against, {sees}: {show(gain, sign=True)} {than}."]
 
 
 def _equal_rate(data: SweepData, best: BestPair) -> list[str]:
@@ -189,8 +191,9 @@ def _equal_rate(data: SweepData, best: BestPair) -> list[str]:
     row, baseline = pairs[first]
     other = heldout[row["trial_key"]].to_numpy() - matched_values(heldout, baseline)
     seen = f"; the held-out reader {show(stats.mean(other), sign=True)}" if np.isfinite(other).any() else ""
+    leads = "leads most" if gains[first].low > 0 else "leads nowhere significantly, and most"
     return [
-        f"At equal rate, the baseline interpolated between its measured neighbours, TFIC leads most at "
+        f"At equal rate, the {_called(best.baseline)} interpolated between its measured neighbours, TFIC {leads} at "
         f"{row['bpp']:.3f} bpp {_named(row)}: {row['accuracy']:.2f} against "
         f"{np.nanmean(matched_values(accuracy, baseline)):.2f}, {show(gains[first], sign=True)}{seen}."
     ]
@@ -247,4 +250,4 @@ def _psnr(data: SweepData, best: BestPair) -> list[str]:
     change = _difference(data, best.tuned, best.baseline, "psnr_db")
     if change is None:
         return []
-    return [f"Against that baseline PSNR changes by {show(change, ' dB', sign=True)}."]
+    return [f"Against that {_called(best.baseline)} PSNR changes by {show(change, ' dB', sign=True)}."]

@@ -59,7 +59,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             return bad_input(error)
         placement = options.placement
         gpus = placement.gpus_per_trial or placement.workers_per_trial or 1
-        lines.append(memory_line(sweep, placement.pretrain_gpus or gpus, gpus))
+        first = gpus if placement.pretrain_gpus is None else placement.pretrain_gpus or 1  # 0: one process on the CPU
+        lines.append(memory_line(sweep, first, gpus))
         for line in [*plan(search), *lines]:
             say(line)
         return 0

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import made_store
 import pytest
-from made_sweeps import make
+from made_sweeps import make, measured
 
 from analysis.seeds import spreads
 from analysis.sweep_data import SweepData
+from sweep.search.search import Search
+from sweep.spec.trials import Trial
 
 
 def test_further_seeds_add_trainings_and_leave_every_key_of_the_first_as_it_was() -> None:
@@ -25,6 +27,21 @@ def test_further_seeds_add_trainings_and_leave_every_key_of_the_first_as_it_was(
         assert trial.title.endswith(f"seed {trial.config.train.seed}")
     with pytest.raises(ValueError, match="seeds is 0; it must be"):
         make(seeds=0)
+
+
+def test_proposals_learn_from_the_first_seed_alone() -> None:
+    """A further seed in which nothing could be read would make other proposals, were it listened to."""
+
+    def proposals(seeds: int) -> list[tuple[float, float]]:
+        search = Search(make(seeds=seeds, trials=8))
+        while isinstance(trial := search.ask(), Trial):
+            metrics = measured(trial)
+            search.tell(trial.key, metrics if trial.config.train.seed == 0 else metrics | {"accuracy": 0.0, "bpp": 9.0})
+        found = [state.trial.config for state in search.states.values() if state.proposed]
+        return sorted((each.lmbda, each.gamma) for each in found)
+
+    assert len(proposals(1)) > 0
+    assert proposals(2)[: len(proposals(1))] == proposals(1)
 
 
 def test_the_spread_of_seeds_stands_beside_that_of_pages_and_pairs_are_of_one_seed() -> None:

@@ -63,6 +63,7 @@ def test_bad_input_is_one_line_with_exit_code_2(tracking_uri, capsys, arguments,
 
 def test_limits_are_held_by_each_codec_and_by_the_reader_that_is_asked_for():
     points, _ = made_store.world(made_store.points())
+    points["accuracy_words"] = points["accuracy_from_20px"] = 0.5  # measures of the training reader, no readers
     assert readers(points) == {"training": "accuracy", "heldout": "accuracy_heldout"}
     limits = Limits(max_bpp=0.6, min_accuracy=0.5)
     by_heldout = choose(points, limits, "accuracy_heldout")

@@ -231,7 +231,7 @@ class Search:
             parent = self.states.get(trial.parent)
             if parent is None:
                 continue
-            what = "fine-tuning" if parent.trial.kind is Kind.FINETUNE else "pre-training"
+            what = {Kind.FINETUNE: "fine-tuning", Kind.CONTROL: "control"}.get(parent.trial.kind, "pre-training")
             match parent.status:
                 case Status.STOPPED:
                     self.states[trial.key].end(Status.STOPPED, f"its {what} was stopped: {parent.reason}")
@@ -275,10 +275,11 @@ class Search:
         return proposals
 
     def _proposable(self, trial: Trial) -> bool:
-        """True for a fine-tuning of the kind that is proposed: with the first reading loss, learner and readers."""
+        """True for a fine-tuning of the kind that is proposed: with the first reading loss, learner, readers, seed."""
         sweep, train = self.sweep, trial.config.train
-        first = (sweep.readings[0], sweep.learners[0], sweep.reader_sets[0])
-        return trial.kind is Kind.FINETUNE and (train.reading, train.learns, train.readers) == first
+        first = (sweep.readings[0], sweep.learners[0], sweep.reader_sets[0], sweep.train.seed)
+        own = (train.reading, train.learns, train.readers, train.seed)
+        return trial.kind is Kind.FINETUNE and own == first
 
     def _teach(self, proposals: Proposals, state: State) -> None:
         if self._proposable(state.trial):

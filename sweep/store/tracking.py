@@ -35,6 +35,8 @@ TRAINED = "trained"
 """Tag of a run whose codec is in it, measured or not: the cost of the training."""
 BATCH = 200
 """Reports of a training in one batch: MLflow takes 1,000 metrics at a time."""
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Tag of an experiment for which MLflow's UI opens the runs instead of the traces of language models."""
 STEP_METRIC = "train_loss"
 """A metric that every report of a training has."""
 Entry = tuple[int, Mapping[str, float]]
@@ -120,7 +122,7 @@ class Tracker:
         if not self._experiment:
             file = sqlite_file(self.uri)
             place = (file.parent / "mlartifacts").as_uri() if file is not None else None
-            self._experiment = self._client.create_experiment(self.sweep, artifact_location=place)
+            self._experiment = self._client.create_experiment(self.sweep, place, KIND)
 
     def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run."""

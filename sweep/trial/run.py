@@ -13,7 +13,8 @@ A training that holds GPUs ends with its codec in the store (`train_trial`); the
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -120,15 +121,22 @@ def train_trial(
     Arguments and errors are those of `run_trial`.
     """
     began, files = time.monotonic(), workdir / "trained"
-    with end_told(lambda end: end.record(tracker, run_id)):
+    with _emptied(tracker, run_id, files):
         check_readers(trial.config.eval)
         tracker.tag(run_id, provenance())
-        shutil.rmtree(files, ignore_errors=True)
-        files.mkdir(parents=True)
         _, spent = _train(trial, tracker, run_id, workdir, report, conditions, fit, files)
         seconds = time.monotonic() - began
         cost = {"gpu_hours": gpu_hours(trial, seconds, conditions.gpus), "seconds": seconds} | spent
         tracker.keep_trained(run_id, files, cost)
+
+
+@contextmanager
+def _emptied(tracker: Tracker, run_id: str, files: Path) -> Iterator[None]:
+    """Empty a folder for a run's artifacts; an error in the block ends the run with its reason."""
+    with end_told(lambda end: end.record(tracker, run_id)):
+        shutil.rmtree(files, ignore_errors=True)  # of an attempt that was cut off
+        files.mkdir(parents=True)
+        yield
 
 
 def log_trial(tracker: Tracker, run_id: str, files: Path, make: Callable[[Path], dict[str, float]]) -> dict[str, float]:
@@ -140,9 +148,7 @@ def log_trial(tracker: Tracker, run_id: str, files: Path, make: Callable[[Path],
         files: Folder for the run's artifacts; what is in it is removed.
         make: Fills that folder and returns the final metrics; if it raises, the run is ended with the reason.
     """
-    with end_told(lambda end: end.record(tracker, run_id)):
-        shutil.rmtree(files, ignore_errors=True)  # of an attempt that was cut off
-        files.mkdir(parents=True)
+    with _emptied(tracker, run_id, files):
         metrics = make(files)
         tracker.finish(run_id, metrics, files)
     return metrics
