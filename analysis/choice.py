@@ -9,8 +9,8 @@ import pandas as pd
 from analysis import runs, stats
 from analysis.matched import by_image
 from analysis.sweep_data import lossy
+from tfic.measuring.row import MEASURES
 from tfic.reader_names import FURTHER_READERS
-from tfic.row import MEASURES
 
 LOOKED_AT = 40
 """Of the codecs that fit, so many of the cheapest are looked at for one whose whole interval fits."""

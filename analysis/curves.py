@@ -10,7 +10,7 @@ from analysis.front import OBJECTIVES, front_of
 from analysis.matched import by_image
 from analysis.palette import COLOURS
 from analysis.sweep_data import lossy
-from tfic.row import MEASURES
+from tfic.measuring.row import MEASURES
 
 HOVER = ("bpp", "accuracy", "accuracy_heldout", "psnr_db", "encode_ms", "decode_ms")
 """The measures that a point shows when it is pointed at."""

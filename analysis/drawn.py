@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.choice import readers
 from analysis.front import front_of
-from tfic.row import MEASURES
+from tfic.measuring.row import MEASURES
 
 LIMIT = 300
 """Fine-tunings that are drawn at most."""

@@ -17,7 +17,7 @@ from analysis.choice import readers
 from analysis.palette import COLOURS, INK
 from analysis.pictures import busiest, by_image_name, marked
 from analysis.sweep_data import SweepData
-from tfic.row import MEASURES
+from tfic.measuring.row import MEASURES
 
 PAGES, FEW_PAGES, MANY = 4, 2, 100
 """Pages that can be looked at, at most, and those of a sweep of more than so many codecs."""

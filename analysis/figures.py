@@ -18,7 +18,7 @@ from analysis.front import OBJECTIVES, front_of
 from analysis.matched import by_image
 from analysis.palette import COLOURS, GRID, INK, PAPER, QUIET, SYMBOLS, WALL
 from analysis.sweep_data import lossy
-from tfic.row import MEASURES
+from tfic.measuring.row import MEASURES
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 

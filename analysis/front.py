@@ -9,7 +9,7 @@ import moocore
 import numpy as np
 import numpy.typing as npt
 
-from tfic import row
+from tfic.measuring import row
 
 OBJECTIVES: dict[str, int] = {name: row.MEASURES[name].sign for name in row.OBJECTIVES}
 """The three objectives of a sweep and their directions."""

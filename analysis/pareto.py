@@ -9,8 +9,8 @@ from pathlib import Path
 
 from analysis import compressai_json, runs
 from analysis.front import OBJECTIVES, front_of
-from tfic import cli
-from tfic.row import MEASURES
+from tfic.measuring.row import MEASURES
+from tfic.system import cli
 
 COLUMNS = ("bpp", "accuracy", "accuracy_heldout", "psnr_db", "encode_ms")
 """The measures in the table; the JSON has all."""

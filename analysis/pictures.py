@@ -16,7 +16,7 @@ from analysis import runs
 from analysis.matched import nearest
 from analysis.sweep_data import SweepData
 from analysis.verdict import BestPair
-from tfic.row import picture_name
+from tfic.measuring.row import picture_name
 
 LARGEST_PX = 320
 """Sides of a page that is shown whole; of a larger one the busiest window of this size is cut out."""

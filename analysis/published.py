@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from analysis import runs
-from tfic.store_uri import first_line, shown
+from tfic.system.store_uri import first_line, shown
 
 TAG = "report_of"
 """Tag of the run with the report: the name of its sweep."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from tfic.store_uri import sqlite_file
+from tfic.system.store_uri import sqlite_file
 
 PAGE = 1000
 """Runs that a server sends at a time."""

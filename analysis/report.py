@@ -35,10 +35,10 @@ from analysis.choice import readers
 from analysis.front import OBJECTIVES, front_of
 from analysis.published import publish
 from analysis.sweep_data import SweepData, lossy
-from tfic import cli
-from tfic.files import write_whole
-from tfic.row import MEASURES
-from tfic.store_uri import shown
+from tfic.measuring.row import MEASURES
+from tfic.system import cli
+from tfic.system.files import write_whole
+from tfic.system.store_uri import shown
 
 FACTS = {
     "git commit": "git_commit", "device": "device", "host": "host", "versions": "versions", "codecs": "codec",

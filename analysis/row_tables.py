@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tfic.row import TEXTS
+from tfic.measuring.row import TEXTS
 
 
 def read(files: Mapping[str, Path]) -> pd.DataFrame:

@@ -22,8 +22,8 @@ from mlflow.utils.uri import is_local_uri
 from analysis import ranges, records, row_tables, sets
 from analysis.records import StoredRun
 from tfic.config import TrainConfig, first_names
-from tfic.row import MEASURES
-from tfic.store_uri import DEFAULT, check_exists, first_line, quiet_mlflow, resolve, shown
+from tfic.measuring.row import MEASURES
+from tfic.system.store_uri import DEFAULT, check_exists, first_line, quiet_mlflow, resolve, shown
 
 METRICS = (*MEASURES, "seconds", "gpu_hours")
 """Metrics of a point: means over the test images, and the seconds and GPU-hours that the trial took."""
@@ -95,7 +95,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def load(uri: str, name: str | None = None, test_set: str | None = None) -> Sweep:
     """The finished runs of the sweep called `name` on one test set, by default of the most recent sweep and set.
 
-    `uri` is a store as `tfic.store_uri.resolve` takes it.
+    `uri` is a store as `tfic.system.store_uri.resolve` takes it.
 
     Raises:
         ValueError: when there is no store, no such sweep or test set (naming those that are), or no finished run.

@@ -17,9 +17,9 @@ import pandas as pd
 from analysis import runs
 from analysis.choice import Limits, Miss, choose, interval, nearest_miss, readers
 from analysis.stats import show
-from tfic import cli
-from tfic.row import MEASURES
-from tfic.store_uri import shown
+from tfic.measuring.row import MEASURES
+from tfic.system import cli
+from tfic.system.store_uri import shown
 
 
 @cli.piped
@@ -82,7 +82,7 @@ def answer(sweep: runs.Sweep, limits: Limits, metric: str) -> tuple[list[str], i
 def load_line(point: pd.Series, uri: str) -> str:
     """Python that makes the codec of a point."""
     if point["kind"] == "classical":
-        return f'tfic.classical.classical("{point["codec"]}", {point["quality"]:g})'
+        return f'tfic.measuring.classical.classical("{point["codec"]}", {point["quality"]:g})'
     return f'tfic.load("runs:/{point["run_id"]}", tracking_uri="{shown(uri)}")'
 
 

@@ -20,12 +20,12 @@ from rapidocr import RapidOCR
 from timing import medians_ms, table
 
 import tfic
-from tfic.classical import classical
 from tfic.codec import build
 from tfic.codec.exact import one_thread
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.klt import start_from_klt
+from tfic.measuring.classical import classical
 from tfic.synth import draw
 
 LEARNED = ("lite", "zoo/lite-vbr", "tic-tiny", "tic-small", "tic-base", "bmshj2018-hyperprior", "mbt2018-mean")

@@ -21,9 +21,9 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from tfic.codec import build
-from tfic.losses import distortion, rate
 from tfic.ocr.ppocr import HEIGHT_PX, LineReader
 from tfic.synth import draw
+from tfic.training.losses import distortion, rate
 
 
 def milliseconds(run: Callable[[], object], rounds: int, device: str) -> float:

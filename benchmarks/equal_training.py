@@ -18,9 +18,10 @@ import numpy as np
 from timing import table
 
 from analysis.bd import NotComparable, average_gain
-from tfic import checkpoint, recipes
-from tfic.measuring import measure
-from tfic.train import fit
+from tfic import recipes
+from tfic.checkpoints import checkpoint
+from tfic.measuring.in_processes import measure
+from tfic.training.train import fit
 
 LEARNING_RATES = {"lite": 6e-4, "tic-tiny": 1e-3, "tic-small": 1e-3}
 """Peak learning rates."""

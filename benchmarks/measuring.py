@@ -17,14 +17,14 @@ from pathlib import Path
 from timing import table
 
 import tfic
-from tfic.classical import QUALITIES, classical
 from tfic.config import Config
 from tfic.data import test_pages
-from tfic.evaluate import Coder, heldout_reader, some_rows, warm_up
-from tfic.measuring import measure
+from tfic.measuring.classical import QUALITIES, classical
+from tfic.measuring.evaluate import Coder, heldout_reader, some_rows, warm_up
+from tfic.measuring.in_processes import measure
+from tfic.measuring.row import means
 from tfic.ocr.page import PPOCRPageReader
 from tfic.recipes import recipe
-from tfic.row import means
 
 
 def page_after_page(coder: Coder, config: Config) -> dict[str, float]:

@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image
 
 import tfic
-from tfic import metrics
-from tfic.classical import classical
-from tfic.evaluate import Coder
-from tfic.lines import Line, counted, normalise
+from tfic.measuring import metrics
+from tfic.measuring.classical import classical
+from tfic.measuring.evaluate import Coder
+from tfic.measuring.scoring import score
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.tesseract import TesseractPageReader
-from tfic.scoring import score
+from tfic.pages.lines import Line, counted, normalise
 from tfic.synth import draw
 
 

@@ -17,16 +17,16 @@ import numpy as np
 import torch
 from timing import table
 
-from tfic.ahead import Ahead
 from tfic.config import Config
-from tfic.crops import draw_crops
 from tfic.data import train_pages
-from tfic.lines import Line, Page
 from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX, Alphabet, alphabet
 from tfic.ocr.rectify import places
-from tfic.plans import generator, reading_planner
-from tfic.reading import SQUEEZE, legible, steps_of
+from tfic.pages.lines import Line, Page
 from tfic.recipes import recipe
+from tfic.training.ahead import Ahead
+from tfic.training.crops import draw_crops
+from tfic.training.plans import generator, reading_planner
+from tfic.training.reading import SQUEEZE, legible, steps_of
 
 DEVICE_S = 0.15
 """Time of a step on a device."""

@@ -17,12 +17,12 @@ import numpy as np
 
 import tfic
 from analysis import stats
-from tfic.classical import QUALITIES, classical, uncompressed
 from tfic.data import read_folder
-from tfic.evaluate import Coder, evaluate
+from tfic.measuring.classical import QUALITIES, classical, uncompressed
+from tfic.measuring.evaluate import Coder, evaluate
+from tfic.measuring.row import MEASURES, Row, picture_name, read_rows, write_rows
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.tesseract import TesseractPageReader
-from tfic.row import MEASURES, Row, picture_name, read_rows, write_rows
 
 SHOWN = ("bpp", "bpp_payload", "accuracy", "accuracy_lines", "accuracy_heldout", "psnr_db", "encode_ms")
 

@@ -31,7 +31,7 @@ from sweep.spec.presets import preset
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
 from sweep.store.tracking import Tracker
-from tfic.row import Row, means, write_rows
+from tfic.measuring.row import Row, means, write_rows
 
 IMAGES = 32
 """Test images, as in the demo."""

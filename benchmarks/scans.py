@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tfic.crops import draw_crops
 from tfic.data import read_folder
 from tfic.synth import draw
+from tfic.training.crops import draw_crops
 
 HEIGHT_PX, WIDTH_PX = 3508, 2480
 """A4 at 300 dpi."""

@@ -21,8 +21,8 @@ from timing import medians_ms, table
 from torch import Tensor, nn
 
 from tfic.codec import build
-from tfic.losses import distortion, rate
 from tfic.synth import draw
+from tfic.training.losses import distortion, rate
 
 SIZES = ((256, 256), (250, 190))
 """Heights and widths of the images."""

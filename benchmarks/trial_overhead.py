@@ -25,9 +25,9 @@ from sweep.spec.axes import Qualities, Space
 from sweep.spec.presets import preset
 from sweep.spec.space import Sweep
 from sweep.store.tracking import Tracker
-from tfic.checkpoint import load
-from tfic.measuring import measure
-from tfic.train import fit
+from tfic.checkpoints.checkpoint import load
+from tfic.measuring.in_processes import measure
+from tfic.training.train import fit
 
 GAMMAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 

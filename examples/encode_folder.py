@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 import tfic
-from tfic.images import SUFFIXES, open_image, pixels
+from tfic.pages.images import SUFFIXES, open_image, pixels
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from sweep import run
-from tfic.images import SUFFIXES
+from tfic.pages.images import SUFFIXES
 
 
 def write_metadata(scans: Path) -> int:

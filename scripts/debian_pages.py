@@ -20,12 +20,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tfic.cli import bad_input, parser
 from tfic.importing import pdf
 from tfic.importing.candidate import Candidate
 from tfic.importing.scan_look import ScanLook
 from tfic.importing.source import Report, write_pages
-from tfic.lines import Page
+from tfic.pages.lines import Page
+from tfic.system.cli import bad_input, parser
 
 LATIN = (
     "ca", "cs", "da", "de", "en", "es", "eu", "fi", "fr", "gl", "hu", "id", "it", "lt", "ms", "nb", "nl", "pl", "pt",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis import stats
 from analysis.matched import by_image, match_rate, matched_values
-from tfic.row import read_rows
+from tfic.measuring.row import read_rows
 
 WORDS = {"accuracy": "page", "accuracy_lines": "lines", "accuracy_heldout": "Tesseract", "psnr_db": "PSNR, dB"}
 """Heads of columns."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tfic.cli import bad_input, parser
+from tfic.system.cli import bad_input, parser
 
 FIGURE = "#figure-accuracy-bpp"
 """Accuracy over bits per pixel."""

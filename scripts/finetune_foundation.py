@@ -21,13 +21,13 @@ from pathlib import Path
 from equal_rates import comparison
 from marathon_card import by_quality
 
-from tfic import checkpoint, models
-from tfic.classical import classical
+from tfic.checkpoints import checkpoint, models
 from tfic.codec import LMBDA_MIDDLE
 from tfic.config import Config, DataConfig, EvalConfig, TrainConfig
-from tfic.evaluate import Coder
-from tfic.measuring import measure
-from tfic.train import Progress, fit
+from tfic.measuring.classical import classical
+from tfic.measuring.evaluate import Coder
+from tfic.measuring.in_processes import measure
+from tfic.training.train import Progress, fit
 
 FOUNDATION = "zoo/lite-vbr"
 SHIPPED = Path(__file__).parent.parent / "tfic" / "zoo"

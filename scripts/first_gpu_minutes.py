@@ -25,15 +25,15 @@ import torch
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from tfic import distributed, stages
 from tfic.codec import build
 from tfic.config import PRECISIONS, Config
 from tfic.data import train_pages
-from tfic.devices import Device
-from tfic.files import write_whole
-from tfic.precision import matrix_products
 from tfic.recipes import recipe
-from tfic.steps import Steps
+from tfic.system.devices import Device
+from tfic.system.files import write_whole
+from tfic.system.precision import matrix_products
+from tfic.training import distributed, stages
+from tfic.training.steps import Steps
 
 Answers = dict[str, Any]
 KERNELS = (

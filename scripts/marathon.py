@@ -29,16 +29,16 @@ from marathon_card import NAME, Trained, ship
 from torch import Tensor
 
 import tfic
-from tfic import metrics
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.lite_vbr import lite_vbr
 from tfic.codec.quality import lmbda_of
 from tfic.codec.variable_rate import VariableRate
 from tfic.config import DataConfig
-from tfic.crops import draw_crops
 from tfic.data import draw_set
-from tfic.lines import Page
+from tfic.measuring import metrics
 from tfic.ocr.page import PPOCRPageReader
+from tfic.pages.lines import Page
+from tfic.training.crops import draw_crops
 
 SHIPPED = Path(__file__).parent.parent / "tfic" / "zoo"
 QUALITIES = (0.0, 25.0, 50.0, 75.0, 100.0)

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from analysis import stats
-from tfic import checkpoint, measuring
+from tfic.checkpoints import checkpoint
 from tfic.codec.quality import lmbda_of
 from tfic.codec.variable_rate import VariableRate
 from tfic.config import Config, DataConfig, EvalConfig, TrainConfig
-from tfic.row import read_rows
+from tfic.measuring import in_processes
+from tfic.measuring.row import read_rows
 
 NAME = "lite-vbr"
 """What it is called in the zoo, and the codec it is."""
@@ -56,7 +57,7 @@ def ship(codec: VariableRate, trained: Trained, run: Path, out: Path) -> None:
     )  # fmt: skip
     checkpoint.save(codec, config, half)
     rows = {
-        quality: measuring.measure(codec.at(quality), config, run / "measured" / f"quality-{quality:g}")
+        quality: in_processes.measure(codec.at(quality), config, run / "measured" / f"quality-{quality:g}")
         for quality in QUALITIES
     }
     out.mkdir(parents=True, exist_ok=True)

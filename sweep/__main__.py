@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from tfic import extras
+from tfic.system import extras
 
 USAGE = """usage: tfic-sweep {run,status,ingest,relocate} [options]
 

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
-from tfic import cli
-from tfic.cli import bad_input, piped, say
-from tfic.store_uri import DEFAULT, resolve, shown
+from tfic.system import cli
+from tfic.system.cli import bad_input, piped, say
+from tfic.system.store_uri import DEFAULT, resolve, shown
 
 if TYPE_CHECKING:
     from sweep.run_directories import Finished
@@ -82,9 +82,9 @@ def _ingest(run: "Finished", tracker: "Tracker", measuring: bool) -> str:
     """Put a run directory into the store, measured first if necessary; return its outcome in words."""
     from sweep import run_directories
     from sweep.trial.run import keep_codec, log_trial
-    from tfic.checkpoint import load
-    from tfic.measuring import measure
-    from tfic.row import means
+    from tfic.checkpoints.checkpoint import load
+    from tfic.measuring.in_processes import measure
+    from tfic.measuring.row import means
 
     trial, measured = run.trial, run.folder / run_directories.MEASURED
     rows, codec = run_directories.measurement(run), load(run.checkpoint)

@@ -14,12 +14,12 @@ from sweep.spec.axes import Qualities
 from sweep.spec.presets import absolute, from_tables, read_toml
 from sweep.spec.space import Sweep
 from sweep.spec.target import Target
-from tfic import cli
-from tfic.classical import SETTINGS, installed
 from tfic.config import EvalConfig, unknown_key
+from tfic.measuring.classical import SETTINGS, installed
 from tfic.reader_names import trained_against
 from tfic.recipes import RECIPES, recipe
-from tfic.store_uri import DEFAULT, resolve
+from tfic.system import cli
+from tfic.system.store_uri import DEFAULT, resolve
 
 SPACE = ("lmbdas", "gammas", "lmbda_shares", "trials", "keep_every", "warm_start", "seeds", "controls", "readers")
 """Flags that are settings of [space]."""

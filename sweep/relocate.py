@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweep.store.moved import find_moved, relocate
-from tfic.cli import bad_input, parser, piped, say
+from tfic.system.cli import bad_input, parser, piped, say
 
 
 @piped

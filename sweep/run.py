@@ -26,8 +26,8 @@ from sweep.search.state import Status
 from sweep.spec.space import Sweep
 from sweep.spec.target import Target
 from sweep.spec.trials import LEARNED
-from tfic.cli import bad_input, piped, say
-from tfic.store_uri import check_reachable, shown, sqlite_file
+from tfic.system.cli import bad_input, piped, say
+from tfic.system.store_uri import check_reachable, shown, sqlite_file
 
 if TYPE_CHECKING:
     from sweep.store.tracking import Tracker
@@ -94,7 +94,7 @@ def _training_lines(search: Search) -> list[str]:
     tunings = [trial for trial in search.trials(Status.WAITING) if trial.kind == "finetune"]
     if not (tunings or search.proposals_left):
         return []
-    from tfic import teachable  # seconds of import
+    from tfic.training import teachable  # seconds of import
 
     config = tunings[0].config if tunings else search.sweep.finetune(search.sweep.space.lmbdas[0], 1.0).config
     return [f"Stage 2: {teachable.of_settings(config).sentence()}."]

@@ -19,18 +19,18 @@ from sweep.spec.axes import Space
 from sweep.spec.presets import absolute
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
-from tfic.checkpoint import config_of, load
+from tfic.checkpoints.checkpoint import config_of, load
 from tfic.config import CODEC_FILE, DataConfig
 from tfic.data import METADATA, test_pages
-from tfic.row import Row, read_rows
-from tfic.training_state import STATE_FILE
+from tfic.measuring.row import Row, read_rows
+from tfic.training.training_state import STATE_FILE
 
 HALF_FILE = "half.safetensors"
 """The codec in half precision, as `scripts/finetune_foundation.py` leaves it."""
 MEASURED = "measured"
 """Folder of a run directory for its measurement."""
 EARLIER = frozenset(("pretrain", "warm"))
-"""Folders of a run directory for the trainings that it started from, as `tfic.train.fit` names them."""
+"""Folders of a run directory for the trainings that it started from, as `tfic.training.train.fit` names them."""
 COPIES = frozenset(("checkpoint", "start"))
 """Folders in which a trial, or a store, has copies of codecs of other directories."""
 NEARLY = 0.05

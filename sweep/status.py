@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from sweep.search.plan import plan
 from sweep.search.search import Search
 from sweep.spec.presets import from_tables
-from tfic import cli
-from tfic.cli import bad_input, piped, say
-from tfic.store_uri import DEFAULT, check_exists, resolve, shown
+from tfic.system import cli
+from tfic.system.cli import bad_input, piped, say
+from tfic.system.store_uri import DEFAULT, check_exists, resolve, shown
 
 EVERY_S = 10.0
 """Seconds between two updates of --watch."""

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, replace
 import torch
 from pretend_gpu import Waits, counted, pretend_gpu
 
-from tfic import stages
 from tfic.codec import build
 from tfic.config import Config
 from tfic.data import train_pages
 from tfic.recipes import recipe
-from tfic.stages import Stage
-from tfic.steps import Steps
+from tfic.training import stages
+from tfic.training.stages import Stage
+from tfic.training.steps import Steps
 
 WARM = 1
 """Steps before the one that is counted: what is kept on the device has been made then."""

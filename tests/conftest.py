@@ -125,9 +125,9 @@ def two_stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run directory of `tfic train` with lambda and gamma, stage 1 measured by `tfic evaluate`."""
     from made_runs import config
 
-    from tfic import checkpoint
-    from tfic.measuring import measure
-    from tfic.train import fit
+    from tfic.checkpoints import checkpoint
+    from tfic.measuring.in_processes import measure
+    from tfic.training.train import fit
 
     folder = tmp_path_factory.mktemp("elsewhere") / "job-7"
     fit(config(gamma=1.0), folder, lambda progress: None)

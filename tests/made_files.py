@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from tfic import checkpoint
+from tfic.checkpoints import checkpoint
 from tfic.codec import build
 from tfic.codec.image_codec import ImageCodec
 from tfic.config import Config
@@ -40,7 +40,7 @@ def decoded_elsewhere(model: Path, data: bytes, folder: Path) -> np.ndarray:
     """The pixels, (H, W, 3) uint8, that another process with three threads decodes from a file."""
     (folder / "x.tfic").write_bytes(data)
     program = (
-        "import sys, torch; from pathlib import Path; from tfic import checkpoint\n"
+        "import sys, torch; from pathlib import Path; from tfic.checkpoints import checkpoint\n"
         "torch.set_num_threads(3)\n"
         "model, data, out = map(Path, sys.argv[1:])\n"
         "checkpoint.load(model).decode(data.read_bytes()).save(out)"

@@ -30,8 +30,8 @@ pictures = 1
 TRAIN = """
 import sys
 from pathlib import Path
-from tfic.checkpoint import config_of
-from tfic.train import fit
+from tfic.checkpoints.checkpoint import config_of
+from tfic.training.train import fit
 
 fit(config_of(Path(sys.argv[1])), Path(sys.argv[2]), lambda progress: None)
 """

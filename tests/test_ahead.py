@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from tfic.ahead import AHEAD, Ahead
-from tfic.lines import Quad
 from tfic.ocr.rectify import cut_out, places
+from tfic.pages.lines import Quad
+from tfic.training.ahead import AHEAD, Ahead
 
 QUADS: list[Quad] = [((20, 30), (60, 31), (60, 44), (20, 40)), ((5, 5), (90, 25), (86, 45), (2, 21))]
 

@@ -14,10 +14,11 @@ import torch
 from made_files import saved_codec
 from PIL import Image
 
-from tfic import bulk, checkpoint
+from tfic.checkpoints import checkpoint
 from tfic.codec.image_codec import ImageCodec
+from tfic.commands import bulk
+from tfic.commands.file_plan import Pair
 from tfic.config import Config
-from tfic.file_plan import Pair
 from tfic.synth import draw
 
 MANY = 3000

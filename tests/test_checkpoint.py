@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from made_files import ready_codec, saved_codec
 
-from tfic import checkpoint
+from tfic.checkpoints import checkpoint
 from tfic.codec import build
 from tfic.config import Config
 from tfic.synth import draw

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfic.classical import QUALITIES, classical, uncompressed
-from tfic.metrics import psnr_db
+from tfic.measuring.classical import QUALITIES, classical, uncompressed
+from tfic.measuring.metrics import psnr_db
 from tfic.synth import draw
 
 PIXELS = draw(0, "test", 0, height_px=128, width_px=160).image

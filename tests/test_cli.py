@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweep.spec.presets import read_toml
-from tfic.store_uri import absolute
+from tfic.system.store_uri import absolute
 
 ROOT = Path(__file__).parent.parent
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
     ("body", "code"), [("print('x' * 100_000); return 0", 141), ("say('x' * 100_000); return 3", 3)]
 )
 def test_a_command_whose_output_is_not_read_to_its_end_says_nothing(body: str, code: int) -> None:
-    program = f"import sys\nfrom tfic.cli import piped, say\n@piped\ndef main():\n    {body}\nsys.exit(main())"
+    program = f"import sys\nfrom tfic.system.cli import piped, say\n@piped\ndef main():\n    {body}\nsys.exit(main())"
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout

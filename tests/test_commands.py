@@ -10,8 +10,8 @@ from made_files import saved_codec
 from PIL import Image
 from refusals import refused
 
-from tfic import checkpoint
 from tfic.__main__ import main
+from tfic.checkpoints import checkpoint
 from tfic.config import Config
 from tfic.onnx_encoder import OnnxEncoder
 from tfic.synth import draw

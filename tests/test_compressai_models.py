@@ -12,7 +12,7 @@ from made_files import decoded_elsewhere
 from PIL import Image
 from torch import nn
 
-from tfic import checkpoint
+from tfic.checkpoints import checkpoint
 from tfic.codec import build, names
 from tfic.codec.bitstream import OVERHEAD_BYTES, BitstreamError, Coded, pack, unpack
 from tfic.codec.compressai_models import CompressAIModel
@@ -21,7 +21,7 @@ from tfic.codec.image_codec import ImageCodec
 from tfic.config import DataConfig
 from tfic.recipes import tiny
 from tfic.synth import draw
-from tfic.train import fit
+from tfic.training.train import fit
 
 PAGE = torch.from_numpy(draw(0, "test", 0).image).permute(2, 0, 1).float() / 255
 

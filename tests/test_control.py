@@ -8,7 +8,7 @@ import pytest
 import torch
 from test_train import StoppedError, config, ignore, same, stop_at, weights
 
-from tfic.train import Progress, fit
+from tfic.training.train import Progress, fit
 
 pytestmark = pytest.mark.slow
 

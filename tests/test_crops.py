@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from tfic.crops import Crops, draw_crops
-from tfic.lines import Page
+from tfic.pages.lines import Page
 from tfic.synth import draw
+from tfic.training.crops import Crops, draw_crops
 
 PAGES = [draw(0, "train", i) for i in range(8)]
 

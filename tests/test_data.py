@@ -12,7 +12,7 @@ from PIL import Image
 
 from tfic import data
 from tfic.config import DataConfig
-from tfic.lines import Page
+from tfic.pages.lines import Page
 from tfic.synth import draw
 from tfic.synth.drawn import DrawnSet, SetSpec, cache_root, drawn_set
 

@@ -7,7 +7,7 @@ import pytest
 from made_images import Kind
 from made_kinds import kinds
 
-from tfic.images import open_image
+from tfic.pages.images import open_image
 
 
 @pytest.mark.parametrize("kind", list(kinds()), ids=lambda kind: kind.comes)

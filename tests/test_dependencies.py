@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tfic.extras import EXTRAS
+from tfic.system.extras import EXTRAS
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("tfic", "sweep", "analysis")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-BASE = ("tfic", "tfic.__main__", "tfic.extras", "tfic.images", "tfic.codec.bitstream", "tfic.codec.latent_stream",
-        "sweep.__main__", "analysis.__main__")  # fmt: skip
+BASE = ("tfic", "tfic.__main__", "tfic.system.extras", "tfic.pages.images", "tfic.codec.bitstream",
+        "tfic.codec.latent_stream", "sweep.__main__", "analysis.__main__")  # fmt: skip
 OTHERWISE = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tfic import devices
-from tfic.devices import Device
+from tfic.system import devices
+from tfic.system.devices import Device
 
 
 @pytest.mark.parametrize("given", [Device("cpu"), Device()])

@@ -14,12 +14,12 @@ import torch.multiprocessing as mp
 from test_train import config, ignore, same, weights
 from torch import nn
 
-from tfic import distributed, plans, stages
 from tfic.codec.image_codec import Reconstruction
 from tfic.config import Config
 from tfic.data import train_pages
-from tfic.train import Progress, fit
-from tfic.training_state import STATE_FILE
+from tfic.training import distributed, plans, stages
+from tfic.training.train import Progress, fit
+from tfic.training.training_state import STATE_FILE
 
 WORLD = 2
 BATCHES = (4, 3)

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfic import metrics
-from tfic.classical import classical, uncompressed
-from tfic.evaluate import evaluate
-from tfic.lines import Page
-from tfic.measuring import measure
+from tfic.measuring import metrics
+from tfic.measuring.classical import classical, uncompressed
+from tfic.measuring.evaluate import evaluate
+from tfic.measuring.in_processes import measure
+from tfic.measuring.row import BANDS_PX, MEASURES, Row, means, picture_name, read_rows, write_rows
+from tfic.measuring.scoring import score
 from tfic.ocr.page import PPOCRPageReader
+from tfic.pages.lines import Page
 from tfic.recipes import recipe
-from tfic.row import BANDS_PX, MEASURES, Row, means, picture_name, read_rows, write_rows
-from tfic.scoring import score
 from tfic.synth import draw
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from tfic.checkpoints.export import export
 from tfic.codec import build
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.klt import start_from_klt
-from tfic.export import export
 from tfic.onnx_encoder import OnnxEncoder
 from tfic.synth import draw
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tfic.file_plan import make_folder, plan
+from tfic.commands.file_plan import make_folder, plan
 
 READS, WRITES = (".png", ".jpg"), (".tfic",)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tfic.files import FileWriteError, partial, write_whole
+from tfic.system.files import FileWriteError, partial, write_whole
 
 
 def names(folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tfic import data
 from tfic.config import DataConfig
-from tfic.lines import Page
+from tfic.pages.lines import Page
 from tfic.synth import draw
 
 
@@ -195,11 +195,11 @@ def test_an_image_that_changes_its_size_under_a_sweep_is_told(folder: Path) -> N
 
 
 def test_an_image_is_looked_at_again_only_when_it_was_touched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tfic.contents._SETTLED_NS", 0)
+    monkeypatch.setattr("tfic.pages.contents._SETTLED_NS", 0)
     data.read_folder(folder)
     seen: list[str] = []
     real = data.Contents.size_px.__globals__["open_image"]
-    monkeypatch.setattr("tfic.contents.open_image", lambda path: seen.append(path.name) or real(path))
+    monkeypatch.setattr("tfic.pages.contents.open_image", lambda path: seen.append(path.name) or real(path))
     data.read_folder(folder)
     assert seen == []
     (folder / "train-000001.png").touch()

@@ -11,14 +11,14 @@ from made_files import ready_codec
 from PIL import Image
 from test_train import StoppedError, config, ignore, same, stop_at, weights
 
-from tfic import checkpoint, models
 from tfic.__main__ import main
+from tfic.checkpoints import checkpoint, models
 from tfic.codec.quality import lmbda_of
 from tfic.codec.variable_rate import VariableRate
 from tfic.config import Config
-from tfic.rates import draw_rates, pixel_loss, weigh_reading
 from tfic.synth import draw
-from tfic.train import Progress, fit
+from tfic.training.rates import draw_rates, pixel_loss, weigh_reading
+from tfic.training.train import Progress, fit
 
 pytestmark = pytest.mark.slow
 

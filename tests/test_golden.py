@@ -8,10 +8,11 @@ from PIL import Image
 from safetensors import safe_open
 
 import tfic
-from tfic import metrics, models
+from tfic.checkpoints import models
 from tfic.codec import build
 from tfic.codec.entropy import STORED_NAMES
 from tfic.codec.image_codec import ImageCodec
+from tfic.measuring import metrics
 
 CODED = (
     "VEZJQwI8la3P2JqzdygAOAAA3nBI2j/mjnwQQfZTbGTGOAPr+PJPyMmwCnp4BSes2YqqhA0hvke2uH+BFcd5iqIMzP/PYPXjR8//9AT0upy3XOunO+sf"

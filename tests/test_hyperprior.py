@@ -14,7 +14,7 @@ import torch
 from made_files import decoded_elsewhere, ready_codec
 from PIL import Image
 
-from tfic import checkpoint
+from tfic.checkpoints import checkpoint
 from tfic.codec import build
 from tfic.codec.bitstream import BitstreamError
 from tfic.codec.hyperprior import MeanScaleHyperprior

@@ -13,7 +13,7 @@ from made_files import ready_codec
 from PIL import Image
 from PIL.MpoImagePlugin import MpoImageFile
 
-from tfic.images import SUFFIXES, open_image, pixels, plain
+from tfic.pages.images import SUFFIXES, open_image, pixels, plain
 
 RNG = np.random.default_rng(0)
 RGB = Image.fromarray(RNG.integers(0, 256, (21, 34, 3), dtype=np.uint8))

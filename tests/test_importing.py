@@ -12,7 +12,7 @@ from PIL import Image
 
 from tfic.__main__ import main
 from tfic.data import read_folder
-from tfic.lines import Page
+from tfic.pages.lines import Page
 
 
 def png(path: Path, size: tuple[int, int] = (120, 60)) -> Path:

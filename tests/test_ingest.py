@@ -13,8 +13,8 @@ from sweep.run import main as sweep_main
 from sweep.spec.axes import Space
 from sweep.store.tracking import CHECKPOINT, Tracker, params
 from sweep.trial.run import run_trial
-from tfic import checkpoint
-from tfic.row import means, read_rows
+from tfic.checkpoints import checkpoint
+from tfic.measuring.row import means, read_rows
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ from refusals import refused
 
 from sweep.ingest import main
 from sweep.store.tracking import Tracker
-from tfic import checkpoint
-from tfic.row import read_rows, write_rows
+from tfic.checkpoints import checkpoint
+from tfic.measuring.row import read_rows, write_rows
 
 
 def test_unfinished_directories_are_named_and_left(

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from tfic import losses
 from tfic.codec import build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.klt import start_from_klt, step_size
 from tfic.codec.tic import SIZES
 from tfic.synth import draw
+from tfic.training import losses
 
 
 def images(count: int) -> torch.Tensor:

@@ -9,10 +9,10 @@ from made_labels import FOLDS, LABELS, Fold, Labelled
 from PIL import Image
 
 from tfic.data import read_folder
-from tfic.labels import labels
-from tfic.lines import Line, normalise, page_text, quad_of
-from tfic.metrics import accuracy, cer
+from tfic.measuring.metrics import accuracy, cer
 from tfic.ocr.ppocr import alphabet
+from tfic.pages.labels import labels
+from tfic.pages.lines import Line, normalise, page_text, quad_of
 
 SQUARE = quad_of([[1, 1], [20, 1], [20, 9], [1, 9]])
 

@@ -8,7 +8,7 @@ from sweep.search.state import Status
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Kind
 from sweep.trial.end import End
-from tfic.store_uri import StoreUnreachableError
+from tfic.system.store_uri import StoreUnreachableError
 
 DIED = "its process died"
 

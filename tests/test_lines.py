@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from tfic.lines import Line, Page, counted, normalise, page_text, reading_order
+from tfic.pages.lines import Line, Page, counted, normalise, page_text, reading_order
 
 
 def box(text: str, left: float, top: float, width: float = 40, height: float = 10) -> Line:

@@ -9,8 +9,9 @@ import torch
 from made_files import decoded_elsewhere, ready_codec, signed
 from PIL import Image
 
-from tfic import checkpoint
 from tfic.__main__ import main
+from tfic.checkpoints import checkpoint
+from tfic.checkpoints.export import export
 from tfic.codec import build
 from tfic.codec.bitstream import OVERHEAD_BYTES, BitstreamError, unpack
 from tfic.codec.conditioned import ConditionedBlock, Shift
@@ -18,7 +19,6 @@ from tfic.codec.entropy import Part
 from tfic.codec.quality import knot_weights
 from tfic.codec.variable_rate import VariableRate
 from tfic.config import Config
-from tfic.export import export
 from tfic.synth import draw
 
 PAGE = Image.fromarray(draw(0, "test", 0, height_px=96, width_px=128).image)

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from tfic import losses
+from tfic.training import losses
 
 
 def test_distortion_is_mse_on_the_scale_of_255() -> None:

@@ -8,8 +8,8 @@ from made_files import saved_codec
 from PIL import Image
 from refusals import refused
 
-from tfic import checkpoint
 from tfic.__main__ import main
+from tfic.checkpoints import checkpoint
 from tfic.config import Config
 from tfic.data import read_folder
 from tfic.synth import draw

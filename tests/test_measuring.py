@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfic import measuring
-from tfic.classical import classical, uncompressed
 from tfic.config import Config
-from tfic.evaluate import evaluate
-from tfic.file_format import Uncompressed
-from tfic.lines import Page
-from tfic.measuring import measure, processes_for
+from tfic.measuring import in_processes
+from tfic.measuring.classical import classical, uncompressed
+from tfic.measuring.evaluate import evaluate
+from tfic.measuring.file_format import Uncompressed
+from tfic.measuring.in_processes import measure, processes_for
+from tfic.measuring.row import Row, read_rows
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.tesseract import TesseractPageReader
+from tfic.pages.lines import Page
 from tfic.recipes import recipe
-from tfic.row import Row, read_rows
 from tfic.synth import draw
 
 TIMES = ("encode_ms", "decode_ms", "read_ms")
@@ -34,8 +34,8 @@ def settings(count: int) -> Config:
 
 @pytest.mark.slow
 def test_rows_and_pictures_are_the_same_with_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "PAGES_A_PROCESS", 3)
-    monkeypatch.setattr(measuring, "PAGES_A_TASK", 1)
+    monkeypatch.setattr(in_processes, "PAGES_A_PROCESS", 3)
+    monkeypatch.setattr(in_processes, "PAGES_A_TASK", 1)
     config, codec = settings(6), classical("webp", 5)
     folders = [tmp_path / "one", tmp_path / "two"]
     means = [measure(codec, config, folder, processes) for folder, processes in zip(folders, (1, 2), strict=True)]
@@ -61,8 +61,8 @@ class Dies(Uncompressed):
 def test_a_process_that_dies_ends_the_measurement_with_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measuring, "PAGES_A_PROCESS", 1)
-    monkeypatch.setattr(measuring, "PAGES_A_TASK", 1)
+    monkeypatch.setattr(in_processes, "PAGES_A_PROCESS", 1)
+    monkeypatch.setattr(in_processes, "PAGES_A_TASK", 1)
     with pytest.raises(RuntimeError, match=r"a measuring process died, .*; measure with fewer processes"):
         measure(Dies(), settings(4), tmp_path, 2)
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tfic import losses, memory
 from tfic.codec import build
 from tfic.ocr.ppocr import HEIGHT_PX, LineReader
 from tfic.recipes import recipe
+from tfic.training import losses, memory
 
 
 def kept_bytes(module: nn.Module, loss: Tensor, saved: list[Tensor]) -> int:

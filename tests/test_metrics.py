@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfic.metrics import accuracy, cer, ms_ssim, psnr_db, word_accuracy
+from tfic.measuring.metrics import accuracy, cer, ms_ssim, psnr_db, word_accuracy
 
 TEXTS = st.text("ab \n", max_size=8)
 

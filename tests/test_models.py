@@ -10,7 +10,7 @@ from made_files import saved_codec
 from mlflow import MlflowClient
 
 import tfic
-from tfic import checkpoint, models
+from tfic.checkpoints import checkpoint, models
 from tfic.codec.image_codec import ImageCodec
 from tfic.config import CODEC_FILE, Config
 
@@ -66,9 +66,8 @@ def test_the_package_offers_build_load_and_the_error(run: Path) -> None:
 
 
 def test_importing_the_package_and_finding_a_file_leave_torch_alone(run: Path) -> None:
-    code = (
-        f"import sys, tfic, tfic.models, tfic.__main__; tfic.models.find({str(run)!r}); print('torch' in sys.modules)"
-    )
+    code = "import sys, tfic, tfic.__main__; from tfic.checkpoints import models; "
+    code += f"models.find({str(run)!r}); print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout == "False\n"
 

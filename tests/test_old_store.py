@@ -24,7 +24,7 @@ from sweep.spec.presets import from_tables, read_toml
 from sweep.spec.trials import Kind
 from sweep.store.tracking import Tracker
 from sweep.trial.run import run_trial
-from tfic import checkpoint
+from tfic.checkpoints import checkpoint
 
 STORE = Path(__file__).parent / "data" / "store_before_lmbda_share.tar.xz"
 OLD_SWEEP = """

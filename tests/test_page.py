@@ -9,11 +9,11 @@ import pytest
 
 from tfic.config import EvalConfig
 from tfic.errors import ReaderMissingError
-from tfic.evaluate import heldout_reader
-from tfic.lines import page_text
-from tfic.metrics import accuracy
+from tfic.measuring.evaluate import heldout_reader
+from tfic.measuring.metrics import accuracy
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.tesseract import TesseractPageReader, _lines, _rows, find_program
+from tfic.pages.lines import page_text
 from tfic.synth import draw
 
 

@@ -10,7 +10,7 @@ from made_pdfs import pdf, picture, shown
 from tfic.importing.candidate import Skipped
 from tfic.importing.pdf import pages
 from tfic.importing.words import Word, lines_of
-from tfic.lines import Page
+from tfic.pages.lines import Page
 
 
 def read(tmp_path: Path, *operators: str, dpi: float = 144, **options: Any) -> Page | Skipped:

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from sweep.spec.presets import preset
-from tfic import losses
 from tfic.codec import build
 from tfic.codec.image_codec import ImageCodec
 from tfic.config import TrainConfig
 from tfic.ocr.ppocr import alphabet
 from tfic.ocr.training_reader import AtPrecision, Sight
-from tfic.precision import in_float32, matrix_products, networks
-from tfic.steps import compile_transforms
+from tfic.system.precision import in_float32, matrix_products, networks
+from tfic.training import losses
+from tfic.training.steps import compile_transforms
 
 CPU = torch.device("cpu")
 

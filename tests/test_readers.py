@@ -13,18 +13,18 @@ from sweep import options
 from sweep.spec.presets import preset
 from tfic.config import EvalConfig, TrainConfig
 from tfic.errors import ReaderMissingError
-from tfic.evaluate import check_readers
-from tfic.lines import Line, Quad, quad_of
+from tfic.measuring.evaluate import check_readers
+from tfic.measuring.row import MEASURES
+from tfic.measuring.scoring import score
 from tfic.ocr import choice, known
 from tfic.ocr.easyocr import EasyOCRLineReader
 from tfic.ocr.page import PPOCRDetector
 from tfic.ocr.recognisers import CTCRecogniser, StagedReader
 from tfic.ocr.rectify import rectify
+from tfic.pages.lines import Line, Quad, quad_of
 from tfic.reader_names import FURTHER_READERS, READERS, further, trained_against
-from tfic.reading import build_readers, legible, reading_loss
-from tfic.row import MEASURES
-from tfic.scoring import score
 from tfic.synth import draw
+from tfic.training.reading import build_readers, legible, reading_loss
 from tfic.weights import parse
 
 PAGE = 3

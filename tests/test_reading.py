@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from tfic.crops import Crops, draw_crops
-from tfic.lines import Line
 from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX, LineReader
 from tfic.ocr.rectify import width_at
-from tfic.reading import LINE_CLIP_NORM, SQUEEZE, _clip_lines, readable, reading_loss
+from tfic.pages.lines import Line
 from tfic.synth import draw
+from tfic.training.crops import Crops, draw_crops
+from tfic.training.reading import LINE_CLIP_NORM, SQUEEZE, _clip_lines, readable, reading_loss
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from tfic.config import READING_TERMS, TrainConfig
-from tfic.crops import Crops, draw_crops
 from tfic.ocr.ppocr import HEIGHT_PX, LineReader
 from tfic.ocr.rectify import width_at
-from tfic.reading import CTC, readable, reading_loss
-from tfic.reading_terms import Task, divergence, feature_distance
 from tfic.synth import draw
+from tfic.training.crops import Crops, draw_crops
+from tfic.training.reading import CTC, readable, reading_loss
+from tfic.training.reading_terms import Task, divergence, feature_distance
 from tfic.weights import parse
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tfic.lines import Quad
 from tfic.ocr.rectify import rectify, width_at, with_margin
+from tfic.pages.lines import Quad
 
 UPRIGHT: Quad = ((20, 30), (60, 30), (60, 40), (20, 40))
 TURNED: Quad = ((60, 40), (20, 40), (20, 30), (60, 30))

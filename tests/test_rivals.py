@@ -11,10 +11,10 @@ from refusals import refused
 from sweep.options import RIVALS, parse
 from sweep.run import main
 from sweep.spec.axes import Qualities
-from tfic.classical import SETTINGS, classical, installed
-from tfic.metrics import psnr_db
+from tfic.measuring.classical import SETTINGS, classical, installed
+from tfic.measuring.metrics import psnr_db
+from tfic.measuring.prepared import flattened
 from tfic.ocr.detector import TextDetector
-from tfic.prepared import flattened
 from tfic.synth import draw
 
 PAGE = draw(0, "test", 0, height_px=128, width_px=160)

@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tfic.config import MEASURING_VERSION
-from tfic.row import BANDS_PX, MEASURES, TEXTS, Measure, Row, means, read_rows, write_rows
+from tfic.measuring.row import BANDS_PX, MEASURES, TEXTS, Measure, Row, means, read_rows, write_rows
 
 ROOT = Path(__file__).parent.parent
 ADDED = """
@@ -45,7 +45,7 @@ assert report.main(["--tracking-uri", old, "--name", "older", "--out", "older.ht
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, empty_store: str, tracking_uri: str) -> Path:
-    """A folder with reports by a project that has one more field in tfic/row.py.
+    """A folder with reports by a project that has one more field in tfic/measuring/row.py.
 
     added.html is of a sweep that it measured, older.html of a sweep that was measured without the field.
     """

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from analysis import row_tables, runs
-from tfic.row import Row, write_rows
+from tfic.measuring.row import Row, write_rows
 
 
 def test_every_finished_run_is_one_point_and_no_other_is(tracking_uri):

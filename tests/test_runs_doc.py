@@ -12,7 +12,7 @@ from sweep.spec.trials import Trial
 from sweep.store import schema
 from sweep.store.lease import DRIVER
 from sweep.store.tracking import SETTINGS, Tracker
-from tfic.row import MEASURES
+from tfic.measuring.row import MEASURES
 
 SWEEP = make(lmbdas=(0.001, 0.003), gammas=(1.0,), keep_every=3, warm_start=0.001, controls=True, halfway=True)
 RANGE = make(lmbdas=(0.0016, 0.0032), gammas=(1.0,), controls=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfic.importing.scan_look import SCAN, ScanLook, look_of
-from tfic.lines import Line, Page
+from tfic.pages.lines import Line, Page
 
 
 def marked() -> Page:

@@ -6,8 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from tfic.lines import Line, Page, dominant_angle, quad_of, reading_order
-from tfic.scoring import BY_EDIT_DISTANCE, BY_PLACES, BY_READING_ORDER, assign, overlaps, score
+from tfic.measuring.scoring import BY_EDIT_DISTANCE, BY_PLACES, BY_READING_ORDER, assign, overlaps, score
+from tfic.pages.lines import Line, Page, dominant_angle, quad_of, reading_order
 
 BLANK = np.full((256, 256, 3), 255, np.uint8)
 

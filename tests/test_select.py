@@ -34,7 +34,7 @@ def test_the_cheapest_codec_that_reads_so_well_is_named_with_its_interval_and_th
 def test_a_classical_codec_is_loaded_by_its_quality(tracking_uri, capsys):
     code, lines, _ = answer(capsys, tracking_uri, "--max-encode-ms", "10", "--max-bpp", "0.3")
     assert code == 0
-    assert lines[-1] == 'Load it: tfic.classical.classical("avif", 5)'
+    assert lines[-1] == 'Load it: tfic.measuring.classical.classical("avif", 5)'
 
 
 def test_where_none_fits_the_nearest_miss_is_named_with_exit_code_1(tracking_uri, capsys):

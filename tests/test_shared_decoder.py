@@ -13,13 +13,13 @@ from PIL import Image
 from safetensors import safe_open
 from test_train import StoppedError, config, ignore, same, stop_at, weights
 
-from tfic import checkpoint
 from tfic.__main__ import main
+from tfic.checkpoints import checkpoint
 from tfic.codec.bitstream import BitstreamError
 from tfic.codec.image_codec import fingerprint_of
 from tfic.synth import draw
-from tfic.train import fit
-from tfic.training_state import kept
+from tfic.training.train import fit
+from tfic.training.training_state import kept
 
 pytestmark = pytest.mark.slow
 

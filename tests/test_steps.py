@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from tfic import averaging
 from tfic.codec.image_codec import Reconstruction
-from tfic.loss_sums import LossSums
-from tfic.stages import Stage
-from tfic.steps import Steps
+from tfic.training import averaging
+from tfic.training.loss_sums import LossSums
+from tfic.training.stages import Stage
+from tfic.training.steps import Steps
 
-WHAT_READING_WAITS_FOR = {"tfic/ocr/rectify.py", "tfic/reading.py", "tfic/losses.py", "backward"}
+WHAT_READING_WAITS_FOR = {"tfic/ocr/rectify.py", "tfic/training/reading.py", "tfic/training/losses.py", "backward"}
 """Places at which stage 2 sends lines and texts, and where CTC copies its lengths."""
 
 
@@ -37,7 +37,7 @@ def census() -> dict[str, Any]:
 def test_a_step_of_stage_1_waits_for_nothing_and_sends_its_crops_alone(census: dict[str, Any]) -> None:
     found = census["pretrain"]["gpu"]
     assert found["step"] == {}
-    assert [place.partition(":")[0] for place in found["sent"]] == ["tfic/crops.py"]
+    assert [place.partition(":")[0] for place in found["sent"]] == ["tfic/training/crops.py"]
     assert found["operations"] > 1000, "it did run there"
 
 

@@ -8,7 +8,7 @@ from sweep.spec.limits import Limits
 from sweep.spec.presets import preset
 from sweep.store.tracking import Tracker
 from sweep.trial.stopping import Rival, StoppedByRuleError, check, rivals
-from tfic.train import Progress
+from tfic.training.train import Progress
 
 NOW = Progress("finetune", 60, 100, 1060, loss=1.0, bpp_estimated=0.2, mse=0.01, ocr=1.0, seconds_left=10.0)
 

@@ -19,8 +19,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from sweep.store.tracking import Tracker
-from tfic import store_uri
-from tfic.store_uri import StoreUnreachableError, absolute, check_reachable, first_line, resolve, shown, sqlite_file
+from tfic.system import store_uri
+from tfic.system.store_uri import (
+    StoreUnreachableError,
+    absolute,
+    check_reachable,
+    first_line,
+    resolve,
+    shown,
+    sqlite_file,
+)
 
 
 @contextmanager

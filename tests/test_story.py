@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 
 from analysis import pareto, report
 from sweep import run as sweep_run
-from tfic import checkpoint
+from tfic.checkpoints import checkpoint
 from tfic.data import test_pages as pages_to_test_on
 from tfic.recipes import recipe
 

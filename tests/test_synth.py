@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tfic.lines import Page, normalise, reading_order
+from tfic.pages.lines import Page, normalise, reading_order
 from tfic.synth import backgrounds, draw, layouts, texts, typefaces, warp
 
 

@@ -8,14 +8,14 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from sweep import run
-from tfic import teachable
-from tfic.crops import draw_crops
 from tfic.data import read_folder, write_folder
-from tfic.lines import Line, Page
 from tfic.ocr.ppocr import alphabet
+from tfic.pages.lines import Line, Page
 from tfic.recipes import recipe
 from tfic.synth import draw, typefaces
-from tfic.train import fit
+from tfic.training import teachable
+from tfic.training.crops import draw_crops
+from tfic.training.train import fit
 
 KNOWN = alphabet()
 FONT = typefaces.shipped("test")[0].path

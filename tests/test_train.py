@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from tfic import checkpoint
+from tfic.checkpoints import checkpoint
 from tfic.config import TRAINING_VERSION, Config
 from tfic.recipes import recipe
-from tfic.steps import learning_rate
-from tfic.train import Progress, Report, fit
-from tfic.training_state import STATE_FILE, kept, step_of
+from tfic.training.steps import learning_rate
+from tfic.training.train import Progress, Report, fit
+from tfic.training.training_state import STATE_FILE, kept, step_of
 
 pytestmark = pytest.mark.slow
 

@@ -18,9 +18,9 @@ from sweep.spec.trials import Trial
 from sweep.store.tracking import CHECKPOINT, Tracker
 from sweep.trial.conditions import Conditions
 from sweep.trial.run import run_trial, train_trial
-from tfic import devices
 from tfic.config import DataConfig, EvalConfig
-from tfic.devices import Device
+from tfic.system import devices
+from tfic.system.devices import Device
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,9 @@ import pytest
 from packaging.requirements import Requirement
 from PIL import Image
 
-from tfic import models
-from tfic.checkpoint import load
-from tfic.export import export
+from tfic.checkpoints import models
+from tfic.checkpoints.checkpoint import load
+from tfic.checkpoints.export import export
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("tfic", "sweep", "analysis")

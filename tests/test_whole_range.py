@@ -21,10 +21,10 @@ from sweep.spec.space import Sweep
 from sweep.spec.trials import Kind
 from sweep.store.tracking import Tracker
 from sweep.trial.run import run_trial
-from tfic import checkpoint, models
+from tfic.checkpoints import checkpoint, models
 from tfic.config import CODEC_FILE, Config
 from tfic.data import test_pages as pages_of
-from tfic.train import fit
+from tfic.training.train import fit
 
 LMBDAS = (0.0016, 0.0064)
 

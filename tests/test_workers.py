@@ -25,10 +25,10 @@ from test_train import config, ignore, same, weights
 from sweep.on_ray.driver import resources
 from sweep.on_ray.resources import Slot
 from sweep.on_ray.workers import fit_on_workers
-from tfic import distributed
 from tfic.config import Config
-from tfic.devices import Device
-from tfic.train import CODEC_FILE, STATE_FILE, Progress, fit
+from tfic.system.devices import Device
+from tfic.training import distributed
+from tfic.training.train import CODEC_FILE, STATE_FILE, Progress, fit
 
 pytestmark = [
     pytest.mark.slow,

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 
 import tfic
-from tfic import checkpoint, models
+from tfic.checkpoints import checkpoint, models
+from tfic.checkpoints.models import zoo
 from tfic.codec.bitstream import OVERHEAD_BYTES
 from tfic.config import DataConfig
 from tfic.data import draw_set
-from tfic.models import zoo
 
 ROOT = Path(__file__).parent.parent
 

@@ -13,11 +13,11 @@ import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tfic.checkpoints.models import load
     from tfic.codec import build
     from tfic.codec.bitstream import BitstreamError
     from tfic.codec.image_codec import ImageCodec
     from tfic.errors import TficError
-    from tfic.models import load
 
     __version__: str
 
@@ -28,7 +28,7 @@ _MODULES = {
     "ImageCodec": "tfic.codec.image_codec",
     "TficError": "tfic.errors",
     "build": "tfic.codec",
-    "load": "tfic.models",
+    "load": "tfic.checkpoints.models",
 }
 
 

@@ -25,17 +25,17 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from tfic import extras
-from tfic.cli import Parser, bad_input, piped
+from tfic.checkpoints import models
 from tfic.config import Config, DataConfig, from_mapping
-from tfic.cores import usable_cores
-from tfic.models import FORMS
 from tfic.reader_names import trained_against
 from tfic.recipes import RECIPES, recipe
-from tfic.store_uri import DEFAULT
+from tfic.system import extras
+from tfic.system.cli import Parser, bad_input, piped
+from tfic.system.cores import usable_cores
+from tfic.system.store_uri import DEFAULT
 
 if TYPE_CHECKING:
-    from tfic.train import Progress
+    from tfic.training.train import Progress
 
 STOPPED = "files that were finished are whole, and no others are left"
 """The state of files after a command was interrupted, for its last line."""
@@ -96,16 +96,14 @@ def _config(args: argparse.Namespace) -> Config:
     if args.readers:
         train = replace(train, readers=trained_against(args.readers))
     if train.start:
-        from tfic import models
-
         train = replace(train, start=models.pinned(train.start))
     return replace(config, codec=args.codec or config.codec, data=data, train=train)
 
 
 def _train(args: argparse.Namespace) -> None:
-    from tfic import distributed, models, teachable
-    from tfic.devices import Device
-    from tfic.train import fit
+    from tfic.system.devices import Device
+    from tfic.training import distributed, teachable
+    from tfic.training.train import fit
 
     config, device = _config(args), Device(args.device)
     start = models.find(args.start) if args.start and args.gamma else None
@@ -127,8 +125,8 @@ def _print_progress(progress: "Progress") -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from tfic import checkpoint, models
-    from tfic.measuring import measure, processes_for
+    from tfic.checkpoints import checkpoint
+    from tfic.measuring.in_processes import measure, processes_for
 
     path = models.find(args.model, args.tracking_uri)
     config, codec = checkpoint.config_of(path), checkpoint.load(path)
@@ -154,7 +152,7 @@ def _readers(args: argparse.Namespace) -> None:
 
 
 def _info(args: argparse.Namespace) -> None:
-    from tfic.about import about
+    from tfic.commands.about import about
 
     for name, value in about(args.file, args.model, args.tracking_uri).items():
         print(f"{name:12} {value}")
@@ -163,17 +161,17 @@ def _info(args: argparse.Namespace) -> None:
 def _on_files(args: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # numpy breaks in ways of its own when its import does
     try:
-        from tfic import commands
+        from tfic.commands import codec_files
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if args.verb == "read":
-        return commands.read(args.image, args.model, args.tracking_uri, args.heldout)
+        return codec_files.read(args.image, args.model, args.tracking_uri, args.heldout)
     if args.verb == "export":
-        return commands.export(args.output, args.height, args.width, args.model, args.tracking_uri)
-    files = commands.Files(args.input, args.output, args.model, args.tracking_uri)
+        return codec_files.export(args.output, args.height, args.width, args.model, args.tracking_uri)
+    files = codec_files.Files(args.input, args.output, args.model, args.tracking_uri)
     if args.verb == "decode":
-        return commands.decode(files, args.workers)
-    return commands.encode(files, args.workers, args.quality)
+        return codec_files.decode(files, args.workers)
+    return codec_files.encode(files, args.workers, args.quality)
 
 
 class _Parser(Parser):
@@ -219,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser("evaluate", help="measure a trained codec on real bytes")
-    evaluate.add_argument("model", metavar="MODEL", help=FORMS)
+    evaluate.add_argument("model", metavar="MODEL", help=models.FORMS)
     evaluate.add_argument("out", type=Path, metavar="OUT", help="folder for rows.csv and pictures")
     evaluate.add_argument("--test-data", default="", metavar="DIR", help="folder with metadata.jsonl to measure on")
     evaluate.add_argument("--workers", type=int, metavar="N", help="processes that measure (one per core, if it pays)")
@@ -264,7 +262,7 @@ def _add_file_commands(commands: "argparse._SubParsersAction[_Parser]") -> None:
         command = commands.add_parser(verb, help=about)
         command.add_argument("input", metavar="IN", help=f"a file, a folder of {of}, or a glob in quotes")
         command.add_argument("output", metavar="OUT", help=f"{to}; a folder for several files")
-        command.add_argument("--model", required=True, help=FORMS)
+        command.add_argument("--model", required=True, help=models.FORMS)
         command.add_argument(
             "--workers", type=int, metavar="N", help="processes for several files (one for every 50 files)"
         )
@@ -278,7 +276,7 @@ def _add_file_commands(commands: "argparse._SubParsersAction[_Parser]") -> None:
     read.add_argument("--heldout", action="store_true", help="read with Tesseract, which no codec is trained against")
     export = commands.add_parser("export", help="the encoder as an ONNX graph, for tfic.onnx_encoder.OnnxEncoder")
     export.add_argument("output", metavar="OUT", help="the .onnx file to write")
-    export.add_argument("--model", required=True, help=FORMS)
+    export.add_argument("--model", required=True, help=models.FORMS)
     export.add_argument("--height", type=int, required=True, metavar="PX", help="height of the images to encode")
     export.add_argument("--width", type=int, required=True, metavar="PX", help="width of the images to encode")
     for verb in ("encode", "decode", "info", "read", "export"):

@@ -108,7 +108,7 @@ class TrainConfig:
     clip_norm: float = 1.0
     """Largest gradient norm."""
     precision: str = "float32"
-    """Number format of training: `float32`, `tf32` or `bf16` (`tfic.precision`)."""
+    """Number format of training: `float32`, `tf32` or `bf16` (`tfic.system.precision`)."""
     seed: int = 0
     """Seed of weights, crops and quantisation noise."""
     checkpoint_every: int = 1_000
@@ -143,7 +143,7 @@ class TrainConfig:
 
 
 READING_TERMS = ("ctc", "features", "logits")
-"""Terms of the reading loss (`tfic.reading_terms`)."""
+"""Terms of the reading loss (`tfic.training.reading_terms`)."""
 PRECISIONS = ("float32", "tf32", "bf16")
 """Number formats of training."""
 LEARNERS = ("all", "encoder")
@@ -239,7 +239,7 @@ def check_at_least(name: str, value: float, least: int) -> None:
 
 
 def half(steps: int) -> int:
-    """Half of the steps of a stage, rounded up: where `tfic.train.fit` keeps the codec of stage 1 if it is asked to."""
+    """Half of the steps of a stage, rounded up: where `fit` keeps the codec of stage 1 if asked to."""
     return -(-steps // 2)
 
 

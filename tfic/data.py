@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tfic import images
 from tfic.config import DataConfig
-from tfic.contents import Contents
-from tfic.files import write_whole
-from tfic.labels import DO_NOT_CARE, METADATA, Label, check_inside, labels
-from tfic.lines import Page, StoredPage
+from tfic.pages import images
+from tfic.pages.contents import Contents
+from tfic.pages.labels import DO_NOT_CARE, METADATA, Label, check_inside, labels
+from tfic.pages.lines import Page, StoredPage
 from tfic.synth import backgrounds, typefaces
 from tfic.synth.drawn import SetSpec, drawn_set
+from tfic.system.files import write_whole
 
 PIXEL_CACHE_BYTES = 512 << 20
 """Memory for the images of a folder that were read last: twenty A4 pages at 300 dpi."""
@@ -91,8 +91,8 @@ def write_folder(pages: Iterable[Page], out: Path) -> int:
 def read_folder(path: Path, limit: int | None = None, lines_required: bool = True) -> list[Page]:
     """The pages of a folder, in the order of its `metadata.jsonl`; their images are read when they are asked for.
 
-    Every image is looked at once, and again when it has changed (`tfic.contents`). The last few that were read, up to
-    `PIXEL_CACHE_BYTES`, are kept in memory.
+    Every image is looked at once, and again when it has changed (`tfic.pages.contents`). The last few that were read,
+    up to `PIXEL_CACHE_BYTES`, are kept in memory.
 
     Args:
         path: the folder.

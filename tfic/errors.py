@@ -2,12 +2,12 @@
 
     TficError
     ├── BitstreamError (ValueError)         tfic.codec.bitstream   a .tfic file that cannot be decoded
-    ├── FileWriteError (OSError)            tfic.files             a file cannot be written
+    ├── FileWriteError (OSError)            tfic.system.files             a file cannot be written
     ├── ImageUnsuitedError (ValueError)     tfic.errors            an image that a coder or a reader cannot take
-    ├── NoGpuError (OSError)                tfic.devices           a training was given a GPU that cannot be used
+    ├── NoGpuError (OSError)                tfic.system.devices           a training was given a GPU that cannot be used
     ├── ReaderMissingError (ValueError)     tfic.errors            a reader is asked for that is not installed
-    ├── WorkerFailedError (RuntimeError)    tfic.distributed       another worker of the same training failed
-    ├── StoreUnreachableError (ValueError)  tfic.store_uri         no answer at the address of a tracking store
+    ├── WorkerFailedError (RuntimeError)    tfic.training.distributed       another worker of the same training failed
+    ├── StoreUnreachableError (ValueError)  tfic.system.store_uri         no answer at the address of a tracking store
     ├── StoreAwayError (ConnectionError)    sweep.store.retry      a tracking store was away for too long
     ├── SweepTakenError (ValueError)        sweep.store.lease      another driver runs the sweep
     ├── StoppedByRuleError                  sweep.trial.stopping   a stop rule ended a trial

@@ -1,4 +1,4 @@
-"""Encoding with ONNX Runtime: the graph that `tfic.export` wrote, and the bytes of a `.tfic` file."""
+"""Encoding with ONNX Runtime: the graph that `tfic.checkpoints.export` wrote, and the bytes of a `.tfic` file."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,10 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from tfic import images
 from tfic.codec.ans import Tables
 from tfic.codec.bitstream import Header, pack
 from tfic.codec.latent_stream import write_latents
+from tfic.pages import images
 
 
 class OnnxEncoder:

@@ -204,10 +204,10 @@ def hide_gpus(slot: Slot) -> None:
 
 
 def _fit_in(slot: Slot) -> "Fit":
-    """`tfic.train.fit` with the workers and the device of a slot."""
+    """`tfic.training.train.fit` with the workers and the device of a slot."""
     from sweep.on_ray.workers import fit_on_workers
-    from tfic.devices import Device
-    from tfic.train import fit
+    from tfic.system.devices import Device
+    from tfic.training.train import fit
 
     device = Device("cuda", min(1.0, slot.gpus)) if slot.gpus else Device("cpu")
     if slot.workers > 1:

@@ -1,4 +1,4 @@
-"""`tfic.train.fit` on several workers of one node, from inside a trial on Ray.
+"""`tfic.training.train.fit` on several workers of one node, from inside a trial on Ray.
 
            reports                  gradients
     trial <-------- worker 0 <------------------> worker 1 ...
@@ -25,8 +25,8 @@ from sweep.on_ray.resources import Slot
 
 if TYPE_CHECKING:
     from tfic.config import Config
-    from tfic.devices import Device
-    from tfic.train import Progress, Report
+    from tfic.system.devices import Device
+    from tfic.training.train import Progress, Report
 
 END_S = 20.0
 """Seconds in which the other workers may end, once one has failed, before they are killed."""
@@ -44,13 +44,13 @@ def fit_on_workers(
     device: "Device",
     slot: Slot,
 ) -> Path:
-    """`tfic.train.fit` on the workers of a slot; to be called in a trial whose placement group is `slot.bundles`.
+    """`tfic.training.train.fit` on the workers of a slot; called in a trial with the placement group `slot.bundles`.
 
     `report` and `on_checkpoint` are called here, in the trial's process.
 
     Raises:
         RuntimeError: when a worker dies; the same call goes on from the state.
-        ValueError: as `tfic.train.fit`, and so for the others. What `report` and `on_checkpoint` raise passes through.
+        ValueError: as `fit`, and so for the others. What `report` and `on_checkpoint` raise passes through.
         FloatingPointError: when a term of the loss is not finite.
     """
     from tfic.config import CODEC_FILE
@@ -120,7 +120,7 @@ def _error(end: Any) -> Exception | None:
 
 def _cause(ends: Sequence[Any]) -> Exception:
     """The exception to raise for a training that failed, given the calls of its workers."""
-    from tfic.distributed import WorkerFailedError
+    from tfic.training.distributed import WorkerFailedError
 
     over, _ = ray.wait(list(ends), num_returns=len(ends), timeout=0)
     errors = [_error(end) if end in over else None for end in ends]
@@ -161,8 +161,8 @@ class Worker:
     ) -> None:
         """Train; `keep` is `keep_every`, `keep_half`, and True where checkpoints are told."""
         os.environ |= environment
-        from tfic import distributed  # torch looks at the environment when it is imported, or soon after
-        from tfic.train import fit
+        from tfic.training import distributed  # torch looks at the environment when it is imported, or soon after
+        from tfic.training.train import fit
 
         every, half, told = keep
         try:

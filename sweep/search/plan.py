@@ -10,7 +10,7 @@ from sweep.search.state import Status
 from sweep.spec.keys import differences, prefix_of
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Kind, Trial
-from tfic import memory
+from tfic.training import memory
 
 HEADINGS = {
     Kind.UNCOMPRESSED: "Reference",
@@ -136,7 +136,7 @@ def _totals(search: Search) -> list[str]:
 
 
 def memory_line(sweep: Sweep, pretrain_gpus: float, gpus: float) -> str:
-    """The memory that a training is estimated to need, as a sentence; see `tfic.memory`.
+    """The memory that a training is estimated to need, as a sentence; see `tfic.training.memory`.
 
     Args:
         sweep: The sweep.

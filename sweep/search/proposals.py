@@ -19,7 +19,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweep.spec.target import OBJECTIVES, Metrics, Target
-from tfic.row import Direction
+from tfic.measuring.row import Direction
 
 DRAWS = 20
 """Draws without a new point after which the space counts as exhausted."""

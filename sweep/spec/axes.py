@@ -2,8 +2,8 @@
 
 from dataclasses import asdict, dataclass, field
 
-from tfic.classical import QUALITIES
 from tfic.config import LEARNERS, READING_TERMS, check_at_least, check_positive, renamed
+from tfic.measuring.classical import QUALITIES
 from tfic.reader_names import READERS
 from tfic.weights import parse
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tfic.config import LATER, EvalConfig, TrainConfig, first_names
-from tfic.contents import digest
-from tfic.labels import METADATA, labels
+from tfic.pages.contents import digest
+from tfic.pages.labels import METADATA, labels
 
 HASH_DIGITS = 10
 """Hexadecimal digits of the hash in a key."""

@@ -16,7 +16,7 @@ from sweep.spec import keys
 from sweep.spec.axes import Space
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Kind, Trial, trial_of
-from tfic import models
+from tfic.checkpoints import models
 from tfic.codec import LMBDA_MIDDLE, VARIABLE_RATE
 from tfic.codec import version as codec_version
 from tfic.config import (

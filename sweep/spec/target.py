@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tfic import row
+from tfic.measuring import row
 
 Metrics = Mapping[str, float]
 OBJECTIVES: dict[str, row.Direction] = {name: row.MEASURES[name].direction for name in row.OBJECTIVES}

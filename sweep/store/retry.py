@@ -8,7 +8,7 @@ import requests
 from mlflow.exceptions import MlflowException
 
 from tfic.errors import TficError
-from tfic.store_uri import StoreUnreachableError, first_line, shown
+from tfic.system.store_uri import StoreUnreachableError, first_line, shown
 
 P = ParamSpec("P")
 T = TypeVar("T")

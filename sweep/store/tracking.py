@@ -25,7 +25,7 @@ from sweep.store.measured import Measured, find_measured
 from sweep.store.moved import find_moved
 from sweep.store.retry import Retry
 from sweep.store.schema import Record, params, record, tags
-from tfic.store_uri import CHECKPOINT, check_reachable, first_line, quiet_mlflow, shown, sqlite_file
+from tfic.system.store_uri import CHECKPOINT, check_reachable, first_line, quiet_mlflow, shown, sqlite_file
 
 SETTINGS = "settings"
 """Experiment tag with the settings of the sweep: the tables of its sweep.toml."""
@@ -47,7 +47,7 @@ class Tracker:
     """The runs of one sweep.
 
     Args:
-        uri: Address of the store, as `tfic.store_uri.resolve` gives it.
+        uri: Address of the store, as `tfic.system.store_uri.resolve` gives it.
         sweep: Name of the sweep; it is the name of the MLflow experiment. The experiment is created with its first run.
         retry_s: The longest to wait, in each call, for a store that is away.
         tell: Takes a line when waiting begins and one when it ends.

@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from sweep.store.retry import RETRY_EVERY_S, StoreAwayError, away
 from sweep.store.tracking import Entry, Tracker
-from tfic.store_uri import first_line, shown
+from tfic.system.store_uri import first_line, shown
 
 JOURNAL_FILE = "metrics.jsonl"
 """Name of a training's journal in its directory."""

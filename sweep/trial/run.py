@@ -27,12 +27,13 @@ from sweep.trial.conditions import ALONE, Conditions
 from sweep.trial.end import end_told
 from sweep.trial.provenance import provenance
 from sweep.trial.training import Fit, Report, adopt, parent_codec, train_codec
-from tfic import devices, train, training_state
-from tfic.checkpoint import load, settle
-from tfic.classical import classical, uncompressed
+from tfic.checkpoints.checkpoint import load, settle
 from tfic.config import CODEC_FILE
-from tfic.evaluate import Coder, check_readers
-from tfic.measuring import measure
+from tfic.measuring.classical import classical, uncompressed
+from tfic.measuring.evaluate import Coder, check_readers
+from tfic.measuring.in_processes import measure
+from tfic.system import devices
+from tfic.training import train, training_state
 
 COSTS = ("gpu_hours", "seconds")
 """Metrics of a training's cost; weights that are taken over have cost what they did."""
@@ -58,7 +59,7 @@ def run_trial(
         workdir: Folder of this trial, absolute; a sibling named after the parent's key may hold the parent's codec.
         report: Takes the events of the trial; an exception that it raises stops the trial.
         conditions: How it runs.
-        fit: Trains a codec, as `tfic.train.fit` does.
+        fit: Trains a codec, as `tfic.training.train.fit` does.
 
     Raises:
         ValueError: when the parent's codec is nowhere to be found, or the data cannot be read.

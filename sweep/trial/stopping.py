@@ -11,7 +11,7 @@ from sweep.spec.limits import Limits
 from sweep.spec.trials import Kind
 from sweep.store.tracking import Tracker
 from tfic.errors import TficError
-from tfic.train import Progress
+from tfic.training.train import Progress
 
 CODED_BITS = 2.0
 """Largest ratio of bits estimated in training to coded ones; 1.3 to 1.9 were measured."""

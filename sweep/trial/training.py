@@ -12,15 +12,16 @@ from sweep.trial import stopping
 from sweep.trial.conditions import Conditions
 from sweep.trial.journal import JOURNAL_FILE, Journal
 from sweep.trial.uploads import Uploads
-from tfic import devices, train, training_state
 from tfic.config import CODEC_FILE, Config
+from tfic.system import devices
+from tfic.training import train, training_state
 
 Report = Callable[[dict[str, Any]], None]
 """Takes an event of a trial: `stage`, in training also `step`, `steps`, `bpp`, `loss` and `seconds_left`."""
 
 
 class Fit(Protocol):
-    """Trains a codec, as `tfic.train.fit` does."""
+    """Trains a codec, as `tfic.training.train.fit` does."""
 
     def __call__(
         self,

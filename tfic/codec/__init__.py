@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfic.codec.compressai_widths import WIDTHS
 from tfic.config import unknown_key
-from tfic.extras import explained
+from tfic.system.extras import explained
 
 if TYPE_CHECKING:
     from tfic.codec.image_codec import ImageCodec

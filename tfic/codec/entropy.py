@@ -19,7 +19,7 @@ from tfic.codec.ans import Tables
 from tfic.codec.bitstream import Coded
 from tfic.codec.entropy_models import EntropyBottleneck, EntropyModel, GaussianConditional
 from tfic.codec.latent_stream import LatentReader, write_latents, write_latents_in_parts
-from tfic.precision import in_float32
+from tfic.system.precision import in_float32
 
 SCALES_MIN, SCALES_MAX, SCALES_LEVELS = 0.11, 256.0, 64
 _LOG_STEP = math.log(SCALES_MAX / SCALES_MIN) / (SCALES_LEVELS - 1)
@@ -231,7 +231,7 @@ def _nearest_indexes(scales: Float[Tensor, " n"]) -> UInt8[Tensor, " n"]:
 
 
 def _steps(scales: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    # tensors, not numbers: an exported graph (tfic.export) keeps numbers in float32 only
+    # tensors, not numbers: an exported graph (tfic.checkpoints.export) keeps numbers in float32 only
     low, step = scales.new_tensor(SCALES_MIN), scales.new_tensor(_LOG_STEP)
     return torch.maximum(scales, low).div_(low).log_().div_(step)
 

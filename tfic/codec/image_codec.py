@@ -12,10 +12,10 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from tfic import images
 from tfic.codec import bitstream
 from tfic.codec.bitstream import BitstreamError, Coded, Header
 from tfic.codec.exact import one_thread
+from tfic.pages import images
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class ImageCodec(nn.Module, ABC):
         """An image as the bytes of a `.tfic` file (docs/format.md).
 
         Args:
-            image: a Pillow image (of any mode: `tfic.images.plain`), an (H, W, 3) uint8 array, or a tensor in [0, 1].
+            image: a Pillow image (any mode, `tfic.pages.images`), an (H, W, 3) uint8 array, or a tensor in [0, 1].
             quality: 0 (fewest bits) to 100, for codecs that have more than one; by default the codec's own.
 
         Raises:

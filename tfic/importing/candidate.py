@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tfic.lines import Page, Quad
+from tfic.pages.lines import Page, Quad
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tfic import images
 from tfic.importing.candidate import Candidate, Skipped
-from tfic.labels import DO_NOT_CARE, Label, check_inside, checked_quad
-from tfic.lines import Line, Page, Quad, normalise
+from tfic.pages import images
+from tfic.pages.labels import DO_NOT_CARE, Label, check_inside, checked_quad
+from tfic.pages.lines import Line, Page, Quad, normalise
 
 PREFIX = "gt_"
 """Beginning of the name of a file of ground truth."""

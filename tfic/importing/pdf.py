@@ -9,7 +9,7 @@ import numpy as np
 
 from tfic.importing.candidate import Candidate, Skipped
 from tfic.importing.pdf_text import text_layer
-from tfic.lines import Page
+from tfic.pages.lines import Page
 
 MAX_PIXELS = 67_108_864
 """Most pixels of a page: a `.tfic` file has room for no more."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from tfic.importing.candidate import rectangle
 from tfic.importing.words import Word, lines_of
-from tfic.lines import Line, Quad
+from tfic.pages.lines import Line, Quad
 
 _STEPS = 64
 """Steps per pixel of places in the image: pdfium gives them as whole numbers."""

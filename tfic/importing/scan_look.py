@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tfic.lines import Page, Quad, quad_of
+from tfic.pages.lines import Page, Quad, quad_of
 from tfic.synth.warp import Warp
 
 

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tfic import images
 from tfic.importing.candidate import Candidate, Skipped, rectangle
-from tfic.labels import DO_NOT_CARE
-from tfic.lines import Line, Page, normalise
+from tfic.pages import images
+from tfic.pages.labels import DO_NOT_CARE
+from tfic.pages.lines import Line, Page, normalise
 
 FILE = "data.mdb"
 """Name of the file in the folder of an LMDB."""

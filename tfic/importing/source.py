@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from tfic import images
 from tfic.data import write_folder
-from tfic.files import whole_folder, write_whole
 from tfic.importing import icdar, pdf, scene_text
 from tfic.importing.candidate import Candidate, Skipped
 from tfic.importing.scan_look import ScanLook
-from tfic.labels import METADATA, Label, check_inside, labels
-from tfic.lines import Page
+from tfic.pages import images
+from tfic.pages.labels import METADATA, Label, check_inside, labels
+from tfic.pages.lines import Page
+from tfic.system.files import whole_folder, write_whole
 
 RECORD = "import.json"
 """Name of the file in the written folder that says where its pages come from."""

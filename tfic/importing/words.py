@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tfic.importing.candidate import rectangle
-from tfic.lines import Line
+from tfic.pages.lines import Line
 
 MOST_GAP = 1.5
 """Widest gap between two words of a line, in heights of the line; beyond it begins another column."""

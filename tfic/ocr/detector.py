@@ -10,7 +10,7 @@ from rapidocr.utils import process_img
 from rapidocr.utils.output import RapidOCROutput
 
 from tfic.errors import ImageUnsuitedError
-from tfic.lines import Quad, quad_of
+from tfic.pages.lines import Quad, quad_of
 
 UNSUITED = (process_img.ResizeImgError, det_utils.ResizeImgError, RapidOCRError, cv2.error, MemoryError)
 """The errors of rapidocr for a page that it cannot take."""

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tfic.errors import ReaderMissingError
-from tfic.files import write_whole
+from tfic.system.files import write_whole
 
 
 @dataclass(frozen=True)

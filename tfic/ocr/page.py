@@ -11,10 +11,10 @@ from rapidocr import RapidOCR
 from rapidocr.utils.output import RapidOCROutput
 
 from tfic.errors import ImageUnsuitedError
-from tfic.lines import Line, Quad, quad_of
 from tfic.ocr.detector import UNSUITED, TextDetector
 from tfic.ocr.ppocr import HEIGHT_PX, MIN_WIDTH_PX, Alphabet, weights_path
 from tfic.ocr.rectify import rectify, width_at
+from tfic.pages.lines import Line, Quad, quad_of
 
 _REDUCED_PX = 2000
 """Long side to which rapidocr reduces a page, and in steps of `_STEP_PX` its short side with it."""

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from tfic.errors import ImageUnsuitedError
-from tfic.lines import Line, Quad
+from tfic.pages.lines import Line, Quad
 
 
 class PageReader(Protocol):

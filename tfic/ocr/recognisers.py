@@ -13,11 +13,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tfic.errors import ImageUnsuitedError
-from tfic.lines import Line, Quad
 from tfic.ocr.known import program, reader
 from tfic.ocr.ppocr import Alphabet
 from tfic.ocr.reader import Detector, LineRecogniser
 from tfic.ocr.rectify import rectify, width_at
+from tfic.pages.lines import Line, Quad
 
 GOCR_HEIGHT_PX = 48
 """Height at which GOCR is given a line; it wants letters of 20 pixels and more."""

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tfic.lines import Quad
+from tfic.pages.lines import Quad
 
 MARGIN = 0.12
 """Margin of a crop around its quadrilateral, in heights of the line; detectors have the same margin."""

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from tfic.errors import ImageUnsuitedError, ReaderMissingError
-from tfic.lines import Line
+from tfic.pages.lines import Line
 
 ENLARGE = 3
 """Factor by which pages are enlarged: Tesseract wants capitals of 20 to 30 pixels, three times those of our pages."""

@@ -1,6 +1,7 @@
 """The protocol of readers that codecs are trained against: differentiable, with frozen weights.
 
-A new one is a class like this, a name in `tfic.reader_names.READERS` and a branch in `tfic.reading.build_readers`.
+A new one is a class like this, a name in `tfic.reader_names.READERS` and a branch in
+`tfic.training.reading.build_readers`.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tfic.precision import networks
+from tfic.system.precision import networks
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class TrainingReader(LineFormat, Protocol):
 
 
 class AtPrecision:
-    """A training reader whose network runs at a precision (`tfic.precision`); what it gives is float32."""
+    """A training reader whose network runs at a precision (`tfic.system.precision`); what it gives is float32."""
 
     def __init__(self, reader: TrainingReader, precision: str) -> None:
         self.height_px, self.stride_px = reader.height_px, reader.stride_px

@@ -19,12 +19,12 @@ import faker
 import numpy as np
 import PIL
 
-from tfic.contents import cache_root, digest
-from tfic.cores import usable_cores
-from tfic.lines import Line, Page, quad_of
+from tfic.pages.contents import cache_root, digest
+from tfic.pages.lines import Line, Page, quad_of
 from tfic.synth import typefaces, worker
 from tfic.synth.page import DRAWING_VERSION
 from tfic.synth.typefaces import Face
+from tfic.system.cores import usable_cores
 
 IMAGES_PER_PROCESS = 16
 """Least images worth a process of their own, which takes as long to start as it takes to draw about fifty."""

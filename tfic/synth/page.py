@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tfic.lines import Line, Page, Quad, quad_of, reading_order
+from tfic.pages.lines import Line, Page, Quad, quad_of, reading_order
 from tfic.synth import backgrounds, layouts, texts, typefaces, warp
 from tfic.synth.colours import colour_block
 from tfic.synth.layouts import Block, Placed

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tfic.lines import Quad
+from tfic.pages.lines import Quad
 
 MAX_TAN_HALF = 0.0874
 """Tangent of half the largest skew, 10 degrees."""

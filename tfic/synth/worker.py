@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 
-from tfic.lines import Page
+from tfic.pages.lines import Page
 from tfic.synth.page import draw
 from tfic.synth.typefaces import Face
 

@@ -1,0 +1,1 @@
+"""Trained codecs on disk and in MLflow: written, found by name, exported."""

@@ -1,0 +1,253 @@
+"""Measuring a codec on real bytes: one row per image, the same for learned, classical and no compression."""
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields, replace
+from types import MappingProxyType
+from typing import Protocol, TypeVar
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from tfic.config import EvalConfig
+from tfic.errors import ImageUnsuitedError
+from tfic.measuring import metrics
+from tfic.measuring.row import BANDS_PX, MEASURES, Row
+from tfic.measuring.scoring import score
+from tfic.ocr.choice import check_installed
+from tfic.ocr.reader import BatchReader, LineRecogniser, PageReader
+from tfic.ocr.tesseract import TesseractPageReader
+from tfic.pages.lines import Line, Page
+from tfic.reader_names import further
+
+T = TypeVar("T")
+NONE_FURTHER: Mapping[str, PageReader] = MappingProxyType({})
+"""No further readers."""
+BATCH_PX = 2_000_000
+"""Pixels of the pages that are held, coded and not yet read, for a reader that takes several at once."""
+
+
+class Coder(Protocol):
+    """A codec: images to bytes and back."""
+
+    def encode(self, image: Image.Image) -> bytes:
+        """An image of mode RGB as the bytes of a file."""
+
+    def decode(self, data: bytes) -> Image.Image:
+        """The image of a file, of mode RGB."""
+
+    def estimated_bits(self, image: Image.Image) -> float:
+        """Bits by the codec's own likelihoods; nan where it has none."""
+
+    def overhead_bytes(self, image: Image.Image) -> int:
+        """Bytes of the file that any image of this size costs."""
+
+
+class TrainingReader(PageReader, LineRecogniser, Protocol):
+    """The reader that codecs are trained against: reads pages, and lines whose place is known."""
+
+
+def evaluate(
+    coder: Coder,
+    pages: Sequence[Page],
+    reader: TrainingReader,
+    heldout: PageReader | None = None,
+    on_row: Callable[[Row, np.ndarray], None] | None = None,
+    further: Mapping[str, PageReader] = NONE_FURTHER,
+) -> list[Row]:
+    """Encode, decode and read every page; what an image does not allow is missing from its row, with the reason.
+
+    Args:
+        coder: the codec to measure.
+        pages: the test set.
+        reader: the reader that codecs are trained against.
+        heldout: a reader that none is trained against.
+        on_row: called with each row and its reconstruction as soon as they are known.
+        further: other readers by name.
+
+    Raises:
+        ValueError: for an empty test set, a coder that changes the size of an image, or if no image can be measured.
+    """
+    if not pages:
+        raise ValueError("there are no test images to measure on")
+    rows = some_rows(coder, pages, reader, heldout, on_row, further)
+    check_measured(rows)
+    return rows
+
+
+def some_rows(
+    coder: Coder,
+    pages: Sequence[Page],
+    reader: TrainingReader,
+    heldout: PageReader | None,
+    on_row: Callable[[Row, np.ndarray], None] | None,
+    further: Mapping[str, PageReader] = NONE_FURTHER,
+) -> list[Row]:
+    """The rows of a part of a test set, as `evaluate` makes them; maybe none of its images can be measured."""
+    rows = []
+    for batch in _batches(pages):
+        coded = [_code_page(coder, page) for page in batch]
+        found = _read_ahead(heldout, [x_hat for _, x_hat in coded if x_hat is not None])
+        for page, (row, x_hat) in zip(batch, coded, strict=True):
+            if x_hat is not None:
+                row = _read_page(row, page, x_hat, reader, next(found), further)
+                if on_row:
+                    on_row(row, x_hat)
+            rows.append(row)
+    return rows
+
+
+def check_measured(rows: Sequence[Row]) -> None:
+    """Raise ImageUnsuitedError when no image of a test set could be measured."""
+    if not any(math.isfinite(row.accuracy) for row in rows):
+        raise ImageUnsuitedError(f"none of the {len(rows)} test images can be measured; {rows[0].missing}")
+
+
+def heldout_reader(config: EvalConfig) -> TesseractPageReader | None:
+    """The held-out reader that these settings ask for; None for none.
+
+    Raises:
+        ReaderMissingError: when it is not installed.
+    """
+    return TesseractPageReader() if config.heldout else None
+
+
+def check_readers(config: EvalConfig) -> None:
+    """Raise ReaderMissingError when a reader that these settings ask for is not installed."""
+    for name in (*(["tesseract"] if config.heldout else []), *further(config.readers)):
+        check_installed(name)
+
+
+def warm_up(coder: Coder, pages: Sequence[Page]) -> None:
+    """Encode one page: the first call pays for lazy tables and memory, which is not what a user waits for."""
+    for page in pages:
+        try:
+            coder.encode(Image.fromarray(page.image))
+            return
+        except ImageUnsuitedError:
+            continue
+
+
+def _batches(pages: Sequence[Page]) -> Iterator[list[Page]]:
+    """The pages in order, as many at a time as `BATCH_PX` allows, one at least."""
+    batch: list[Page] = []
+    for page in pages:
+        if batch and sum(math.prod(each.size_px) for each in [*batch, page]) > BATCH_PX:
+            yield batch
+            batch = []
+        batch.append(page)
+    yield batch
+
+
+class _ReadAlready:
+    """A reader of one image that was read before."""
+
+    def __init__(self, name: str, found: list[Line] | ImageUnsuitedError) -> None:
+        self.name, self._found = name, found
+
+    def read(self, image: np.ndarray) -> list[Line]:
+        if isinstance(self._found, ImageUnsuitedError):
+            raise self._found
+        return self._found
+
+
+def _read_ahead(reader: PageReader | None, images: Sequence[np.ndarray]) -> Iterator[PageReader | None]:
+    """For each image a reader of it: itself, or one that has read all of them at once where that is faster."""
+    if isinstance(reader, BatchReader) and len(images) > 1:
+        return iter([_ReadAlready(reader.name, found) for found in reader.read_several(images)])
+    return itertools.repeat(reader, len(images))
+
+
+def _code_page(coder: Coder, page: Page) -> tuple[Row, np.ndarray | None]:
+    """The row of a page before it is read, and its reconstruction, None where there is none."""
+    x, image = page.image, Image.fromarray(page.image)
+    height, width = x.shape[:2]
+    nothing = {each.name: math.nan for each in fields(Row) if each.name in MEASURES and each.default is MISSING}
+    row = Row(page.name, width, height, 0, truth=page.text, text="", **nothing)  # type: ignore[arg-type]
+    try:
+        data, encode_ms = _timed(lambda: coder.encode(image))
+    except ImageUnsuitedError as error:
+        return replace(row, missing=str(error)), None
+    decoded, decode_ms = _timed(lambda: coder.decode(data))
+    x_hat = np.asarray(decoded)
+    if x_hat.shape != x.shape:
+        raise ValueError(f"{page.name}: an image of shape {x.shape} came back as {x_hat.shape}")
+    inside = _text_mask(page)
+    pixels = height * width
+    coded = replace(
+        row,
+        file_bytes=len(data),
+        bpp=8 * len(data) / pixels,
+        bpp_payload=8 * (len(data) - coder.overhead_bytes(image)) / pixels,
+        bpp_estimated=coder.estimated_bits(image) / pixels,
+        psnr_db=metrics.psnr_db(x, x_hat),
+        psnr_text_db=metrics.psnr_db(x, x_hat, inside),
+        psnr_background_db=metrics.psnr_db(x, x_hat, ~inside),
+        ms_ssim=metrics.ms_ssim(x, x_hat),
+        encode_ms=encode_ms,
+        decode_ms=decode_ms,
+    )
+    return coded, x_hat
+
+
+def _read_page(
+    row: Row,
+    page: Page,
+    x_hat: np.ndarray,
+    reader: TrainingReader,
+    heldout: PageReader | None,
+    further: Mapping[str, PageReader],
+) -> Row:
+    """The row with the readers' results on a reconstruction."""
+    read_lines = reader.read_lines(x_hat, [line.quad for line in page.lines])
+    lines = [
+        (line.height_px, metrics.accuracy(line.text, read)) for line, read in zip(page.lines, read_lines, strict=True)
+    ]
+    bands = {
+        name: _mean(value for height, value in lines if least <= height < below)
+        for name, (least, below) in BANDS_PX.items()
+    }
+    row = replace(row, accuracy_lines=_mean(value for _, value in lines), **bands)  # type: ignore[arg-type]
+    try:
+        found, read_ms = _timed(lambda: reader.read(x_hat))
+        own = score(page, found)
+        row = replace(
+            row,
+            accuracy=own.accuracy,
+            accuracy_words=own.accuracy_words,
+            cer=own.cer,
+            read_ms=read_ms,
+            text=own.text,
+            order=own.order,
+        )
+        if heldout:
+            row = replace(row, accuracy_heldout=score(page, heldout.read(x_hat)).accuracy)
+        others = {f"accuracy_{name}": score(page, each.read(x_hat)).accuracy for name, each in further.items()}
+        row = replace(row, **others)  # type: ignore[arg-type]
+    except ImageUnsuitedError as error:
+        row = replace(row, missing=str(error))
+    return row
+
+
+def _mean(values: Iterable[float]) -> float:
+    """The mean; nan of none."""
+    some = list(values)
+    return sum(some) / len(some) if some else math.nan
+
+
+def _timed(call: Callable[[], T]) -> tuple[T, float]:
+    """The result of a call and its wall time in ms."""
+    started = time.perf_counter()
+    result = call()
+    return result, 1000 * (time.perf_counter() - started)
+
+
+def _text_mask(page: Page) -> np.ndarray:
+    """(H, W) bool, true inside the quadrilaterals of the lines."""
+    mask = np.zeros(page.image.shape[:2], dtype=np.uint8)
+    for line in page.lines:
+        cv2.fillConvexPoly(mask, np.round(np.asarray(line.quad)).astype(np.int32), (1,))
+    return mask.astype(bool)

@@ -1,0 +1,166 @@
+"""Measuring a codec on its test set: rows, pictures and means in a folder, by one process or by several at once.
+
+A row depends on the codec and the page alone, its times excepted, so it is the same whichever process makes it. With
+several processes, times of encoding, decoding and reading are those of one thread while other cores are busy.
+"""
+
+import io
+import pickle
+import tempfile
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tfic.codec.exact import one_thread
+from tfic.config import Config
+from tfic.data import test_pages
+from tfic.measuring.evaluate import Coder, check_measured, heldout_reader, some_rows, warm_up
+from tfic.measuring.row import Row, means, picture_name, write_rows
+from tfic.ocr.choice import page_readers
+from tfic.ocr.page import PPOCRPageReader
+from tfic.pages.lines import Page
+from tfic.reader_names import further
+from tfic.system.files import write_whole
+from tfic.system.pool import pool
+
+PAGES_A_PROCESS = 16
+"""Pages per process: to start another process, some ten seconds of imports, for fewer takes longer than it saves."""
+PAGES_A_TASK = 4
+"""Pages that a process takes at a time."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some pages of a test set, measured."""
+
+    rows: list[Row]
+    """Their rows."""
+    first: list[tuple[int, np.ndarray]]
+    """The first reconstructions, as many as pictures are wanted, with the numbers of their pages."""
+
+
+class _Measurer:
+    """What one process needs to measure: the codec, the readers, the test set."""
+
+    def __init__(self, coder: Coder, config: Config, threads: int) -> None:
+        self._coder, self._pictures = coder, config.eval.pictures
+        self._reader = PPOCRPageReader(config.eval.detect_side_px, threads)
+        self._heldout = heldout_reader(config.eval)
+        self._further = page_readers(further(config.eval.readers), config.eval.detect_side_px, threads)
+        self.pages: Sequence[Page] = test_pages(config.data)
+        warm_up(coder, self.pages)
+
+    def part(self, numbers: range) -> Part:
+        """Measure the pages of these numbers."""
+        number_of = {self.pages[number].name: number for number in numbers}
+        first: list[tuple[int, np.ndarray]] = []
+
+        def keep(row: Row, x_hat: np.ndarray) -> None:
+            if len(first) < self._pictures:
+                first.append((number_of[row.image], x_hat))
+
+        pages = [self.pages[number] for number in numbers]
+        return Part(some_rows(self._coder, pages, self._reader, self._heldout, keep, self._further), first)
+
+
+def processes_for(pages: int, most: int) -> int:
+    """The number of processes, up to `most`, that measure so many pages in the least time."""
+    return max(1, min(most, pages // PAGES_A_PROCESS))
+
+
+def measure(coder: Coder, config: Config, out: Path, processes: int = 1) -> dict[str, float]:
+    """Measure a coder as `config.eval` says, on the test set of `config.data`, and write the results to `out`.
+
+    Writes `rows.csv`, `pictures/NAME.png` (the first reconstructions) and `comparison.png` (originals above
+    reconstructions); returns the means.
+
+    Args:
+        coder: the codec to measure; with several processes it must be one that can be pickled.
+        config: the settings.
+        out: folder for the results.
+        processes: the most processes that measure, this one included; a small test set takes fewer.
+
+    Raises:
+        ValueError: when no image can be measured, or the test set cannot be read.
+        RuntimeError: when a process dies.
+    """
+    pages = test_pages(config.data)
+    processes = processes_for(len(pages), processes)
+    if processes == 1:
+        parts = [_Measurer(coder, config, config.train.threads).part(range(len(pages)))]
+    else:
+        parts = _shared(coder, config, len(pages), processes)
+    rows = [row for part in parts for row in part.rows]
+    check_measured(rows)
+    (out / "pictures").mkdir(parents=True, exist_ok=True)
+    first = [each for part in parts for each in part.first][: config.eval.pictures]
+    for number, x_hat in first:
+        picture = io.BytesIO()
+        Image.fromarray(x_hat).save(picture, "PNG")
+        write_whole(out / "pictures" / picture_name(rows[number].image), picture.getvalue())
+    _comparison([pages[number].image for number, _ in first], [x_hat for _, x_hat in first], out / "comparison.png")
+    write_rows(rows, out / "rows.csv")  # last: where it is, everything else is too
+    return means(rows)
+
+
+def _shared(coder: Coder, config: Config, pages: int, processes: int) -> list[Part]:
+    """The parts of the test set in order, measured by this process and others, each on one thread."""
+    tasks = [range(start, min(start + PAGES_A_TASK, pages)) for start in range(0, pages, PAGES_A_TASK)]
+    with tempfile.TemporaryDirectory(prefix="tfic-measure-") as scratch, one_thread():
+        what = Path(scratch, "coder")
+        what.write_bytes(pickle.dumps((coder, config)))
+        with pool(processes - 1, (__name__, type(coder).__module__)) as submit:
+            own = _Measurer(coder, config, 1)
+            try:
+                return _divided(tasks, own, partial(submit, _part, what), ahead=2 * (processes - 1))
+            except BrokenProcessPool as error:
+                raise RuntimeError(
+                    "a measuring process died, perhaps for want of memory; measure with fewer processes"
+                ) from error
+
+
+def _divided(
+    tasks: Sequence[range], own: _Measurer, submit: Callable[[range], "Future[Part]"], ahead: int
+) -> list[Part]:
+    """The parts of all tasks: others get the first ones, `ahead` at a time, and this process takes from the end."""
+    left, given, mine = deque(enumerate(tasks)), dict[int, "Future[Part]"](), dict[int, Part]()
+    while left:
+        while left and sum(not each.done() for each in given.values()) < ahead:
+            i, numbers = left.popleft()
+            given[i] = submit(numbers)
+        if left:
+            i, numbers = left.pop()
+            mine[i] = own.part(numbers)
+    return [mine[i] if i in mine else given[i].result() for i in range(len(tasks))]
+
+
+def _part(what: Path, numbers: range) -> Part:
+    return _measurer(what).part(numbers)
+
+
+@cache
+def _measurer(what: Path) -> _Measurer:
+    """What a process of the pool measures with, made once."""
+    coder, config = pickle.loads(what.read_bytes())
+    return _Measurer(coder, config, 1)
+
+
+def _comparison(originals: Sequence[np.ndarray], reconstructions: Sequence[np.ndarray], path: Path) -> None:
+    """One picture: originals in the upper row, their reconstructions below."""
+    gap = 4
+    width = sum(image.shape[1] + gap for image in originals) - gap
+    height = max(image.shape[0] for image in originals)
+    sheet = np.full((2 * height + gap, width, 3), 255, dtype=np.uint8)
+    left = 0
+    for above, below in zip(originals, reconstructions, strict=True):
+        sheet[: above.shape[0], left : left + above.shape[1]] = above
+        sheet[height + gap : height + gap + below.shape[0], left : left + below.shape[1]] = below
+        left += above.shape[1] + gap
+    Image.fromarray(sheet).save(path)

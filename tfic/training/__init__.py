@@ -1,0 +1,1 @@
+"""Training of one codec in two stages: data, losses, steps, several workers, unfinished state."""

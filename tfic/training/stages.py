@@ -1,0 +1,146 @@
+"""The loss of one training step.
+
+Stage 1 ("pretrain", gamma = 0) minimises `lmbda * 255^2 * MSE + bpp`; stage 2 ("finetune", lambda = 0) minimises
+`bpp + gamma * L_OCR` against frozen readers. A control ("control") goes on with the loss of stage 1 on the steps,
+crops, learning rate and averaging of stage 2, so that the two differ in what is minimised and in what learns alone.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from tfic.codec.image_codec import Reconstruction
+from tfic.config import READING_TERMS, Config
+from tfic.ocr.training_reader import AtPrecision
+from tfic.pages.lines import Page
+from tfic.reader_names import READERS
+from tfic.system.precision import networks
+from tfic.training import distributed, losses
+from tfic.training.ahead import Ahead
+from tfic.training.plans import Plan, planner, reading_planner
+from tfic.training.rates import Rates, pixel_loss, weigh_reading
+from tfic.training.reading import build_readers, planned_loss
+from tfic.weights import parse
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a training."""
+
+    name: str
+    """`pretrain`, `finetune` or `control`."""
+    steps: int
+    """Steps of this stage."""
+    steps_before: int
+    """Steps of the stages before it."""
+    learning_rate: float
+    """Peak learning rate of Adam."""
+    averaged: float
+    """Share of its steps, the last ones, over which weights are averaged; 0 for none."""
+    loss: Callable[[Module, int], dict[str, Tensor]]
+    """Codec (`distributed.wrap`) and step to the terms `loss`, `bpp_estimated`, `mse` and, in stage 2, `ocr`: those of
+    this worker's part of the batch, whose mean over the workers is that of the batch."""
+
+
+def pretrain(config: Config, pages: Sequence[Page]) -> Stage:
+    """Stage 1 on the given pages; a warm start counts as a stage before it."""
+    train = config.train
+    plans = Ahead(planner(config, pages, "pretrain"), train.pretrain_steps)
+
+    def loss(codec: Module, step: int) -> dict[str, Tensor]:
+        x, rates = plans(step).start(_device_of(codec))
+        _, factor = distributed.share(train.batch)
+        result = _reconstruct(codec, x, rates, train.precision, straight_through=False)
+        bpp, distortion = factor * losses.rate(result.bits(), x), factor * losses.distortion(x, result.x_hat)
+        loss = factor * pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
+        return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2}
+
+    return Stage(
+        "pretrain", train.pretrain_steps, _warm_steps(config), train.learning_rate, train.pretrain_average, loss
+    )
+
+
+def finetune(config: Config, pages: Sequence[Page]) -> Stage:
+    """Stage 2 on the given pages."""
+    train = config.train
+    readers = build_readers(parse(train.readers, READERS, "readers"))
+    on = functools.cache(lambda device: [(AtPrecision(r.to(device), train.precision), w) for r, w in readers])
+    terms = parse(train.reading, READING_TERMS, "reading")
+
+    @functools.cache
+    def plans(on_host: bool) -> Ahead[Plan]:
+        return Ahead(reading_planner(config, pages, [each for each, _ in readers], on_host), train.finetune_steps)
+
+    def loss(codec: Module, step: int) -> dict[str, Tensor]:
+        device = _device_of(codec)
+        plan = plans(device.type == "cpu")(step)
+        x, rates = plan.start(device)
+        part, factor = distributed.share(train.finetune_batch)
+        result = _reconstruct(codec, x, rates, train.precision)  # readers are to see what the decoder will show
+        bpp = factor * losses.rate(result.bits(), x)
+        # without a line g_s learns nothing, on one worker; several must agree on which parameters learn
+        ocr = bpp.new_zeros(())
+        if plan.reads or part.step > 1:
+            x_hat = weigh_reading(result.x_hat, rates, config.lmbda) if rates else result.x_hat
+            for (reader, weight), reading in zip(on(device), plan.readings, strict=True):
+                ocr = ocr + weight * planned_loss(reader, x_hat, reading, terms, x)
+        distortion = factor * losses.distortion(x, result.x_hat)
+        kept, weights = distortion, None
+        if plan.on_text is not None:
+            on_text = plan.on_text.to(device)
+            weights = train.rest_distortion + (train.text_distortion - train.rest_distortion) * on_text
+            kept = factor * losses.distortion(x, result.x_hat, weights)
+        pixels = train.lmbda_share * config.lmbda * kept + bpp
+        if rates:
+            pixels = factor * pixel_loss(result, x, rates, train.lmbda_share, weights)
+        loss = pixels + config.gamma * ocr
+        return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2, "ocr": ocr}
+
+    before = _warm_steps(config) + train.pretrain_steps
+    return Stage("finetune", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss)
+
+
+def control(config: Config, pages: Sequence[Page]) -> Stage:
+    """Stage 1 for as many steps more as stage 2 has, on the same crops."""
+    train = config.train
+    plans = Ahead(planner(config, pages, "finetune"), train.finetune_steps)
+
+    def loss(codec: Module, step: int) -> dict[str, Tensor]:
+        x, rates = plans(step).start(_device_of(codec))
+        _, factor = distributed.share(train.finetune_batch)
+        result = _reconstruct(codec, x, rates, train.precision)
+        bpp, distortion = factor * losses.rate(result.bits(), x), factor * losses.distortion(x, result.x_hat)
+        loss = factor * pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
+        return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2}
+
+    before = _warm_steps(config) + train.pretrain_steps
+    return Stage("control", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss)
+
+
+def of(config: Config, pages: Sequence[Page]) -> Stage:
+    """Return the stage that these settings train."""
+    if config.control:
+        return control(config, pages)
+    return (finetune if config.gamma else pretrain)(config, pages)
+
+
+def _reconstruct(
+    codec: Module, x: Tensor, rates: Rates | None, precision: str, straight_through: bool = True
+) -> Reconstruction:
+    """The forward pass of training, each image at its own rate if it has one."""
+    more = {"quality": rates.quality} if rates else {}
+    with networks(precision, x.device):
+        result: Reconstruction = codec(x, straight_through=straight_through, **more)
+    return Reconstruction(result.x_hat.float(), tuple(each.float() for each in result.likelihoods))
+
+
+def _warm_steps(config: Config) -> int:
+    return config.train.pretrain_steps if config.warm_lmbda else 0
+
+
+def _device_of(codec: Module) -> torch.device:
+    return next(codec.parameters()).device

@@ -1,0 +1,110 @@
+"""Files of an unfinished training: its state, from which it resumes, and intermediate checkpoints."""
+
+import copy
+import io
+import json
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import Module
+from torch.optim import Optimizer
+
+from tfic.checkpoints import checkpoint
+from tfic.codec.image_codec import ImageCodec
+from tfic.config import Config
+from tfic.system.files import write_whole
+
+STATE_FILE = "state.pt"
+"""Weights, optimiser and step of an unfinished training."""
+_KEPT = "at-"
+Parts = dict[str, Module | Optimizer]
+"""The modules and optimisers of a training, by name."""
+
+
+def write(parts: Parts, stage: str, step: int, config: Config, run: Path) -> Path:
+    """Write the state of a training after `step` steps of a stage, whole or not at all, and return its path."""
+    state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
+    state |= {"step": step, "stage": stage, "config": json.dumps(asdict(config))}
+    path = run / STATE_FILE
+    data = io.BytesIO()  # torch's own writer does not say that a disk is full
+    torch.save(state, data)
+    write_whole(path, data.getbuffer())
+    return path
+
+
+def read(path: Path) -> tuple[bytes, Config]:
+    """A state as `restore` takes it, and the settings of its training.
+
+    Raises:
+        ValueError: when it is damaged.
+    """
+    data = path.read_bytes()
+    try:
+        settings = _loaded(data)["config"]
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged; remove it, and its training begins again from the start") from error
+    return data, checkpoint.parse_config(settings, path)
+
+
+def step_of(path: Path) -> int:
+    """Steps that were done when a state was written.
+
+    Raises:
+        ValueError: when it is damaged.
+    """
+    return int(_loaded(read(path)[0])["step"])
+
+
+def restore(parts: Parts, stage: str, data: bytes) -> int:
+    """Load a state into the parts and return the number of steps that were done."""
+    state = _loaded(data)
+    assert state["stage"] == stage
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return int(state["step"])
+
+
+def keep(codec: Module, pattern: Module, config: Config, run: Path, step: int, owner: Path | None = None) -> None:
+    """Write an intermediate checkpoint after `step` steps; `pattern` is a codec that was never run, to be copied."""
+    copied = copy.deepcopy(pattern)
+    assert isinstance(copied, ImageCodec)
+    copied.load_state_dict(codec.state_dict())
+    checkpoint.save(ready(copied, owner), config, run / kept_file(step))
+
+
+def ready(codec: ImageCodec, owner: Path | None = None) -> ImageCodec:
+    """Make a trained codec ready to code, on the CPU.
+
+    Args:
+        codec: the codec, which is changed.
+        owner: checkpoint of the codec whose decoder it kept while it was trained, coding tables included; its files are
+            that codec's.
+    """
+    codec.cpu().eval()
+    if owner is None:
+        codec.update()
+    else:
+        codec.share_decoder(checkpoint.load(owner))
+    return codec
+
+
+def kept_file(step: int) -> str:
+    """Name of the intermediate checkpoint after `step` steps of stage 2."""
+    return f"{_KEPT}{step:06d}.safetensors"
+
+
+def kept(run: Path) -> dict[int, Path]:
+    """The intermediate checkpoints of stage 2 in `run`, by the number of steps, in rising order.
+
+    Each is a checkpoint like the finished one: the mean of the weights where that has begun, else the present weights.
+    """
+    found = {int(path.stem.removeprefix(_KEPT)): path for path in run.glob(f"{_KEPT}*.safetensors")}
+    return dict(sorted(found.items()))
+
+
+def _loaded(data: bytes) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    return state
