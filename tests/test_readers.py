@@ -17,8 +17,8 @@ from tfic.measuring.evaluate import check_readers
 from tfic.measuring.row import MEASURES
 from tfic.measuring.scoring import score
 from tfic.ocr import choice, known
+from tfic.ocr.detector import TextDetector
 from tfic.ocr.easyocr import EasyOCRLineReader
-from tfic.ocr.page import PPOCRDetector
 from tfic.ocr.recognisers import CTCRecogniser, StagedReader
 from tfic.ocr.rectify import rectify
 from tfic.pages.lines import Line, Quad, quad_of
@@ -40,8 +40,8 @@ def here(name: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def detector() -> PPOCRDetector:
-    return PPOCRDetector(256)
+def detector() -> TextDetector:
+    return TextDetector(256)
 
 
 def test_every_reader_has_a_name_a_licence_and_a_column_or_is_one_of_the_two_that_always_read() -> None:
@@ -56,7 +56,7 @@ def test_every_reader_has_a_name_a_licence_and_a_column_or_is_one_of_the_two_tha
 
 @pytest.mark.parametrize("name", [each.name for each in known.KNOWN if each.name != "ppocrv6-small"])
 def test_each_reader_that_is_here_reads_a_clean_page_and_the_others_say_how_to_get_them(
-    name: str, detector: PPOCRDetector
+    name: str, detector: TextDetector
 ) -> None:
     page = draw(0, "test", PAGE)
     if not here(name):
@@ -188,7 +188,12 @@ def test_a_step_of_the_sequence_for_each_stride_of_the_width() -> None:
     assert [tuple(each.shape) for each in sight.features] == [(1, 256, 3, 10), (1, 256, 1, 10)]
 
 
-def test_readers_share_what_the_detector_finds_on_one_image(detector: PPOCRDetector) -> None:
+@pytest.mark.parametrize("size", [(32, 5200), (5200, 32), (1, 1), (3, 2100)])
+def test_no_shape_of_a_page_is_beyond_the_detector(detector: TextDetector, size: tuple[int, int]) -> None:
+    assert detector.find(np.full((*size, 3), 255, np.uint8)) == []
+
+
+def test_readers_share_what_the_detector_finds_on_one_image(detector: TextDetector) -> None:
     page = draw(0, "test", PAGE)
     assert detector.find(page.image) is detector.find(page.image)
     blank = np.full((200, 200, 3), 255, np.uint8)

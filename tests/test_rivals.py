@@ -47,7 +47,7 @@ def test_flattening_keeps_the_text_and_saves_the_bits_of_the_rest() -> None:
     assert flat[:60].std() < 0.1 * noise.std()
     assert flattened(noise, []).std() < 0.1 * noise.std()
     codec = classical("jpeg_flat", 20)
-    found = TextDetector().find(PAGE.image)
+    found = TextDetector(threads=1).find(PAGE.image)
     assert found
     again = flattened(PAGE.image, found)
     assert np.array_equal(np.asarray(codec.decode(codec.encode(IMAGE))), np.asarray(

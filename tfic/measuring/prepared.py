@@ -59,7 +59,7 @@ class Flat(FileFormat):
     def _detector(self) -> "TextDetector":
         from tfic.ocr.detector import TextDetector  # a second of import, for who flattens
 
-        return TextDetector()
+        return TextDetector(threads=1)
 
 
 def flattened(image: np.ndarray, boxes: Sequence[Quad]) -> np.ndarray:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from tfic.errors import ReaderMissingError
+from tfic.ocr.detector import TextDetector
 from tfic.ocr.known import KNOWN, reader
-from tfic.ocr.page import PPOCRDetector, PPOCRPageReader
+from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.reader import Detector, PageReader
 from tfic.ocr.recognisers import GOCRRecogniser, StagedReader, easyocr_recogniser, legere_recogniser
 from tfic.ocr.tesseract import TesseractPageReader, find_program
@@ -40,7 +41,7 @@ def page_readers(names: Sequence[str], detect_side_px: int, threads: int = 0) ->
     Raises:
         ReaderMissingError: when one of them is not installed.
     """
-    detector = PPOCRDetector(detect_side_px, threads) if names else None
+    detector = TextDetector(detect_side_px, threads) if names else None
     return {name: page_reader(name, detector) for name in names if detector is not None}
 
 

@@ -2,45 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
-import torch
-from rapidocr import RapidOCR
 from rapidocr.utils.output import RapidOCROutput
 
-from tfic.errors import ImageUnsuitedError
-from tfic.ocr.detector import UNSUITED, TextDetector
+from tfic.ocr.pipeline import Pipeline
 from tfic.ocr.ppocr import HEIGHT_PX, MIN_WIDTH_PX, Alphabet, weights_path
-from tfic.ocr.rectify import rectify, width_at
+from tfic.ocr.rectify import as_batch, rectify, width_at
 from tfic.pages.lines import Line, Quad, quad_of
-
-_REDUCED_PX = 2000
-"""Long side to which rapidocr reduces a page, and in steps of `_STEP_PX` its short side with it."""
-_STEP_PX = 32
-_FLATTEST = 8
-"""Sides of a page in proportion beyond which rapidocr pads one that is wide; one that is tall it would enlarge."""
-
-
-class PPOCRDetector:
-    """PP-OCRv6 small's detector alone. It keeps what it found on the last image, for readers that share it."""
-
-    def __init__(self, detect_side_px: int = 736, threads: int = 0) -> None:
-        """Load the network; the arguments are those of `PPOCRPageReader`."""
-        self.side_px = detect_side_px
-        self._detector = TextDetector(detect_side_px, threads or -1)
-        self._last: tuple[np.ndarray | None, list[Quad]] = (None, [])
-
-    def find(self, image: np.ndarray) -> list[Quad]:
-        """The quadrilaterals of the lines on an (H, W, 3) uint8 RGB image.
-
-        Raises:
-            ImageUnsuitedError: when the detector cannot take it.
-        """
-        if self._last[0] is not image:
-            self._last = (image, self._detector.find(_not_too_flat(image)))
-        return self._last[1]
 
 
 class PPOCRPageReader:
@@ -62,10 +32,8 @@ class PPOCRPageReader:
             name: its name in tables.
         """
         self.name = name
-        params = _params(detect_side_px, threads)
-        if networks is not None:
-            params |= {"Det.model_path": str(networks[0]), "Rec.model_path": str(networks[1])}
-        self._pipeline = RapidOCR(params=params)
+        own = {} if networks is None else {"Det.model_path": str(networks[0]), "Rec.model_path": str(networks[1])}
+        self._pipeline = Pipeline(detect_side_px, threads, own)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -81,7 +49,7 @@ class PPOCRPageReader:
         Raises:
             ImageUnsuitedError: when the detector cannot take it.
         """
-        found = _run(self._pipeline, self.name, image)
+        found = self._pipeline.run(image, self.name)
         assert isinstance(found, RapidOCROutput)
         if found.boxes is None or found.txts is None:
             return []
@@ -89,7 +57,7 @@ class PPOCRPageReader:
 
     def read_lines(self, image: np.ndarray, quads: Sequence[Quad]) -> list[str]:
         """The text inside each quadrilateral, read one at a time so that no line depends on its neighbours."""
-        page = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+        page = as_batch(image)
         texts = []
         for quad in quads:
             width = max(MIN_WIDTH_PX, width_at(quad, HEIGHT_PX))
@@ -97,32 +65,3 @@ class PPOCRPageReader:
             (probabilities,) = self._recogniser.run(None, {self._input: (crop.flip(1) * 2 - 1).numpy()})
             texts.extend(self._alphabet.decode(probabilities.argmax(-1)))
         return texts
-
-
-def _params(detect_side_px: int, threads: int) -> dict[str, Any]:
-    return {
-        "Global.log_level": "error",
-        "Global.use_cls": False,
-        "Det.limit_side_len": detect_side_px,
-        "EngineConfig.onnxruntime.intra_op_num_threads": threads or -1,
-    }
-
-
-def _run(pipeline: RapidOCR, name: str, image: np.ndarray) -> object:
-    """The pipeline's output for an RGB image; ImageUnsuitedError for one that it cannot take."""
-    try:
-        return pipeline(np.ascontiguousarray(_not_too_flat(image)[:, :, ::-1]))
-    except UNSUITED as error:
-        height, width = image.shape[:2]
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageUnsuitedError(f"{name} cannot read an image of {width} x {height} pixels: {reason}") from error
-
-
-def _not_too_flat(image: np.ndarray) -> np.ndarray:
-    """The page, or one continued by its edge below or on the right where rapidocr would reduce it to nothing."""
-    height, width = image.shape[:2]
-    vanishes = _REDUCED_PX * min(height, width) // max(height, width, _REDUCED_PX) <= _STEP_PX // 2
-    if not vanishes and height <= _FLATTEST * width:
-        return image
-    below, beside = max(0, width // _FLATTEST - height), max(0, height // _FLATTEST - width)
-    return np.pad(image, ((0, below), (0, beside), (0, 0)), mode="edge")

@@ -16,7 +16,7 @@ from tfic.errors import ImageUnsuitedError
 from tfic.ocr.known import program, reader
 from tfic.ocr.ppocr import Alphabet
 from tfic.ocr.reader import Detector, LineRecogniser
-from tfic.ocr.rectify import rectify, width_at
+from tfic.ocr.rectify import as_batch, rectify, width_at
 from tfic.pages.lines import Line, Quad
 
 GOCR_HEIGHT_PX = 48
@@ -72,7 +72,7 @@ class CTCRecogniser:
     @torch.no_grad()
     def read_lines(self, image: np.ndarray, quads: Sequence[Quad]) -> list[str]:
         """The text inside each quadrilateral."""
-        page = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+        page = as_batch(image)
         texts = []
         for quad in quads:
             width = -(-width_at(quad, self._height_px) // self._step_px) * self._step_px
@@ -98,7 +98,7 @@ class GOCRRecogniser:
         Raises:
             ImageUnsuitedError: when the program fails, with what it printed.
         """
-        page = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+        page = as_batch(image)
         return [
             self._read(rectify(page, [quad], [0], GOCR_HEIGHT_PX, width_at(quad, GOCR_HEIGHT_PX))) for quad in quads
         ]

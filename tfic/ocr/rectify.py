@@ -20,6 +20,11 @@ MARGIN = 0.12
 """Margin of a crop around its quadrilateral, in heights of the line; detectors have the same margin."""
 
 
+def as_batch(image: np.ndarray) -> Float[Tensor, "1 3 H W"]:
+    """An (H, W, 3) uint8 image as a batch of one, in [0, 1]."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+
+
 def with_margin(quad: Quad, margin: float = MARGIN) -> np.ndarray:
     """The quadrilateral (4, 2) grown by `margin` heights on every side, along its own axes."""
     corners = np.asarray(quad, dtype=np.float64)
