@@ -119,8 +119,8 @@ class Tree(Design):
 
     def next(self) -> Job | None:
         """What `Search` says."""
-        running = [each.kind for each in self._search.trials(Status.RUNNING)]
-        trial = self._search.ask(lambda kind: self._capacity.room(kind, running))
+        held = [self._slots.of(each.kind) for each in self._search.trials(Status.RUNNING)]
+        trial = self._search.ask(lambda kind: self._capacity.room(self._slots.of(kind), held))
         if not isinstance(trial, Trial):
             return None
         gpus = int(self._slots.of(trial.kind).gpus)

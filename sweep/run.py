@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from sweep.on_ray.resources import Placement
 from sweep.options import parse
+from sweep.search.front import table
 from sweep.search.plan import memory_line, plan
-from sweep.search.progress import table
 from sweep.search.search import Search, Turn
 from sweep.search.state import Status
 from sweep.spec.space import Sweep

@@ -1,5 +1,6 @@
 """A training on GPUs gives them back before it is measured, and is never repeated to be measured."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from sweep.on_ray.capacity import Capacity
 from sweep.on_ray.driver import resources
 from sweep.on_ray.resources import Node, divide
 from sweep.on_ray.searcher import Adapter
+from sweep.search.plan import plan
 from sweep.search.progress import Progress
 from sweep.search.search import Search
 from sweep.search.state import Status
+from sweep.spec.limits import Limits
 from sweep.spec.trials import Kind, Trial
 from sweep.store.tracking import CHECKPOINT, Tracker
 
@@ -55,7 +58,7 @@ def test_a_training_is_measured_in_a_slot_without_gpus_while_the_next_one_trains
     assert not first["measures"]
     ray.on_trial_result("a", {"stage": "placed"})
     trains(tracker, first["run_id"], tmp_path / "files")
-    ray.on_trial_result("a", {"stage": "trained"})
+    ray.on_trial_result("a", {"stage": "trained", "gpu_hours": 0.25})
     ray.on_trial_complete("a")
     assert search.states[first["trial"].key].status is Status.RUNNING
     again = ray.suggest("b")
@@ -85,7 +88,7 @@ def test_a_measurement_that_dies_is_tried_again_without_training_and_costs_no_gp
     ray = adapter(search, tracker)
     begun = first_training(ray)
     trains(tracker, begun["run_id"], tmp_path / "files")
-    ray.on_trial_result("a", {"stage": "trained"})
+    ray.on_trial_result("a", {"stage": "trained", "gpu_hours": 0.25})
     ray.on_trial_complete("a")
     assert ray.suggest("b")["measures"]
     spent = search.spent_hours
@@ -96,3 +99,32 @@ def test_a_measurement_that_dies_is_tried_again_without_training_and_costs_no_gp
     assert search.spent_hours == spent
     retried = ray.suggest("c")
     assert (retried["run_id"], retried["measures"]) == (begun["run_id"], True)
+
+
+def test_hours_of_a_training_count_when_it_ends_whatever_becomes_of_its_measurement(
+    tracker: Tracker, tmp_path: Path
+) -> None:
+    hours = {"gpu_hours": 0.25}
+    limited = replace(SWEEP, limits=Limits(gpu_hours=0.2))
+    search = Search(limited)
+    ray = adapter(search, tracker)
+    begun = first_training(ray)
+    trains(tracker, begun["run_id"], tmp_path / "files")
+    ray.on_trial_result("a", {"stage": "trained", **hours})
+    ray.on_trial_complete("a")
+    assert search.spent_hours == 0.25
+    assert search.over_budget
+    assert ray.suggest("b")["measures"], "a spent budget ends trainings, not measurements"
+    ray.on_trial_result("b", {"stage": "failed", "reason": "ValueError: no image", "retryable": False})
+    ray.on_trial_complete("b")
+    assert search.states[begun["trial"].key].status is Status.FAILED
+    assert search.spent_hours == 0.25, "nothing was measured, and the hours are gone"
+
+    again = Search(limited, tracker.records())
+    assert again.spent_hours == 0.25
+    assert "to run    0 steps  (trained, and still to be measured)" in "\n".join(plan(again))
+    ray = adapter(again, tracker)
+    resumed = first_training(ray)
+    assert resumed["measures"]
+    done(ray, "a", resumed["trial"])
+    assert again.spent_hours == 0.25

@@ -4,7 +4,8 @@ import pytest
 
 from sweep.on_ray.capacity import Capacity
 from sweep.on_ray.resources import Slot, Slots
-from sweep.search.progress import Progress, duration, table
+from sweep.search.front import table
+from sweep.search.progress import Progress, duration
 from sweep.search.search import Search
 from sweep.spec.presets import preset
 from sweep.spec.trials import Trial
@@ -24,6 +25,7 @@ class Told:
     def start(self) -> Trial:
         trial = self.search.ask()
         assert isinstance(trial, Trial)
+        self.progress.asked(trial, waits=False)
         self.progress.started(trial)
         return trial
 
@@ -58,6 +60,22 @@ def test_steps_are_not_told_more_often_than_one_can_read_but_the_last_is() -> No
         told.progress.update(trial, step(number))
     steps = [line.split("step ")[1].split(" of")[0] for line in told.lines[before:]]
     assert steps == ["1", "11", "20"]
+
+
+def test_a_trial_that_waits_for_a_machine_has_not_started_and_its_waiting_is_no_work() -> None:
+    told = Told()
+    trial = told.search.ask()
+    assert isinstance(trial, Trial)
+    told.progress.asked(trial, waits=True)
+    assert [line.split(" ", 2)[2].strip() for line in told.lines] == ["waits for a machine"]
+    told.now = 7200.0
+    told.progress.started(trial)
+    assert told.lines[-1].endswith(" starts")
+    told.now += 50
+    told.progress.started(trial)  # in the slot in which it is measured
+    assert len(told.lines) == 2
+    told.end(trial)
+    assert "done in 50 s: " in told.lines[-1]
 
 
 def test_the_time_left_is_a_bound_until_every_kind_has_been_seen() -> None:

@@ -152,12 +152,14 @@ def test_there_is_room_for_as_many_trials_as_fit_now_or_were_asked_for() -> None
     slots = divide(nodes, asked(0.5))
     here, many = Capacity(slots, None, lambda: nodes), Capacity(slots, 7, lambda: nodes)
     assert (here(), many()) == (4, 7)
-    training = [Kind.PRETRAIN] * 4
-    assert here.room(Kind.FINETUNE, training[:3])
-    assert not here.room(Kind.FINETUNE, training)
-    assert here.room(Kind.CLASSICAL, training), "CPUs that no training needs are for trials that train nothing"
-    assert not here.room(Kind.CLASSICAL, training + [Kind.CLASSICAL] * 4)
-    assert many.room(Kind.FINETUNE, training)
+    training, other = [slots.pretrain] * 4, slots.other
+    assert here.room(slots.finetune, training[:3])
+    assert not here.room(slots.finetune, training)
+    assert here.room(other, training), "CPUs that no training needs are for trials that train nothing"
+    assert not here.room(other, training + [other] * 4)
+    assert many.room(slots.finetune, training)
+    assert not many.waits(slots.finetune, training[:3])
+    assert many.waits(slots.finetune, training), "it may start, and there is no machine for it yet"
 
 
 def test_what_no_machine_has_room_for_is_asked_for_once() -> None:
@@ -165,8 +167,9 @@ def test_what_no_machine_has_room_for_is_asked_for_once() -> None:
     slots = Slots(Slot(1, 4, 4), Slot(1, 1), Slot(1))
     none = Capacity(slots, None, lambda: [Node(2)])
     assert none() == 1
-    assert none.room(Kind.PRETRAIN, [Kind.CLASSICAL])
-    assert not none.room(Kind.PRETRAIN, [Kind.PRETRAIN])
+    assert none.room(slots.pretrain, [slots.other])
+    assert none.waits(slots.pretrain, [])
+    assert not none.room(slots.pretrain, [slots.pretrain])
 
 
 def test_nodes_are_read_again_every_few_seconds() -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_sweeps import ask, make, measured, proposed, record, run_all
 
-from sweep.search.search import Search, Turn, front
+from sweep.search.front import front
+from sweep.search.search import Search, Turn
 from sweep.search.state import Status
 from sweep.spec.trials import Kind, Trial
 
@@ -37,6 +38,19 @@ def test_gammas_are_released_when_their_lambda_is_done_and_classical_codecs_fill
     search.tell(first.key, measured(first))
     assert ask(search).parent == first.key
     search.tell(reference.key, {"bpp": 24.0, "accuracy": 0.95})
+
+
+def test_whether_there_is_room_is_asked_once_for_all_trials_of_a_kind() -> None:
+    search, asked = Search(make()), list[Kind]()
+    ask(search)
+
+    def room(kind: Kind) -> bool:
+        asked.append(kind)
+        return False
+
+    assert search.ask(room) is Turn.WAIT
+    assert sum(trial.kind is Kind.CLASSICAL for trial in search.trials()) > 1
+    assert sorted(asked) == [Kind.CLASSICAL, Kind.PRETRAIN]
 
 
 def test_a_failed_pretraining_takes_its_own_gammas_only_and_says_why() -> None:

@@ -25,6 +25,8 @@ def test_further_seeds_add_trainings_and_leave_every_key_of_the_first_as_it_was(
         if trial.parent:
             assert by_key[trial.parent].config.train.seed == trial.config.train.seed
         assert trial.title.endswith(f"seed {trial.config.train.seed}")
+    drawn = {id(trial.decides["test_drawn"]) for trial in three.grid() if not trial.parent}
+    assert len(drawn) == 1, "files are hashed once for all seeds"
     with pytest.raises(ValueError, match="seeds is 0; it must be"):
         make(seeds=0)
 

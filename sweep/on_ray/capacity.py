@@ -3,8 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from sweep.on_ray.resources import Node, Slots, count, fits
-from sweep.spec.trials import Kind
+from sweep.on_ray.resources import Node, Slot, Slots, count, fits
 
 LOOK_AGAIN_S = 5.0
 """Seconds after which the cluster's nodes are read again: nodes come and go."""
@@ -34,22 +33,28 @@ class Capacity:
         """Trials of stage 2 side by side, at least one."""
         return self._concurrent or max(1, count(self._there(), self.slots.finetune))
 
-    def room(self, kind: Kind, running: Iterable[Kind]) -> bool:
-        """Return True if a trial of this kind may start beside those that run.
+    def room(self, slot: Slot, held: Iterable[Slot]) -> bool:
+        """Return True if a trial with this slot may start beside those that hold slots.
 
         The first one may always: a cluster that has no machine for it is asked for one. Trials that train nothing leave
         a CPU for each training that the GPUs have room for, as long as that leaves any CPU; on which machine Ray puts
         them is Ray's choice.
         """
-        slots, kinds = self.slots, list(running)
+        slots, taken = self.slots, list(held)
         if self._concurrent is not None:
-            return len(kinds) < self._concurrent
-        held, slot, nodes = [slots.of(each) for each in kinds], slots.of(kind), self._there()
-        if not any(each.gpus or not slot.gpus for each in held):
+            return len(taken) < self._concurrent
+        if not any(each.gpus or not slot.gpus for each in taken):
             return True
         training = (slots.pretrain, slots.finetune)
-        spared = fits(nodes, (), slots.other, training)
-        return fits(nodes, held, slot, training if spared else ())
+        spared = fits(self._there(), (), slots.other, training)
+        return fits(self._there(), taken, slot, training if spared else ())
+
+    def waits(self, slot: Slot, held: Iterable[Slot]) -> bool:
+        """Return True if a trial with this slot has to wait for a machine, those that hold slots being where they are.
+
+        That is so where the machines are still to come, and where another sweep holds them it is not known here.
+        """
+        return not fits(self._there(), held, slot)
 
     def _there(self) -> tuple[Node, ...]:
         if self._clock() - self._looked >= LOOK_AGAIN_S:

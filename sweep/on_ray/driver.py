@@ -189,8 +189,7 @@ def _trainable(
             tracker = Tracker(uri, sweep, conditions.limits.store_retry_s, known=True)
             job = (trial, tracker, run_id, folder / trial.key, tune.report, held, _fit_in(slot))
             if slot.gpus:
-                train_trial(*job)
-                tune.report({"stage": "trained"})
+                tune.report({"stage": "trained", "gpu_hours": train_trial(*job)["gpu_hours"]})
             else:
                 tune.report({"stage": "done", "metrics": run_trial(*job)})
 

@@ -2,22 +2,35 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from sweep.on_ray.capacity import Capacity
+from sweep.on_ray.resources import Slot
 from sweep.search.progress import Progress
 from sweep.search.search import Search, Turn
 from sweep.spec.limits import gpu_hours
-from sweep.spec.trials import Kind, Trial
+from sweep.spec.trials import Trial
 from sweep.store.retry import StoreAwayError
 from sweep.store.tracking import Tracker
 
 DIED = "its process died (killed, out of memory, or its machine was lost)"
 """Reason of a trial that ended without reporting one."""
-MEASURED = Kind.HALFWAY
-"""A kind of trial that holds what the measurement of a training holds: CPUs alone."""
+
+
+@dataclass
+class _Held:
+    """A trial in a slot."""
+
+    trial: Trial
+    run_id: str
+    slot: Slot
+    measures: bool
+    """True if its codec was trained on GPUs already and is measured now, on CPUs."""
+    placed: float = 0.0
+    """When it got its CPUs and GPUs, in seconds from any fixed moment; 0 while it waits for them."""
 
 
 class Adapter(Searcher):
@@ -42,9 +55,8 @@ class Adapter(Searcher):
         super().__init__()
         self._search, self._tracker, self._progress = search, tracker, progress
         self._capacity, self._check = capacity, check
-        self._trials: dict[str, tuple[Trial, str, float]] = {}
-        self._measuring: set[str] = set()
-        """Keys of trials whose codec was trained on GPUs and which are measured now, on CPUs."""
+        self._trials: dict[str, _Held] = {}
+        """By Tune's own name of a trial."""
         self._trained: list[tuple[Trial, str]] = []
         """Trials, with their runs, that are to be measured on CPUs; they hold nothing."""
         self._ends: dict[str, dict[str, Any]] = {}
@@ -56,44 +68,46 @@ class Adapter(Searcher):
     def suggest(self, trial_id: str) -> Any:  # Ray's own annotation leaves out FINISHED, a string
         """Return the next trial's configuration, None if no slot or no trial is free now, or FINISHED."""
         self._check()
-        held = [MEASURED if trial.key in self._measuring else trial.kind for trial, _, _ in self._trials.values()]
-        if self._trained and self._capacity.room(MEASURED, held):
-            return self._start(trial_id, *self._trained.pop(0), measures=True)
-        trial = self._search.ask(lambda kind: self._capacity.room(kind, held))
-        if isinstance(trial, Turn):
-            return Searcher.FINISHED if trial is Turn.DONE else None
-        run_id = self._tracker.start(trial, self._search.states[trial.key].proposed)
-        self._progress.started(trial)
-        on_gpus = bool(self._capacity.slots.of(trial.kind).gpus)
-        return self._start(trial_id, trial, run_id, on_gpus and self._tracker.trained(run_id) is not None)
+        slots, held = self._capacity.slots, [each.slot for each in self._trials.values()]
+        if self._trained and self._capacity.room(slots.other, held):
+            trial, run_id = self._trained.pop(0)
+            return self._start(trial_id, _Held(trial, run_id, slots.other, measures=True))
+        found = self._search.ask(lambda kind: self._capacity.room(slots.of(kind), held))
+        if isinstance(found, Turn):
+            return Searcher.FINISHED if found is Turn.DONE else None
+        run_id = self._tracker.start(found, self._search.states[found.key].proposed)
+        slot = slots.of(found.kind)
+        measures = bool(slot.gpus) and self._tracker.trained(run_id) is not None
+        asked = _Held(found, run_id, slots.other if measures else slot, measures)
+        self._progress.asked(found, waits=self._capacity.waits(asked.slot, held))
+        return self._start(trial_id, asked)
 
-    def _start(self, trial_id: str, trial: Trial, run_id: str, measures: bool) -> dict[str, Any]:
+    def _start(self, trial_id: str, asked: _Held) -> dict[str, Any]:
         """The configuration of a trial, or of the measurement of what was trained on GPUs."""
-        self._trials[trial_id] = (trial, run_id, 0.0)
-        if measures:
-            self._measuring.add(trial.key)
-        return {"trial": trial, "run_id": run_id, "measures": measures}
+        self._trials[trial_id] = asked
+        return {"trial": asked.trial, "run_id": asked.run_id, "measures": asked.measures}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Take an event of a trial."""
+        held = self._trials[trial_id]
         if result["stage"] == "placed":  # until then it waited for its CPUs and GPUs, and held none
-            trial, run_id, _ = self._trials[trial_id]
-            self._trials[trial_id] = (trial, run_id, time.monotonic())
+            held.placed = time.monotonic()
+            self._progress.started(held.trial)
         elif result["stage"] in ("done", "trained", "stopped", "failed"):
             self._ends[trial_id] = result
         else:
-            self._progress.update(self._trials[trial_id][0], result)
+            self._progress.update(held.trial, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tell the search how a trial ended."""
-        trial, run_id, began = self._trials.pop(trial_id)
+        held = self._trials.pop(trial_id)
+        trial, run_id = held.trial, held.run_id
         end = self._ends.pop(trial_id, {})
-        measured = trial.key in self._measuring
-        self._measuring.discard(trial.key)
-        seconds = time.monotonic() - began if began and not measured else 0.0
-        hours = gpu_hours(trial, seconds, self._capacity.slots.of(trial.kind).gpus)
+        seconds = time.monotonic() - held.placed if held.placed and not held.measures else 0.0
+        hours = gpu_hours(trial, seconds, held.slot.gpus)
         match end.get("stage"):
             case "trained":
+                self._search.trained(trial.key, end["gpu_hours"])
                 self._trained.append((trial, run_id))
             case "done":
                 found = {name.partition("metrics/")[2]: value for name, value in end.items()}  # Tune flattened them
@@ -113,7 +127,7 @@ class Adapter(Searcher):
     def stop(self) -> None:
         """End the runs of trials that were cut off, without waiting for a store that is away."""
         self._tracker.stop_waiting()
-        for trial, run_id in [*((trial, run_id) for trial, run_id, _ in self._trials.values()), *self._trained]:
+        for trial, run_id in [*((each.trial, each.run_id) for each in self._trials.values()), *self._trained]:
             try:
                 self._tracker.stop(run_id)
             except StoreAwayError as error:

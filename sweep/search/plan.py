@@ -1,7 +1,7 @@
 """The plan of a sweep as lines of text: each trial, its state and cost, and the training steps that sharing saves."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sweep.search.costs import hours, mean_seconds
 from sweep.search.progress import duration
@@ -10,6 +10,7 @@ from sweep.search.state import Status
 from sweep.spec.keys import differences, prefix_of
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Kind, Trial
+from sweep.store.schema import Record
 from tfic.training import memory
 
 HEADINGS = {
@@ -34,15 +35,25 @@ def plan(search: Search, steps: Mapping[str, int] | None = None) -> list[str]:
     """
     lines: list[str] = []
     width = max(len(key) for key in search.states)
+    other = _of_other_settings(search)
     for kind, heading in HEADINGS.items():
         trials = [trial for trial in search.trials() if trial.kind is kind]
         if trials:
             lines += ["", heading]
-            lines += [f"  {trial.key:<{width}}  {_state(search, trial, steps)}".rstrip() for trial in trials]
+            lines += [f"  {trial.key:<{width}}  {_state(search, trial, steps, other)}".rstrip() for trial in trials]
     return [*lines, *_beyond(search), "", *_totals(search)]
 
 
-def _state(search: Search, trial: Trial, steps: Mapping[str, int] | None) -> str:
+def _of_other_settings(search: Search) -> dict[str, list[Record]]:
+    """The finished trials of the store that the sweep does not ask for, by the readable part of their keys."""
+    found: dict[str, list[Record]] = {}
+    for each in search.records.values():
+        if each.finished and each.key not in search.states:
+            found.setdefault(prefix_of(each.key), []).append(each)
+    return found
+
+
+def _state(search: Search, trial: Trial, steps: Mapping[str, int] | None, other: Mapping[str, Sequence[Record]]) -> str:
     """A trial's state in a word, then its steps, or why it is not done."""
     state = search.states[trial.key]
     if state.status is Status.FINISHED:
@@ -53,9 +64,11 @@ def _state(search: Search, trial: Trial, steps: Mapping[str, int] | None) -> str
         before = trial.config.train.pretrain_steps if trial.kind in (Kind.FINETUNE, Kind.CONTROL) else 0
         done = max(0, steps[trial.key] - before)
         return f"running   step {done:,} of {trial.steps:,}" if trial.steps else "running"
-    if trial in search.measured_again:
+    if search.is_measured_again(trial):
         return f"to run    0 steps  (measured again, with the weights of {search.before[trial.weights].key})"
-    why = _why(search, trial)
+    if state.trained_hours is not None:
+        return "to run    0 steps  (trained, and still to be measured)"
+    why = _why(search, trial, other.get(prefix_of(trial.key), ()))
     return f"to run    {_work(trial)}{f'  ({why})' if why else ''}"
 
 
@@ -64,16 +77,11 @@ def _work(trial: Trial) -> str:
     return f"{trial.steps:,} steps {start}".rstrip() if trial.steps else start
 
 
-def _why(search: Search, trial: Trial) -> str:
+def _why(search: Search, trial: Trial, before: Sequence[Record]) -> str:
     """The reason why a trial is still to run, if it ran before: cut off, failed, or finished with other settings."""
     record = search.records.get(trial.key)
     if record is not None:
         return f"failed before: {record.reason}" if record.reason else "cut off; goes on from its last checkpoint"
-    before = [
-        each
-        for each in search.records.values()
-        if each.finished and each.key not in search.states and prefix_of(each.key) == prefix_of(trial.key)
-    ]
     if not before or not before[-1].decides:
         return ""
     changed = differences(before[-1].decides, trial.decides)

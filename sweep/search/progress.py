@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sweep.search.costs import mean_seconds
-from sweep.search.search import Search, front
+from sweep.search.search import Search
 from sweep.search.state import Status
-from sweep.spec.trials import LEARNED, Kind, Trial
+from sweep.spec.trials import Kind, Trial
 
 EVERY_S = 10.0
 """Least time between two progress lines of one trial, in seconds."""
@@ -40,11 +40,18 @@ class Progress:
         self._written: dict[str, tuple[str, float]] = {}
         self._done_before = len(search.trials(Status.FINISHED))
 
-    def started(self, trial: Trial) -> None:
-        """Tell that a trial was given a slot."""
-        self._began[trial.key] = self._clock()
+    def asked(self, trial: Trial, *, waits: bool) -> None:
+        """A trial is to start; tell it where it `waits` for a machine first, which counts as no work."""
+        self._began.pop(trial.key, None)
         self._numbers.setdefault(trial.key, self._done_before + len(self._numbers) + 1)
-        self._say(trial, "starts", left="")
+        if waits:
+            self._say(trial, "waits for a machine", left="")
+
+    def started(self, trial: Trial) -> None:
+        """Tell that a trial has its slot; not again where it goes on in another one to be measured."""
+        if trial.key not in self._began:
+            self._began[trial.key] = self._clock()
+            self._say(trial, "starts", left="")
 
     def update(self, trial: Trial, event: Mapping[str, Any]) -> None:
         """Tell what a trial reports: when its stage changes, at its last step, and every ten seconds."""
@@ -63,7 +70,8 @@ class Progress:
 
     def finished(self, trial: Trial, metrics: Mapping[str, float]) -> None:
         """Tell that a trial has finished; the search knows already."""
-        took = duration(self._clock() - self._began[trial.key])
+        now = self._clock()
+        took = duration(now - self._began.get(trial.key, now))
         self._say(
             trial, f"done in {took}: bpp {metrics['bpp']:.3f}  accuracy {metrics['accuracy']:.3f}  {_psnr(metrics)}"
         )
@@ -117,20 +125,6 @@ class Progress:
             left, said = self._left[trial.key]
             return max(0.0, left + mean.get(Kind.CLASSICAL, 0.0) - (now - said))
         return max(0.0, mean.get(trial.kind, math.nan) - (now - self._began.get(trial.key, now)))
-
-
-def table(search: Search) -> list[str]:
-    """The points that no other one beats in both bpp and accuracy, as the lines of a table."""
-    lines = [f"{'kind':<14}{'lmbda':>8}{'gamma':>8}{'bpp':>9}{'accuracy':>10}{'PSNR dB':>9}"]
-    for key in front(search.results):
-        trial, metrics = search.states[key].trial, search.states[key].metrics
-        learned = trial.kind in LEARNED
-        name = f"{trial.config.codec} q{trial.quality}" if trial.kind is Kind.CLASSICAL else trial.kind
-        lmbda = f"{trial.config.lmbda:g}" if learned else "-"
-        gamma = f"{trial.config.gamma:g}" if learned else "-"
-        psnr = f"{metrics['psnr_db']:.2f}" if "psnr_db" in metrics else "-"
-        lines.append(f"{name:<14}{lmbda:>8}{gamma:>8}{metrics['bpp']:>9.3f}{metrics['accuracy']:>10.3f}{psnr:>9}")
-    return lines
 
 
 def duration(seconds: float) -> str:

@@ -11,12 +11,9 @@ The whole state is rebuilt from the records of the tracking store, so the same c
 """
 
 import enum
-import itertools
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
-
-import moocore
-import numpy as np
 
 from sweep.search.proposals import Point, Proposals
 from sweep.search.state import State, Status
@@ -61,7 +58,8 @@ class Search:
             if key in self.records:
                 self._restore(state, self.records[key])
         known = [*self.results.values(), *(self.before[each.weights].metrics for each in self.measured_again)]
-        self.spent_hours = sum(metrics.get("gpu_hours", 0.0) for metrics in known)
+        to_measure = [each.trained_hours or 0 for each in self.states.values() if each.trial.weights not in self.before]
+        self.spent_hours = sum(metrics.get("gpu_hours", 0.0) for metrics in known) + sum(to_measure)
         """GPU-hours of the trials so far, those that finished in earlier runs included."""
         self._proposals: Proposals | None = None
         self._exhausted = False
@@ -69,7 +67,9 @@ class Search:
     def _restore(self, state: State, record: Record) -> None:
         if record.finished:
             state.status, state.metrics = Status.FINISHED, record.metrics
-        elif record.stopped and self.limits.stops:
+            return
+        state.trained_hours = record.trained_hours
+        if record.stopped and self.limits.stops:
             state.end(Status.STOPPED, record.reason)
 
     def _adopt_earlier_proposal(self, record: Record) -> None:
@@ -108,13 +108,16 @@ class Search:
     @property
     def measured_again(self) -> list[Trial]:
         """The trials that are still to be measured, of which the store has the weights: nothing is trained for them."""
-        return [
-            trial for trial in self.trials(Status.WAITING) if trial.kind in TRAINED and trial.weights in self.before
-        ]
+        return [trial for trial in self.trials(Status.WAITING) if self.is_measured_again(trial)]
+
+    def is_measured_again(self, trial: Trial) -> bool:
+        """True for a trial to be measured of which a finished run, of another measurement, has the weights."""
+        return trial.kind in TRAINED and trial.weights in self.before
 
     def trains(self, trial: Trial) -> bool:
-        """True for a trial whose weights are in no finished run yet."""
-        return trial.kind in TRAINED and trial.weights not in self.before
+        """True for a trial whose weights are in no run yet."""
+        known = trial.weights in self.before or self.states[trial.key].trained_hours is not None
+        return trial.kind in TRAINED and not known
 
     def reasons(self, *statuses: Status) -> dict[str, str]:
         """The reasons of the trials with one of these states, by key."""
@@ -144,7 +147,7 @@ class Search:
     def total(self) -> int:
         """Number of trials: the known ones and, where their number is fixed, those still to be proposed."""
         left = self.proposals_left
-        others = len(self.sweep.at_lmbdas(self.sweep.pretrain(self.sweep.trained_lmbdas[0])))
+        others = len(self.sweep.other_lmbdas(self.sweep.trained_lmbdas[0]))
         each = 1 + others + len(self.sweep.intermediate_steps)
         return len(self.states) + (int(left) * each if math.isfinite(left) else 0)
 
@@ -163,6 +166,7 @@ class Search:
         ]
         ready = [each.trial for each in sorted(waiting, key=lambda each: each.attempts == 0)]  # retries first
         long = [trial for trial in ready if trial.kind not in FILLERS and not (self.trains(trial) and self.over_budget)]
+        room = functools.cache(room)  # the same answer for all trials of a kind
         filler = next((trial for trial in ready if trial.kind in FILLERS and room(trial.kind)), None)
         running = self.trials(Status.RUNNING)
         informed = not any(trial.steps for trial in running)
@@ -176,6 +180,12 @@ class Search:
             return Turn.WAIT if running else Turn.DONE
         self.states[trial.key].end(Status.RUNNING, "")
         return trial
+
+    def trained(self, key: str, gpu_hours: float) -> None:
+        """The training of a trial has ended, which took so many GPU-hours; it is still to be measured."""
+        state = self._running(key)
+        self.spent_hours += gpu_hours if self.trains(state.trial) else 0.0
+        state.trained_hours = gpu_hours
 
     def tell(self, key: str, metrics: Mapping[str, float]) -> None:
         """A trial has finished with these metrics."""
@@ -288,12 +298,3 @@ class Search:
 
 def _point(trial: Trial) -> Point:
     return Point(trial.config.lmbda, trial.config.gamma, trial.config.train.lmbda_share)
-
-
-def front(results: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Keys of the results that no other one beats in both bpp and accuracy, from the fewest bits upwards; of equal ones
-    the first.
-    """
-    keys = sorted(results, key=lambda each: (results[each]["bpp"], -results[each]["accuracy"]))
-    values = np.array([(results[key]["bpp"], -results[key]["accuracy"]) for key in keys]).reshape(-1, 2)
-    return list(itertools.compress(keys, moocore.is_nondominated(values)))

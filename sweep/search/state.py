@@ -40,6 +40,8 @@ class State:
     """Failed attempts in this run."""
     proposed: bool = False
     """True if Optuna proposed it, beyond the grid."""
+    trained_hours: float | None = None
+    """GPU-hours of its training, which is done while it is still to be measured; else None."""
 
     def end(self, status: Status, reason: str) -> None:
         """Set the state with its reason."""

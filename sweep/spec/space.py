@@ -154,8 +154,11 @@ class Sweep:
 
     def at_lmbdas(self, training: Trial) -> list[Trial]:
         """The codec of a training at the other lambdas of the space; none where a training serves one lambda."""
-        others = [lmbda for lmbda in self.space.lmbdas if lmbda != training.config.lmbda]
-        return [self.at_lmbda(training, lmbda) for lmbda in others] if self.train.whole_range else []
+        return [self.at_lmbda(training, lmbda) for lmbda in self.other_lmbdas(training.config.lmbda)]
+
+    def other_lmbdas(self, lmbda: float) -> list[float]:
+        """The lambdas of the space that a training with this one serves too; none where it serves one lambda."""
+        return [each for each in self.space.lmbdas if each != lmbda] if self.train.whole_range else []
 
     def intermediates(self, finetune: Trial) -> list[Trial]:
         """The intermediate checkpoints of a fine-tuning, earliest first."""
@@ -206,9 +209,14 @@ class Sweep:
 
     def grid(self) -> list[Trial]:
         """Every trial that is known beforehand: the reference, what is trained, once per seed, the classical codecs."""
-        first = self.train.seed
-        seeded = [replace(self, train=replace(self.train, seed=first + more)) for more in range(self.space.seeds)]
+        seeded = [self._with_seed(self.train.seed + more) for more in range(self.space.seeds)]
         return [self.reference(), *(trial for each in seeded for trial in each.trained()), *self.anchors()]
+
+    def _with_seed(self, seed: int) -> "Sweep":
+        """The same sweep with another seed of training; digests of files, which do not depend on it, go along."""
+        other = replace(self, train=replace(self.train, seed=seed))
+        vars(other).update(_start=self._start, _trained_on=self._trained_on, _measured=self._measured)
+        return other
 
     def trained(self) -> list[Trial]:
         """Everything that the grid trains with the seed of [train]: stage 1, controls, stage 2, earlier checkpoints."""
@@ -224,11 +232,8 @@ class Sweep:
         intermediates = [each for trial in tunings for each in self.intermediates(trial)]
         pretrainings = [self.pretrain(lmbda) for lmbda in first]
         controls = [self.control(lmbda) for lmbda in first if space.controls]
-        halfway = [
-            self.halfway(lmbda)
-            for lmbda in first
-            if space.halfway and half(self.train.pretrain_steps) < self.train.pretrain_steps
-        ]
+        halves = space.halfway and half(self.train.pretrain_steps) < self.train.pretrain_steps
+        halfway = [self.halfway(lmbda) for lmbda in first if halves]
         trained = [*pretrainings, *controls, *tunings]
         others = [each for trial in trained for each in self.at_lmbdas(trial)]
         return [*trained, *others, *halfway, *intermediates]

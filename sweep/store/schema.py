@@ -15,6 +15,8 @@ LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
 """Parameter of a run: the share of lambda that stage 2 kept, under the setting's first name."""
 STORED_KINDS = {kind: str(kind) for kind in Kind} | {Kind.INTERMEDIATE: "candidate"}
 """Kinds of trials as the tag `kind` spells them."""
+COST = "trained"
+"""Tag of a run whose codec is in it, measured or not: the cost of the training."""
 INTERMEDIATE_STEPS = "kept"
 """Tag of a training: the steps of its intermediate checkpoints, between commas."""
 
@@ -51,6 +53,8 @@ class Record:
     """Everything that decides its key; empty for runs of versions that did not store it."""
     run_id: str = ""
     """Its run in the store."""
+    trained_hours: float | None = None
+    """GPU-hours of its training, where its codec is in its run already and is still to be measured; else None."""
 
 
 def tags(trial: Trial, sweep: str, proposed: bool) -> dict[str, str]:
@@ -105,4 +109,5 @@ def record(run: "Run") -> Record:
         intermediate_steps=tuple(int(step) for step in tagged.get(INTERMEDIATE_STEPS, "").split(",") if step),
         decides=json.loads(tagged.get("decides", "{}")),
         run_id=run.info.run_id,
+        trained_hours=None if finished or COST not in tagged else json.loads(tagged[COST]).get("gpu_hours", 0.0),
     )

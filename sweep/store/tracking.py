@@ -24,15 +24,13 @@ from sweep.store.datasets import inputs
 from sweep.store.measured import Measured, find_measured
 from sweep.store.moved import find_moved
 from sweep.store.retry import Retry
-from sweep.store.schema import Record, params, record, tags
+from sweep.store.schema import COST, Record, params, record, tags
 from tfic.system.store_uri import CHECKPOINT, check_reachable, first_line, quiet_mlflow, shown, sqlite_file
 
 SETTINGS = "settings"
 """Experiment tag with the settings of the sweep: the tables of its sweep.toml."""
 STATE = "state"
 """Artifact folder of an unfinished run for the state from which its training resumes on another machine."""
-TRAINED = "trained"
-"""Tag of a run whose codec is in it, measured or not: the cost of the training."""
 BATCH = 200
 """Reports of a training in one batch: MLflow takes 1,000 metrics at a time."""
 KIND = {"mlflow.experimentKind": "custom_model_development"}
@@ -182,11 +180,11 @@ class Tracker:
     def keep_trained(self, run_id: str, files: Path, cost: Mapping[str, float]) -> None:
         """Put the codecs of a training that has ended into its run; the tag with its cost is set last."""
         self._retry(self._client.log_artifacts, run_id, str(files))
-        self.tag(run_id, {TRAINED: json.dumps(dict(cost))})
+        self.tag(run_id, {COST: json.dumps(dict(cost))})
 
     def trained(self, run_id: str) -> dict[str, float] | None:
         """The cost of a training whose codec is in its run; None where it is not there yet."""
-        stated = self._get(run_id).data.tags.get(TRAINED)
+        stated = self._get(run_id).data.tags.get(COST)
         cost: dict[str, float] | None = None if stated is None else json.loads(stated)
         return cost
 

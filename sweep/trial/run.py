@@ -26,7 +26,7 @@ from sweep.store.tracking import CHECKPOINT, Tracker
 from sweep.trial.conditions import ALONE, Conditions
 from sweep.trial.end import end_told
 from sweep.trial.provenance import provenance
-from sweep.trial.training import Fit, Report, adopt, parent_codec, train_codec
+from sweep.trial.training import Fit, Report, adopt, parent_codec, stored_name, train_codec
 from tfic.checkpoints.checkpoint import load, settle
 from tfic.config import CODEC_FILE
 from tfic.measuring.classical import classical, uncompressed
@@ -116,8 +116,10 @@ def train_trial(
     report: Report,
     conditions: Conditions = ALONE,
     fit: Fit = train.fit,
-) -> None:
+) -> dict[str, float]:
     """Train a trial's codec and put it into the trial's run; `run_trial` then measures it, here or elsewhere.
+
+    Returns what the training has cost, `gpu_hours` and `seconds`.
 
     Arguments and errors are those of `run_trial`.
     """
@@ -129,6 +131,7 @@ def train_trial(
         seconds = time.monotonic() - began
         cost = {"gpu_hours": gpu_hours(trial, seconds, conditions.gpus), "seconds": seconds} | spent
         tracker.keep_trained(run_id, files, cost)
+    return cost
 
 
 @contextmanager
@@ -193,8 +196,8 @@ def _keep(codec: Path, files: Path) -> Coder:
 
 
 def _keep_intermediates(codecs: dict[int, Path], files: Path, tracker: Tracker, run_id: str) -> None:
-    for codec in codecs.values():
-        shutil.copyfile(codec, (files / CHECKPOINT).with_name(codec.name))
+    for step, codec in codecs.items():
+        shutil.copyfile(codec, files / stored_name(step))
     if codecs:
         tracker.tag(run_id, {INTERMEDIATE_STEPS: ",".join(map(str, codecs))})
 
@@ -211,5 +214,4 @@ def _at_lmbda(trial: Trial, tracker: Tracker, workdir: Path) -> Path:
 def _intermediate_codec(trial: Trial, tracker: Tracker, workdir: Path) -> Path:
     """The parent's codec at the trial's step: on this machine if it was trained here, else from the store."""
     here = training_state.kept(workdir.parent / trial.parent).get(trial.step)
-    kept = training_state.kept_file(trial.step)
-    return here or tracker.checkpoint(trial.parent, workdir / "start", str(Path(CHECKPOINT).with_name(kept)))
+    return here or tracker.checkpoint(trial.parent, workdir / "start", stored_name(trial.step))

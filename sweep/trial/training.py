@@ -109,14 +109,16 @@ def adopt(trial: Trial, tracker: Tracker, workdir: Path) -> Record | None:
     if (workdir / CODEC_FILE).exists():
         return before
     steps = before.intermediate_steps
-    names = {CODEC_FILE: CHECKPOINT} | {
-        training_state.kept_file(step): str(Path(CHECKPOINT).with_name(training_state.kept_file(step)))
-        for step in steps
-    }
+    names = {CODEC_FILE: CHECKPOINT} | {training_state.kept_file(step): stored_name(step) for step in steps}
     found = {name: tracker.checkpoint(before.key, workdir / "start", stored) for name, stored in names.items()}
     for name in reversed(names):  # the codec last: where it is, all is
         found[name].replace(workdir / name)
     return before
+
+
+def stored_name(step: int) -> str:
+    """Name, among the artifacts of a run, of the intermediate checkpoint after `step` steps."""
+    return str(Path(CHECKPOINT).with_name(training_state.kept_file(step)))
 
 
 def _restore(tracker: Tracker, run_id: str, workdir: Path) -> None:

@@ -1,0 +1,33 @@
+"""The finished trials that no other one beats in both bits and accuracy."""
+
+import itertools
+from collections.abc import Mapping
+
+import moocore
+import numpy as np
+
+from sweep.search.search import Search
+from sweep.spec.trials import LEARNED, Kind
+
+
+def front(results: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Keys of the results that no other one beats in both bpp and accuracy, from the fewest bits upwards; of equal ones
+    the first.
+    """
+    keys = sorted(results, key=lambda each: (results[each]["bpp"], -results[each]["accuracy"]))
+    values = np.array([(results[key]["bpp"], -results[key]["accuracy"]) for key in keys]).reshape(-1, 2)
+    return list(itertools.compress(keys, moocore.is_nondominated(values)))
+
+
+def table(search: Search) -> list[str]:
+    """The points that no other one beats in both bpp and accuracy, as the lines of a table."""
+    lines = [f"{'kind':<14}{'lmbda':>8}{'gamma':>8}{'bpp':>9}{'accuracy':>10}{'PSNR dB':>9}"]
+    for key in front(search.results):
+        trial, metrics = search.states[key].trial, search.states[key].metrics
+        learned = trial.kind in LEARNED
+        name = f"{trial.config.codec} q{trial.quality}" if trial.kind is Kind.CLASSICAL else trial.kind
+        lmbda = f"{trial.config.lmbda:g}" if learned else "-"
+        gamma = f"{trial.config.gamma:g}" if learned else "-"
+        psnr = f"{metrics['psnr_db']:.2f}" if "psnr_db" in metrics else "-"
+        lines.append(f"{name:<14}{lmbda:>8}{gamma:>8}{metrics['bpp']:>9.3f}{metrics['accuracy']:>10.3f}{psnr:>9}")
+    return lines
