@@ -5,7 +5,6 @@ turns the graph into a PyTorch module, so the loss of reading flows back to the 
 """
 
 import unicodedata
-import warnings
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +15,7 @@ import onnx
 from jaxtyping import Float
 from torch import Tensor, fx, nn
 
-from tfic.ocr.shapes_as_numbers import shapes_as_numbers
+from tfic.ocr.onnx_networks import converted, cut, module_of
 from tfic.ocr.training_reader import Sight
 
 HEIGHT_PX = 48
@@ -30,22 +29,6 @@ STRIDE_PX = 8
 def weights_path() -> Path:
     """Path of the recogniser's ONNX file inside the installed `rapidocr` package."""
     return Path(str(files("rapidocr") / "models" / "PP-OCRv6_rec_small.onnx"))
-
-
-def _with_explicit_pads(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with `auto_pad=SAME_UPPER` (which onnx2torch refuses) written out as pads; stride 1 only."""
-    for node in model.graph.node:
-        attributes = {each.name: each for each in node.attribute}
-        if "auto_pad" not in attributes or attributes["auto_pad"].s != b"SAME_UPPER":
-            continue
-        kernel = list(attributes["kernel_shape"].ints)
-        assert set(attributes["strides"].ints) == {1}, "SAME_UPPER depends on the input size unless the stride is 1"
-        before = [(k - 1) // 2 for k in kernel]
-        after = [k - 1 - b for k, b in zip(kernel, before, strict=True)]
-        kept = [each for each in node.attribute if each.name not in ("auto_pad", "pads")]
-        del node.attribute[:]
-        node.attribute.extend([*kept, onnx.helper.make_attribute("pads", before + after)])
-    return model
 
 
 class Alphabet:
@@ -111,15 +94,12 @@ class LineReader(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # onnx2torch imports deprecated corners of torch
-            from onnx2torch import convert
-        model = _with_explicit_pads(onnx.load(str(weights_path())))
+        model = onnx.load(str(weights_path()))
         self.alphabet = _alphabet(model)
-        self.network = _with_float32_probabilities(shapes_as_numbers(convert(model)))
+        self.network = _with_float32_probabilities(converted(model))
         maps = _feature_nodes(self.network)
         (text,) = self.network.graph.output_node().all_input_nodes
-        self._to_maps, self._to_both = _cut(self.network, maps), _cut(self.network, [*maps, text])
+        self._to_maps, self._to_both = cut(self.network, maps), cut(self.network, [*maps, text])
         self.requires_grad_(False)
         self.eval()
 
@@ -154,38 +134,21 @@ def _log(probabilities: Tensor) -> Tensor:
 
 def _with_float32_probabilities(network: fx.GraphModule) -> fx.GraphModule:
     """The network with probabilities that are computed in float32, whatever the format of what is before them."""
-    last = [node for node in network.graph.nodes if "Softmax" in type(_module(network, node)).__name__][-1]
+    last = [node for node in network.graph.nodes if "Softmax" in type(module_of(network, node)).__name__][-1]
     with network.graph.inserting_before(last):
         last.update_arg(0, network.graph.call_method("float", (last.args[0],)))
     network.recompile()
     return network
 
 
-def _module(network: fx.GraphModule, node: fx.Node) -> nn.Module | None:
-    return network.get_submodule(str(node.target)) if node.op == "call_module" else None
-
-
 def _feature_nodes(network: fx.GraphModule) -> list[fx.Node]:
     """Where a stage ends, in front of a convolution that halves the height alone and of the pooling, and the head."""
     ends, products = [], []
     for node in network.graph.nodes:
-        module = _module(network, node)
+        module = module_of(network, node)
         if isinstance(module, nn.AvgPool2d) or (isinstance(module, nn.Conv2d) and module.stride == (2, 1)):
             ends.append(node.args[0])
         elif node.op == "call_module" and type(module).__name__ == "OnnxMatMul":
             products.append(node.args[0])
     assert len(ends) == 3
     return [*ends, products[-1]]
-
-
-def _cut(network: fx.GraphModule, ends: Sequence[fx.Node]) -> fx.GraphModule:
-    """The part of a network that computes `ends`, with the same weights."""
-    graph = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    graph.graph_copy(network.graph, copies)
-    graph.output(tuple(copies[end] for end in ends))
-    part = fx.GraphModule(network, graph)
-    part.graph.eliminate_dead_code()
-    part.delete_all_unused_submodules()
-    part.recompile()
-    return part

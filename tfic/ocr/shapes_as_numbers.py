@@ -7,6 +7,7 @@ values that the network computes stay the same.
 import operator
 from collections.abc import Sequence
 
+import torch.nn.functional as F
 from torch import Tensor, fx
 
 
@@ -22,7 +23,9 @@ def shapes_as_numbers(network: fx.GraphModule) -> fx.GraphModule:
             continue
         kind = type(network.get_submodule(node.target)).__name__
         with network.graph.inserting_before(node):
-            if kind == "OnnxShape":
+            if kind == "OnnxResize":
+                _enlarging(network, node)
+            elif kind == "OnnxShape":
                 numbers[node] = network.graph.call_function(list_of_sides, (node.args[0],))
             elif any(each in numbers for each in node.all_input_nodes if each is not node.args[0]) or (
                 kind in ("OnnxReshape", "OnnxSlice") and node.args[0] not in numbers
@@ -50,6 +53,11 @@ def reshaped(x: Tensor, shape: Sequence[int]) -> Tensor:
     return x.reshape([x.shape[i] if side == 0 else side for i, side in enumerate(shape)])
 
 
+def enlarged(x: Tensor, height: int, width: int) -> Tensor:
+    """x with each pixel as many times, below and beside each other."""
+    return F.interpolate(x, scale_factor=(float(height), float(width)), mode="nearest")
+
+
 def sliced(x: Tensor, places: Sequence[tuple[int, int, int]]) -> Tensor:
     """x cut along axes, each given with the first place and the one after the last."""
     for axis, start, end in places:
@@ -63,6 +71,16 @@ def _constant(network: fx.GraphModule, node: fx.Node) -> list[int]:
         raise ValueError(f"{node.name} of the reader's graph is no constant; its shapes cannot be made numbers")
     value = operator.attrgetter(str(node.target))(network)
     return [int(each) for each in value.flatten()]
+
+
+def _enlarging(network: fx.GraphModule, node: fx.Node) -> None:
+    """Replace a resizing by factors that are constants."""
+    x, factors = node.args[0], node.args[-1]
+    if not isinstance(factors, fx.Node) or len(node.args) != 3:
+        raise ValueError(f"{node.name} resizes to a size, not by factors; its shape cannot be made a number")
+    assert network.get_submodule(str(node.target)).onnx_mode == "nearest"
+    height, width = _constant(network, factors)[2:]
+    node.replace_all_uses_with(network.graph.call_function(enlarged, (x, height, width)))
 
 
 def _numbered(network: fx.GraphModule, node: fx.Node, kind: str, numbers: dict[fx.Node, fx.Node]) -> None:
