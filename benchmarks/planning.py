@@ -19,30 +19,21 @@ from timing import table
 
 from tfic.config import Config
 from tfic.data import train_pages
-from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX, Alphabet, alphabet
+from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX
 from tfic.ocr.rectify import places
 from tfic.pages.lines import Line, Page
 from tfic.recipes import recipe
 from tfic.training.ahead import Ahead
 from tfic.training.crops import draw_crops
 from tfic.training.plans import generator, reading_planner
-from tfic.training.reading import SQUEEZE, legible, steps_of
+from tfic.training.reading import SQUEEZE, KnownFormat, legible, line_formats, steps_of
 
 DEVICE_S = 0.15
 """Time of a step on a device."""
 
 
-class Lines:
-    """What a plan wants to know of the reader: no weights."""
-
-    height_px, stride_px = HEIGHT_PX, STRIDE_PX
-
-    def __init__(self) -> None:
-        self.alphabet: Alphabet = alphabet()
-
-
 def before(
-    config: Config, pages: Sequence[Page], reader: Lines, step: int
+    config: Config, pages: Sequence[Page], reader: KnownFormat, step: int
 ) -> tuple[dict[str, float], list[tuple[int, Line]]]:
     """Milliseconds of each part of a step's host work as it was, and the lines that were read."""
     train, clock = config.train, [time.thread_time()]
@@ -89,7 +80,7 @@ def main() -> None:
     args = parser.parse_args()
     config = recipe("base")
     config = replace(config, gamma=1.0, data=replace(config.data, train_count=args.pages))
-    pages, reader = train_pages(config.data), Lines()
+    pages, (reader,) = train_pages(config.data), line_formats(["ppocrv6-small"])
     plan = reading_planner(config, pages, [reader], on_host=False)
     ahead, device = Ahead(plan, args.steps), torch.device("cpu")
     ahead(0)

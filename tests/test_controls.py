@@ -17,6 +17,7 @@ from sweep.store.tracking import Tracker
 from sweep.trial.conditions import Conditions
 from sweep.trial.run import run_trial
 from tfic.config import TrainConfig, half
+from tfic.training.intermediate import Keep
 
 
 def sweep(**more: Any) -> Sweep:
@@ -97,7 +98,7 @@ def test_a_control_and_half_of_stage_1_are_trained_measured_and_found_again(tmp_
     tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", "controls")
     done = {}
     for trial in (made.pretrain(0.003), made.control(0.003), made.halfway(0.003)):
-        conditions = Conditions(keep_half=True)
+        conditions = Conditions(keep=Keep(half=True))
         done[trial.kind] = run_trial(
             trial, tracker, tracker.start(trial), tmp_path / "runs" / trial.key, lambda event: None, conditions
         )

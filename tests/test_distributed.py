@@ -18,6 +18,7 @@ from tfic.codec.image_codec import Reconstruction
 from tfic.config import Config
 from tfic.data import train_pages
 from tfic.training import distributed, plans, stages
+from tfic.training.intermediate import Keep
 from tfic.training.train import Progress, fit
 from tfic.training.training_state import STATE_FILE
 
@@ -104,7 +105,7 @@ def train(folder: Path) -> Trained:
     saved: list[Path] = []
     # other hosts do not see rank 0's folder
     run = folder / "run" if distributed.rank() == 0 else folder / "elsewhere"
-    path = fit(long(), run, seen.append, keep_every=3, on_checkpoint=saved.append)
+    path = fit(long(), run, seen.append, keep=Keep(3), on_checkpoint=saved.append)
     return Trained(seen, saved, path)
 
 
@@ -116,7 +117,7 @@ def stop(folder: Path) -> str:
             raise StoppedError("enough")
 
     try:
-        fit(long(), run, report, keep_every=3)
+        fit(long(), run, report, keep=Keep(3))
     except (StoppedError, distributed.WorkerFailedError) as error:
         return f"{type(error).__name__}: {error}"
     return "not stopped"

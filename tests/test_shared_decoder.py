@@ -18,8 +18,8 @@ from tfic.checkpoints import checkpoint
 from tfic.codec.bitstream import BitstreamError
 from tfic.codec.image_codec import fingerprint_of
 from tfic.synth import draw
+from tfic.training.intermediate import Keep, kept
 from tfic.training.train import fit
-from tfic.training.training_state import kept
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     made = {"start": start, "all": fit(config(1.0, finetune_steps=1), folder / "all", ignore, start)}
     for gamma in (1.0, 3.0):
         settings = config(gamma, **STAGE_2)
-        made[f"gamma{gamma:g}"] = fit(settings, folder / f"g{gamma:g}", ignore, start, keep_every=2)
+        made[f"gamma{gamma:g}"] = fit(settings, folder / f"g{gamma:g}", ignore, start, keep=Keep(2))
     return made
 
 

@@ -9,15 +9,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sweep import run
 from tfic.data import read_folder, write_folder
-from tfic.ocr.ppocr import alphabet
 from tfic.pages.lines import Line, Page
 from tfic.recipes import recipe
 from tfic.synth import draw, typefaces
 from tfic.training import teachable
 from tfic.training.crops import draw_crops
+from tfic.training.reading import line_formats
 from tfic.training.train import fit
 
-KNOWN = alphabet()
+KNOWN = line_formats(["ppocrv6-small"])
 FONT = typefaces.shipped("test")[0].path
 TEXT = "Invoice number 2024 of the delivery note to our customer in Berlin on the first of May"
 
@@ -73,6 +73,19 @@ def test_lines_that_cannot_be_read_are_counted_with_their_reason_and_strange_cha
     assert "unknown: '\\ue000' '\\ue001'" in words
     assert "1 with more characters than their width has room for" in words
     assert "regions not to be read: 1" in words
+
+
+def test_a_line_teaches_when_every_reader_can_spell_it_in_its_width() -> None:
+    narrow = ((10.0, 10.0), (62.0, 10.0), (62.0, 26.0), (10.0, 26.0))
+    page = Page("x.png", np.full((64, 128, 3), 200, np.uint8), (Line("ABCDEFGHIJKLMNOPQR", narrow),))
+    easyocr = line_formats(["easyocr"])  # twice as many steps in a line as PP-OCRv6, which lacks none of the letters
+    assert teachable.teachable([page], easyocr, 64, 128, cut=True).whole == 1
+    for readers in (KNOWN, KNOWN + easyocr, easyocr + KNOWN):
+        with pytest.raises(ValueError, match="1 with more characters than their width has room for"):
+            teachable.teachable([page], readers, 64, 128, cut=True)
+    cyrillic = Page("x.png", page.image, (Line("Ж", narrow),))
+    with pytest.raises(ValueError, match=r"1 with characters that the reader does not know; unknown: 'Ж'"):
+        teachable.teachable([cyrillic], KNOWN + easyocr, 64, 128, cut=True)
 
 
 def test_a_corner_that_was_rounded_off_the_page_takes_no_line_from_training(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ import torch
 from tfic.checkpoints import checkpoint
 from tfic.config import TRAINING_VERSION, Config
 from tfic.recipes import recipe
+from tfic.training.intermediate import Keep, kept
 from tfic.training.steps import learning_rate
 from tfic.training.train import Progress, Report, fit
-from tfic.training.training_state import STATE_FILE, kept, step_of
+from tfic.training.training_state import STATE_FILE, step_of
 
 pytestmark = pytest.mark.slow
 
@@ -121,11 +122,11 @@ def test_codecs_kept_on_the_way_are_those_of_that_step_and_change_nothing(pretra
     long = config(gamma=1.0, finetune_steps=8)
     undisturbed = fit(long, tmp_path / "undisturbed", ignore, pretrained)
     assert kept(undisturbed.parent) == {}
-    watched = fit(long, tmp_path / "watched", ignore, pretrained, keep_every=3)
+    watched = fit(long, tmp_path / "watched", ignore, pretrained, keep=Keep(3))
     assert same(weights(watched), weights(undisturbed))
     with pytest.raises(StoppedError):
-        fit(long, tmp_path / "stopped", stop_at(6, "finetune"), pretrained, keep_every=3)
-    resumed = fit(long, tmp_path / "stopped", ignore, pretrained, keep_every=3)
+        fit(long, tmp_path / "stopped", stop_at(6, "finetune"), pretrained, keep=Keep(3))
+    resumed = fit(long, tmp_path / "stopped", ignore, pretrained, keep=Keep(3))
     assert same(weights(resumed), weights(undisturbed))
 
     for run in (watched.parent, resumed.parent):
@@ -149,7 +150,7 @@ def test_a_kept_codec_is_the_present_one_before_the_average_begins_and_the_avera
         tmp_path,
         ignore,
         pretrained,
-        keep_every=3,
+        keep=Keep(3),
         on_checkpoint=keep,
     )
     early, late = (weights(kept(tmp_path)[step]) for step in (3, 6))
@@ -160,7 +161,7 @@ def test_a_kept_codec_is_the_present_one_before_the_average_begins_and_the_avera
 
 
 def test_stage_1_keeps_nothing_on_the_way(tmp_path: Path) -> None:
-    fit(config(pretrain_steps=2), tmp_path, ignore, keep_every=1)
+    fit(config(pretrain_steps=2), tmp_path, ignore, keep=Keep(1))
     assert kept(tmp_path) == {}
 
 

@@ -28,6 +28,7 @@ from sweep.search.search import Search
 from sweep.store.tracking import Tracker
 from sweep.trial.conditions import Conditions
 from tfic.config import TrainConfig, check_batch
+from tfic.training.intermediate import Keep
 
 if TYPE_CHECKING:
     from sweep.trial.training import Fit
@@ -88,8 +89,7 @@ def run(
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = MOST_PENDING
         adapter = Adapter(search, tracker, Progress(search, capacity, write), capacity, check)
         conditions = Conditions(
-            keep_every=search.sweep.space.keep_every,
-            keep_half=search.sweep.space.halfway,
+            keep=Keep(search.sweep.space.keep_every, search.sweep.space.halfway),
             upload=bool(placement.address),
             limits=search.limits,
         )

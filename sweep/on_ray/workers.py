@@ -22,6 +22,7 @@ from ray.util.placement_group import get_current_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from sweep.on_ray.resources import Slot
+from tfic.training.intermediate import NOTHING, Keep
 
 if TYPE_CHECKING:
     from tfic.config import Config
@@ -38,8 +39,7 @@ def fit_on_workers(
     report: "Report",
     start: Path | None = None,
     *,
-    keep_every: int = 0,
-    keep_half: bool = False,
+    keep: Keep = NOTHING,
     on_checkpoint: Callable[[Path], None] | None = None,
     device: "Device",
     slot: Slot,
@@ -68,11 +68,11 @@ def fit_on_workers(
         shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(len(workers))}
         # each worker sees the GPUs of all: NCCL's direct way between two GPUs needs both to be visible
         shared["CUDA_VISIBLE_DEVICES"] = visible
-        keep = (keep_every, keep_half, on_checkpoint is not None)
         ends = []
         for rank, worker in enumerate(workers):
             numbered = shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-            ends.append(worker.fit.remote(numbered, config, run, start, keep, device))
+            told = on_checkpoint is not None
+            ends.append(worker.fit.remote(numbered, config, run, start, keep, told, device))
         _answer(workers[0], ends, report, on_checkpoint)
     finally:
         for worker in workers:
@@ -156,15 +156,15 @@ class Worker:
         config: "Config",
         run: Path,
         start: Path | None,
-        keep: tuple[int, bool, bool],
+        keep: Keep,
+        told: bool,
         device: "Device",
     ) -> None:
-        """Train; `keep` is `keep_every`, `keep_half`, and True where checkpoints are told."""
+        """Train as `fit` does; `told` where the trial wants to be told of checkpoints."""
         os.environ |= environment
         from tfic.training import distributed  # torch looks at the environment when it is imported, or soon after
         from tfic.training.train import fit
 
-        every, half, told = keep
         try:
             with distributed.join(device):
                 fit(
@@ -172,8 +172,7 @@ class Worker:
                     run,
                     self._ask_about_progress,
                     start,
-                    keep_every=every,
-                    keep_half=half,
+                    keep=keep,
                     on_checkpoint=self._ask_about_checkpoint if told else None,
                     device=device,
                 )

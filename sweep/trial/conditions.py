@@ -3,14 +3,15 @@
 from dataclasses import dataclass, field
 
 from sweep.spec.limits import Limits
+from tfic.training.intermediate import NOTHING, Keep
 
 
 @dataclass(frozen=True)
 class Conditions:
     """Processes, GPUs, checkpoints and rules of a trial."""
 
-    keep_every: int = 0
-    """Steps of stage 2 between intermediate checkpoints; 0 for none."""
+    keep: Keep = NOTHING
+    """Intermediate checkpoints."""
     gpus: float = 0.0
     """GPUs that it holds while it trains; without any, its hours count as those of one."""
     workers: int = 1
@@ -21,8 +22,6 @@ class Conditions:
     """Also keep the state of an unfinished training in the store, so that it can resume on another machine."""
     limits: Limits = field(default_factory=Limits)
     """Stop rules and retries."""
-    keep_half: bool = False
-    """Keep the codec of stage 1 after half of its steps."""
 
 
 ALONE = Conditions()

@@ -33,7 +33,8 @@ from tfic.measuring.classical import classical, uncompressed
 from tfic.measuring.evaluate import Coder, check_readers
 from tfic.measuring.in_processes import measure
 from tfic.system import devices
-from tfic.training import train, training_state
+from tfic.training import train
+from tfic.training.intermediate import kept
 
 COSTS = ("gpu_hours", "seconds")
 """Metrics of a training's cost; weights that are taken over have cost what they did."""
@@ -186,7 +187,7 @@ def _train(
         tracker.tag(run_id, {"weights_of": before.key, "device": devices.name(torch.device("cpu"))})
         spent = {name: before.metrics[name] for name in COSTS if name in before.metrics}
     keep_codec(codec, files)
-    _keep_intermediates(training_state.kept(workdir), files, tracker, run_id)
+    _keep_intermediates(kept(workdir), files, tracker, run_id)
     return codec, spent
 
 
@@ -213,5 +214,5 @@ def _at_lmbda(trial: Trial, tracker: Tracker, workdir: Path) -> Path:
 
 def _intermediate_codec(trial: Trial, tracker: Tracker, workdir: Path) -> Path:
     """The parent's codec at the trial's step: on this machine if it was trained here, else from the store."""
-    here = training_state.kept(workdir.parent / trial.parent).get(trial.step)
+    here = kept(workdir.parent / trial.parent).get(trial.step)
     return here or tracker.checkpoint(trial.parent, workdir / "start", stored_name(trial.step))

@@ -15,6 +15,7 @@ from sweep.trial.uploads import Uploads
 from tfic.config import CODEC_FILE, Config
 from tfic.system import devices
 from tfic.training import train, training_state
+from tfic.training.intermediate import NOTHING, Keep, kept, kept_file
 
 Report = Callable[[dict[str, Any]], None]
 """Takes an event of a trial: `stage`, in training also `step`, `steps`, `bpp`, `loss` and `seconds_left`."""
@@ -30,8 +31,7 @@ class Fit(Protocol):
         report: train.Report,
         start: Path | None = None,
         *,
-        keep_every: int = 0,
-        keep_half: bool = False,
+        keep: Keep = NOTHING,
         on_checkpoint: Callable[[Path], None] | None = None,
     ) -> Path: ...
 
@@ -70,7 +70,7 @@ def train_codec(
     uploaded: set[Path] = set()
 
     def on_checkpoint(state: Path) -> None:
-        new = set(training_state.kept(workdir).values()) - uploaded
+        new = set(kept(workdir).values()) - uploaded
         uploads.put(training_state.step_of(state), [state, journal_file, *new])
         uploaded.update(new)
 
@@ -83,8 +83,7 @@ def train_codec(
             workdir,
             log,
             parent_codec(trial, tracker, workdir),
-            keep_every=conditions.keep_every,
-            keep_half=conditions.keep_half,
+            keep=conditions.keep,
             on_checkpoint=on_checkpoint if conditions.upload else None,
         )
     devices.release_memory()  # measuring does without, and other trials may share the GPU
@@ -109,7 +108,7 @@ def adopt(trial: Trial, tracker: Tracker, workdir: Path) -> Record | None:
     if (workdir / CODEC_FILE).exists():
         return before
     steps = before.intermediate_steps
-    names = {CODEC_FILE: CHECKPOINT} | {training_state.kept_file(step): stored_name(step) for step in steps}
+    names = {CODEC_FILE: CHECKPOINT} | {kept_file(step): stored_name(step) for step in steps}
     found = {name: tracker.checkpoint(before.key, workdir / "start", stored) for name, stored in names.items()}
     for name in reversed(names):  # the codec last: where it is, all is
         found[name].replace(workdir / name)
@@ -118,7 +117,7 @@ def adopt(trial: Trial, tracker: Tracker, workdir: Path) -> Record | None:
 
 def stored_name(step: int) -> str:
     """Name, among the artifacts of a run, of the intermediate checkpoint after `step` steps."""
-    return str(Path(CHECKPOINT).with_name(training_state.kept_file(step)))
+    return str(Path(CHECKPOINT).with_name(kept_file(step)))
 
 
 def _restore(tracker: Tracker, run_id: str, workdir: Path) -> None:

@@ -31,6 +31,10 @@ class Spelling(Protocol):
         """Return True when every character of `text` has a class."""
         ...
 
+    def strangers(self, text: str) -> set[str]:
+        """The characters of `text` that have no class."""
+        ...
+
     def encode(self, text: str) -> list[int]:
         """Class indexes of the characters of `text`."""
         ...
@@ -39,10 +43,15 @@ class Spelling(Protocol):
 class LineFormat(Protocol):
     """The line images that a CTC reader takes and the texts that it can spell: all that a plan of reading needs."""
 
-    height_px: int
-    """Height of a line image."""
-    stride_px: int
-    """Pixels of width for one step of the CTC sequence."""
+    @property
+    def height_px(self) -> int:
+        """Height of a line image."""
+        ...
+
+    @property
+    def stride_px(self) -> int:
+        """Pixels of width for one step of the CTC sequence."""
+        ...
 
     @property
     def alphabet(self) -> Spelling:

@@ -85,21 +85,25 @@ def dominant_angle(lines: Sequence[Line]) -> float:
     return float(np.angle(along[np.argmin(apart @ np.abs(along))]))
 
 
-def reading_order(lines: Sequence[Line]) -> list[Line]:
-    """Lines by rows, top to bottom, and from left to right within a row, on the page turned by its dominant angle.
+def upright_order(lines: Sequence[Line]) -> list[int]:
+    """The numbers of lines by rows, top to bottom, and from left to right within a row, on an upright page.
 
     Taken from the top (by vertical middle), a line joins the current row when it overlaps the row's first line
     by half of the lower height, else it opens the next row.
     """
-    angle = dominant_angle(lines)
-    turned = [(line.turned(angle) if angle else line, line) for line in lines]
-    rows: list[list[tuple[Line, Line]]] = []
-    for pair in sorted(turned, key=lambda each: (each[0].middle, each[0].left)):
-        if rows and _share_a_row(rows[-1][0][0], pair[0]):
-            rows[-1].append(pair)
+    rows: list[list[int]] = []
+    for i in sorted(range(len(lines)), key=lambda i: (lines[i].middle, lines[i].left)):
+        if rows and _share_a_row(lines[rows[-1][0]], lines[i]):
+            rows[-1].append(i)
         else:
-            rows.append([pair])
-    return [line for row in rows for _, line in sorted(row, key=lambda each: each[0].left)]
+            rows.append([i])
+    return [i for row in rows for i in sorted(row, key=lambda i: lines[i].left)]
+
+
+def reading_order(lines: Sequence[Line]) -> list[Line]:
+    """Lines in `upright_order` on the page turned by its dominant angle."""
+    angle = dominant_angle(lines)
+    return [lines[i] for i in upright_order([line.turned(angle) if angle else line for line in lines])]
 
 
 def normalise(text: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tfic.pages.lines import Line, Page, Quad, quad_of, reading_order
+from tfic.pages.lines import Line, Page, Quad, quad_of, upright_order
 from tfic.synth import backgrounds, layouts, texts, typefaces, warp
 from tfic.synth.colours import colour_block
 from tfic.synth.layouts import Block, Placed
@@ -104,7 +104,7 @@ def _order_is_clear(laid: Warp, placed: list[Placed]) -> bool:
     """
     as_is = warp.straight(laid.height_px, laid.width_px, 0)
     flat = [Line("", as_is.quad(line.left, line.top, line.right, line.bottom)) for line in placed]
-    order = _order(flat)
+    order = upright_order(flat)
     for grow, shift in ((0.0, 0.0), (0.25, 0.0), (-0.25, 0.0), (0.0, 0.12), (0.0, -0.12)):
         moved = []
         for number, line in enumerate(placed):
@@ -112,14 +112,9 @@ def _order_is_clear(laid: Warp, placed: list[Placed]) -> bool:
             height = (dy - ay + cy - by) / 2
             up, down = height * (shift * (-1) ** number - grow), height * (shift * (-1) ** number + grow)
             moved.append(Line("", ((ax, ay + up), (bx, by + up), (cx, cy + down), (dx, dy + down))))
-        if _order(moved) != order:
+        if upright_order(moved) != order:
             return False
     return True
-
-
-def _order(lines: list[Line]) -> list[int]:
-    """The numbers of the lines in reading order."""
-    return [next(i for i, each in enumerate(lines) if each is line) for line in reading_order(lines)]
 
 
 def _ink(rng: np.random.Generator, ground: np.ndarray, laid: Warp, blocks: list[Block]) -> np.ndarray:

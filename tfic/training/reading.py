@@ -1,7 +1,7 @@
 """The reading loss of a training step: the lines that are read, and the path of their loss back to the pixels."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -35,9 +35,22 @@ def build_readers(weights: Mapping[str, float]) -> list[tuple[TrainingReader, fl
     return [(kinds[name](), weight) for name, weight in weights.items()]
 
 
-def alphabet_of(name: str) -> Alphabet:
-    """The characters of a reader to train against."""
-    return Alphabet(CHARACTERS) if name == "easyocr" else alphabet()
+@dataclass(frozen=True)
+class KnownFormat:
+    """The line format of a reader whose weights are not loaded."""
+
+    height_px: int
+    stride_px: int
+    alphabet: Alphabet
+
+
+def line_formats(names: Iterable[str]) -> list[KnownFormat]:
+    """Line formats of readers by their names in `tfic.reader_names.READERS`."""
+    kinds = {
+        "ppocrv6-small": lambda: KnownFormat(LineReader.height_px, LineReader.stride_px, alphabet()),
+        "easyocr": lambda: KnownFormat(EasyOCRLineReader.height_px, EasyOCRLineReader.stride_px, Alphabet(CHARACTERS)),
+    }
+    return [kinds[name]() for name in names]
 
 
 def legible(reader: LineFormat, line: Line) -> bool:

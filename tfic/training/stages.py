@@ -50,15 +50,7 @@ def pretrain(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 1 on the given pages; a warm start counts as a stage before it."""
     train = config.train
     plans = Ahead(planner(config, pages, "pretrain"), train.pretrain_steps)
-
-    def loss(codec: Module, step: int) -> dict[str, Tensor]:
-        x, rates = plans(step).start(_device_of(codec))
-        _, factor = distributed.share(train.batch)
-        result = _reconstruct(codec, x, rates, train.precision, straight_through=False)
-        bpp, distortion = factor * losses.rate(result.bits(), x), factor * losses.distortion(x, result.x_hat)
-        loss = factor * pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
-        return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2}
-
+    loss = _without_reading(config, plans, train.batch, straight_through=False)
     return Stage(
         "pretrain", train.pretrain_steps, _warm_steps(config), train.learning_rate, train.pretrain_average, loss
     )
@@ -89,14 +81,15 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
             for (reader, weight), reading in zip(on(device), plan.readings, strict=True):
                 ocr = ocr + weight * planned_loss(reader, x_hat, reading, terms, x)
         distortion = factor * losses.distortion(x, result.x_hat)
-        kept, weights = distortion, None
+        weights = None
         if plan.on_text is not None:
             on_text = plan.on_text.to(device)
             weights = train.rest_distortion + (train.text_distortion - train.rest_distortion) * on_text
-            kept = factor * losses.distortion(x, result.x_hat, weights)
-        pixels = train.lmbda_share * config.lmbda * kept + bpp
         if rates:
             pixels = factor * pixel_loss(result, x, rates, train.lmbda_share, weights)
+        else:
+            kept = distortion if weights is None else factor * losses.distortion(x, result.x_hat, weights)
+            pixels = train.lmbda_share * config.lmbda * kept + bpp
         loss = pixels + config.gamma * ocr
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2, "ocr": ocr}
 
@@ -108,15 +101,7 @@ def control(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 1 for as many steps more as stage 2 has, on the same crops."""
     train = config.train
     plans = Ahead(planner(config, pages, "finetune"), train.finetune_steps)
-
-    def loss(codec: Module, step: int) -> dict[str, Tensor]:
-        x, rates = plans(step).start(_device_of(codec))
-        _, factor = distributed.share(train.finetune_batch)
-        result = _reconstruct(codec, x, rates, train.precision)
-        bpp, distortion = factor * losses.rate(result.bits(), x), factor * losses.distortion(x, result.x_hat)
-        loss = factor * pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
-        return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2}
-
+    loss = _without_reading(config, plans, train.finetune_batch, straight_through=True)
     before = _warm_steps(config) + train.pretrain_steps
     return Stage("control", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss)
 
@@ -126,6 +111,22 @@ def of(config: Config, pages: Sequence[Page]) -> Stage:
     if config.control:
         return control(config, pages)
     return (finetune if config.gamma else pretrain)(config, pages)
+
+
+def _without_reading(
+    config: Config, plans: Callable[[int], Plan], batch: int, straight_through: bool
+) -> Callable[[Module, int], dict[str, Tensor]]:
+    """The loss of `Stage` for pixels and bits alone."""
+
+    def loss(codec: Module, step: int) -> dict[str, Tensor]:
+        x, rates = plans(step).start(_device_of(codec))
+        _, factor = distributed.share(batch)
+        result = _reconstruct(codec, x, rates, config.train.precision, straight_through)
+        bpp, distortion = factor * losses.rate(result.bits(), x), factor * losses.distortion(x, result.x_hat)
+        loss = factor * pixel_loss(result, x, rates) if rates else config.lmbda * distortion + bpp
+        return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2}
+
+    return loss
 
 
 def _reconstruct(

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 
 from tfic.config import Config
 from tfic.data import train_pages
-from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX, Alphabet
+from tfic.ocr.training_reader import LineFormat
 from tfic.pages import pieces
 from tfic.pages.lines import Line, Page
 from tfic.reader_names import READERS
-from tfic.training import losses
 from tfic.training.crops import cuts, fits, on_page
-from tfic.training.reading import alphabet_of, steps_of
+from tfic.training.reading import legible, line_formats
 from tfic.weights import parse
 
 MOST_PAGES = 100
@@ -40,7 +39,7 @@ class Teachable:
     reasons: Counter[str] = field(default_factory=Counter)
     """Reasons why lines cannot be read, with the number of lines."""
     strangers: Counter[str] = field(default_factory=Counter)
-    """Characters that the reader does not know, with the number of lines that have them."""
+    """Characters that a reader does not know, with the number of lines that have them."""
 
     def sentence(self) -> str:
         """The counts in one sentence."""
@@ -65,22 +64,27 @@ def of_settings(config: Config) -> Teachable:
         ValueError: as `teachable` and `train_pages` do.
     """
     train = config.train
-    known = alphabet_of(next(iter(parse(train.readers, READERS, "readers"))))
-    return teachable(train_pages(config.data), known, train.crop_height_px, train.crop_width_px, cuts(config.data))
+    readers = line_formats(parse(train.readers, READERS, "readers"))
+    return teachable(train_pages(config.data), readers, train.crop_height_px, train.crop_width_px, cuts(config.data))
 
 
 def teachable(
-    pages: Sequence[Page], known: Alphabet, height_px: int, width_px: int, cut: bool, most_pages: int = MOST_PAGES
+    pages: Sequence[Page],
+    readers: Sequence[LineFormat],
+    height_px: int,
+    width_px: int,
+    cut: bool,
+    most_pages: int = MOST_PAGES,
 ) -> Teachable:
-    """Count the lines of a set that can be read in crops of that size, with `cut` also in pieces.
+    """Count the lines of a set that all readers can read in crops of that size, with `cut` also in pieces.
 
     Raises:
         ValueError: when there are none in the whole set; says why.
     """
     stride = max(1, -(-len(pages) // most_pages))
-    found = _count(pages, range(0, len(pages), stride), known, height_px, width_px, cut)
+    found = _count(pages, range(0, len(pages), stride), readers, height_px, width_px, cut)
     if not (found.whole or found.cut) and stride > 1:
-        found = _count(pages, range(len(pages)), known, height_px, width_px, cut)
+        found = _count(pages, range(len(pages)), readers, height_px, width_px, cut)
     if not (found.whole or found.cut):
         raise ValueError(
             f"the training images teach no reading, which stage 2 is for: {found.sentence()}; correct their labels, "
@@ -89,7 +93,9 @@ def teachable(
     return found
 
 
-def _count(pages: Sequence[Page], which: range, known: Alphabet, height_px: int, width_px: int, cut: bool) -> Teachable:
+def _count(
+    pages: Sequence[Page], which: range, readers: Sequence[LineFormat], height_px: int, width_px: int, cut: bool
+) -> Teachable:
     counts, reasons, strangers = Counter[str](), Counter[str](), Counter[str]()
     for i in which:
         page = pages[i]
@@ -98,16 +104,17 @@ def _count(pages: Sequence[Page], which: range, known: Alphabet, height_px: int,
         for line in page.lines:
             counts["lines"] += 1
             line = on_page(line, height, width)
-            unknown = known.strangers(line.text)
+            unknown = set[str]().union(*(reader.alphabet.strangers(line.text) for reader in readers))
             strangers.update(sorted(unknown))
             if unknown:
                 reasons["with characters that the reader does not know"] += 1
             elif fits(line, height_px, width_px):
-                counts["whole"] += _has_room(line, known)
-                reasons["with more characters than their width has room for"] += not _has_room(line, known)
+                good = _legible(readers, line)
+                counts["whole"] += good
+                reasons["with more characters than their width has room for"] += not good
             else:
                 found = [pieces.joined([word]) for word in pieces.words(line, page.image)] if cut else []
-                good = any(fits(word, height_px, width_px) and _has_room(word, known) for word in found)
+                good = any(fits(word, height_px, width_px) and _legible(readers, word) for word in found)
                 counts["cut"] += good
                 reasons[f"larger than a crop{', its words not to be told apart' if cut else ''}"] += not good
     return Teachable(
@@ -115,6 +122,5 @@ def _count(pages: Sequence[Page], which: range, known: Alphabet, height_px: int,
     )
 
 
-def _has_room(line: Line, known: Alphabet) -> bool:
-    """Return True when the reader's sequence is long enough to spell a line."""
-    return bool(line.text) and losses.ctc_steps(known.encode(line.text)) <= steps_of(line, HEIGHT_PX, STRIDE_PX)
+def _legible(readers: Sequence[LineFormat], line: Line) -> bool:
+    return all(legible(reader, line) for reader in readers)

@@ -21,6 +21,7 @@ from tfic.system import devices, precision
 from tfic.system.devices import ANY, Device
 from tfic.training import distributed, plans, stages, starts, teachable, training_state
 from tfic.training.crops import draw_crops
+from tfic.training.intermediate import NOTHING, Keep
 from tfic.training.stages import Stage
 from tfic.training.steps import Steps
 from tfic.training.training_state import STATE_FILE
@@ -78,8 +79,7 @@ def fit(
     report: Report,
     start: Path | None = None,
     *,
-    keep_every: int = 0,
-    keep_half: bool = False,
+    keep: Keep = NOTHING,
     on_checkpoint: Callable[[Path], None] | None = None,
     device: Device = ANY,
 ) -> Path:
@@ -99,9 +99,7 @@ def fit(
         report: called every `log_every` steps and at the end; what it raises ends the training.
         start: checkpoint to start from: of stage 1 for stage 2 and controls; for stage 1 with warm_lmbda, of the
             pre-training with that lambda. When it is None, that is trained first, in `run/pretrain` or `run/warm`.
-        keep_every: with gamma > 0, also keep the codec each time that so many steps of stage 2 are done (see `kept`); 0
-            for never.
-        keep_half: in stage 1, also keep the codec after half of the steps.
+        keep: when to keep the codec on the way.
         on_checkpoint: called with the path of the state after each time that it was written.
         device: the device to train on.
 
@@ -163,9 +161,9 @@ def fit(
     if owner:
         codec.freeze_decoder()
     elif not (config.from_stage_1 or config.train.pretrain_steps):
-        owner = models.find(config.train.start)  # nothing is trained: its files are the foundation's
-    if not config.gamma:
-        keep_every = half(stage.steps) if keep_half and not config.control else 0
+        # nothing is trained: its files are the foundation's
+        owner = distributed.broadcast_from_rank0(lambda: models.find(config.train.start))
+    keep_every = keep.every if config.gamma else half(stage.steps) if keep.half and not config.control else 0
     callbacks = _Callbacks(run, report, keep_every, on_checkpoint, owner)
     with precision.matrix_products(config.train.precision, here):
         _run_stage(stage, codec.to(here), state, config, callbacks)

@@ -1,4 +1,4 @@
-"""Files of an unfinished training: its state, from which it resumes, and intermediate checkpoints."""
+"""The state of an unfinished training, from which it resumes, and its codec as a checkpoint."""
 
 import copy
 import io
@@ -16,10 +16,10 @@ from tfic.checkpoints import checkpoint
 from tfic.codec.image_codec import ImageCodec
 from tfic.config import Config
 from tfic.system.files import write_whole
+from tfic.training.intermediate import kept_file
 
 STATE_FILE = "state.pt"
 """Weights, optimiser and step of an unfinished training."""
-_KEPT = "at-"
 Parts = dict[str, Module | Optimizer]
 """The modules and optimisers of a training, by name."""
 
@@ -89,20 +89,6 @@ def ready(codec: ImageCodec, owner: Path | None = None) -> ImageCodec:
     else:
         codec.share_decoder(checkpoint.load(owner))
     return codec
-
-
-def kept_file(step: int) -> str:
-    """Name of the intermediate checkpoint after `step` steps of stage 2."""
-    return f"{_KEPT}{step:06d}.safetensors"
-
-
-def kept(run: Path) -> dict[int, Path]:
-    """The intermediate checkpoints of stage 2 in `run`, by the number of steps, in rising order.
-
-    Each is a checkpoint like the finished one: the mean of the weights where that has begun, else the present weights.
-    """
-    found = {int(path.stem.removeprefix(_KEPT)): path for path in run.glob(f"{_KEPT}*.safetensors")}
-    return dict(sorted(found.items()))
 
 
 def _loaded(data: bytes) -> dict[str, Any]:
