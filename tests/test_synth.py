@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tfic.pages.lines import Page, normalise, reading_order
-from tfic.synth import backgrounds, draw, layouts, texts, typefaces, warp
+from tfic.synth import DRAWING_VERSION, backgrounds, draw, layouts, texts, typefaces, warp
+from tfic.synth.typefaces import SPLITS
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,16 @@ def inside(quad: object, shape: tuple[int, ...]) -> np.ndarray:
 
 
 # Pixels
+
+
+def test_a_version_of_drawing_draws_the_same_pixels_for_ever() -> None:
+    """Golden: whoever changes them on purpose raises DRAWING_VERSION, and all trials get new keys."""
+    found = {split: hashlib.sha256(b"".join(draw(0, split, i).image.tobytes() for i in range(12))) for split in SPLITS}
+    assert DRAWING_VERSION == 3
+    assert {split: each.hexdigest()[:16] for split, each in found.items()} == {
+        "train": "3af34269d9056b1e",
+        "test": "8889a02df3354efd",
+    }
 
 
 def test_another_process_draws_the_same_pixels_whatever_it_drew_before() -> None:

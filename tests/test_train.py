@@ -145,14 +145,8 @@ def test_a_kept_codec_is_the_present_one_before_the_average_begins_and_the_avera
         state = torch.load(path, weights_only=True)
         states[state["step"]] = state
 
-    fit(
-        config(gamma=1.0, finetune_steps=8, checkpoint_every=1),
-        tmp_path,
-        ignore,
-        pretrained,
-        keep=Keep(3),
-        on_checkpoint=keep,
-    )
+    often = config(gamma=1.0, finetune_steps=8, checkpoint_every=1)
+    fit(often, tmp_path, ignore, pretrained, keep=Keep(3), on_checkpoint=keep)
     early, late = (weights(kept(tmp_path)[step]) for step in (3, 6))
     name = next(name for name in early if name.endswith("weight"))
     assert torch.equal(early[name], states[3]["codec"][name])

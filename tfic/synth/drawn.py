@@ -29,6 +29,9 @@ from tfic.system.cores import usable_cores
 IMAGES_PER_PROCESS = 16
 """Least images worth a process of their own, which takes as long to start as it takes to draw about fifty."""
 
+REDRAWN = 1
+"""Raised when sets in the cache are not to be trusted, although their version draws the same pixels."""
+
 
 @dataclass(frozen=True)
 class SetSpec:
@@ -60,7 +63,7 @@ class SetSpec:
         for path in self.photographs or ():
             by_folder.setdefault(path.parent, []).append(path.name)
         parts = {
-            "drawing": DRAWING_VERSION,
+            "drawing": [DRAWING_VERSION, REDRAWN],
             "libraries": [np.__version__, PIL.__version__, cv2.__version__, faker.VERSION],
             "set": [self.seed, self.split, self.count, self.height_px, self.width_px],
             "fonts": [[face.family, hashlib.sha256(face.path.read_bytes()).hexdigest()] for face in faces],
