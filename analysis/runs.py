@@ -22,7 +22,7 @@ from mlflow.utils.uri import is_local_uri
 from analysis import ranges, records, row_tables, sets
 from analysis.records import StoredRun
 from tfic.config import TrainConfig, first_names
-from tfic.measuring.row import MEASURES
+from tfic.measuring.row import MEASURES, PICTURES, ROWS_FILE
 from tfic.system.store_uri import DEFAULT, check_exists, first_line, quiet_mlflow, resolve, shown
 
 METRICS = (*MEASURES, "seconds", "gpu_hours")
@@ -154,13 +154,13 @@ def rows(sweep: Sweep, keys: Sequence[str] | None = None) -> pd.DataFrame:
 
 def pictures(sweep: Sweep, trial_key: str) -> dict[str, bytes]:
     """PNG files of a run's reconstructions (of the originals for the uncompressed reference) by their names."""
-    here = _here(str(sweep.metadata.at[trial_key, "place"]), "pictures")
+    here = _here(str(sweep.metadata.at[trial_key, "place"]), PICTURES)
     if here is not None:
         return {file.name: file.read_bytes() for file in sorted(here.glob("*.png"))}
     client = _open(sweep.uri)
     run_id = str(sweep.points.set_index("trial_key").at[trial_key, "run_id"])
     with tempfile.TemporaryDirectory() as folder:
-        found = [each.path for each in client.list_artifacts(run_id, "pictures") if each.path.endswith(".png")]
+        found = [each.path for each in client.list_artifacts(run_id, PICTURES) if each.path.endswith(".png")]
         return {Path(path).name: Path(client.download_artifacts(run_id, path, folder)).read_bytes() for path in found}
 
 
@@ -270,17 +270,17 @@ def _metadata(run: StoredRun) -> dict[str, object]:
 
 def _rows_file(client: MlflowClient, trial_key: str, run_id: str, place: str, folder: Path) -> Path:
     """The rows.csv of a run: where it lies, if that is on this machine, else downloaded into a folder."""
-    here = _here(place, "rows.csv")
+    here = _here(place, ROWS_FILE)
     if here is not None:
         return here
     own = folder / run_id
     own.mkdir()
     try:
-        return Path(client.download_artifacts(run_id, "rows.csv", str(own)))
+        return Path(client.download_artifacts(run_id, ROWS_FILE, str(own)))
     except (MlflowException, OSError) as error:
         raise ValueError(
-            f"trial {trial_key} is finished but {place}/rows.csv cannot be read; if the folder of the store was moved, "
-            "`python -m sweep.relocate` writes the new place down"
+            f"trial {trial_key} is finished but {place}/{ROWS_FILE} cannot be read; if the folder of the store was "
+            "moved, `python -m sweep.relocate` writes the new place down"
         ) from error
 
 

@@ -21,6 +21,7 @@ from analysis.bd import NotComparable, average_gain
 from tfic import recipes
 from tfic.checkpoints import checkpoint
 from tfic.measuring.in_processes import measure
+from tfic.measuring.row import ROWS_FILE
 from tfic.training.train import fit
 
 LEARNING_RATES = {"lite": 6e-4, "tic-tiny": 1e-3, "tic-small": 1e-3}
@@ -35,7 +36,7 @@ def point(codec: str, lmbda: float, runs: Path) -> dict[str, float]:
     config = replace(base, codec=codec, lmbda=lmbda, train=train, data=replace(base.data, test_count=64))
     run = runs / f"{codec}-{lmbda:g}"
     path = fit(config, run, lambda p: print(f"{run.name} {p.step}/{p.steps} loss {p.loss:.3f}", flush=True))
-    rows_file = run / "measured" / "rows.csv"
+    rows_file = run / "measured" / ROWS_FILE
     if not rows_file.exists():
         measure(checkpoint.load(path), config, run / "measured")
     with rows_file.open(encoding="utf-8") as file:

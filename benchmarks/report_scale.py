@@ -31,11 +31,11 @@ from sweep.spec.presets import preset
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
 from sweep.store.tracking import Tracker
-from tfic.measuring.row import Row, means, write_rows
+from tfic.measuring.row import PICTURES, ROWS_FILE, Row, means, write_rows
 
 IMAGES = 32
 """Test images, as in the demo."""
-PICTURES = 4
+PICTURE_COUNT = 4
 """Of which each run keeps this many reconstructions."""
 LMBDAS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
 TRUTHS = [f"Invoice {2041 + i}\nTotal {118.4 + i:.2f} EUR\nRoom 27b, 3 March" for i in range(IMAGES)]
@@ -105,11 +105,11 @@ def fill(folder: Path, count: int) -> str:
     for trial in sweep.grid():
         bpp, skill, psnr_db = settings_of(trial)
         files = folder / "files" / trial.key
-        (files / "pictures").mkdir(parents=True)
+        (files / PICTURES).mkdir(parents=True)
         rows = rows_of(str(trial.kind), bpp, skill, psnr_db, rng)
-        write_rows(rows, files / "rows.csv")
-        for number in range(PICTURES):
-            (files / "pictures" / f"test-{number:05d}.png").write_bytes(picture(number, skill))
+        write_rows(rows, files / ROWS_FILE)
+        for number in range(PICTURE_COUNT):
+            (files / PICTURES / f"test-{number:05d}.png").write_bytes(picture(number, skill))
         run = tracker.start(trial)
         tracker.tag(run, {"device": "cpu", "git_commit": "0123abc", "host": "made", "versions": "none"})
         tracker.finish(run, means(rows) | {"seconds": 60.0, "gpu_hours": 0.02}, files)
@@ -134,10 +134,10 @@ def clone(file: Path, count: int, rng: np.random.Generator) -> None:
             rows = rows_of("finetune", bpp * math.exp(rng.normal(0, 0.03)), skill + rng.normal(0, 0.1), psnr_db, rng)
             home = Path(unquote(urlsplit(place).path)).parent.parent / run / "artifacts"
             home.mkdir(parents=True)
-            write_rows(rows, home / "rows.csv")
-            (home / "pictures").mkdir()
-            for file in (Path(unquote(urlsplit(place).path)) / "pictures").iterdir():
-                (home / "pictures" / file.name).hardlink_to(file)
+            write_rows(rows, home / ROWS_FILE)
+            (home / PICTURES).mkdir()
+            for file in (Path(unquote(urlsplit(place).path)) / PICTURES).iterdir():
+                (home / PICTURES / file.name).hardlink_to(file)
             new = {"trial_key": f"{key}-{number}", "gamma": str(gamma), **means(rows)}
             copy(database, source, run, home.as_uri(), new)
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis import stats
 from analysis.matched import by_image, match_rate, matched_values
-from tfic.measuring.row import read_rows
+from tfic.measuring.row import ROWS_FILE, read_rows
 
 WORDS = {"accuracy": "page", "accuracy_lines": "lines", "accuracy_heldout": "Tesseract", "psnr_db": "PSNR, dB"}
 """Heads of columns."""
@@ -28,7 +28,7 @@ def comparison(runs: Path, seed: int, tuned: Sequence[str], others: Sequence[str
     """
     tables = {
         path.parent: pd.DataFrame(map(asdict, read_rows(path)))
-        for path in sorted(runs.glob(f"*/measured/{seed}-*/rows.csv"))
+        for path in sorted(runs.glob(f"*/measured/{seed}-*/{ROWS_FILE}"))
     }
     rows = pd.concat([table.assign(trial_key=_key(folder)) for folder, table in tables.items()], ignore_index=True)
     rates = rows.groupby("trial_key")["bpp"].mean()

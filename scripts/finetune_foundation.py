@@ -27,6 +27,7 @@ from tfic.config import Config, DataConfig, EvalConfig, TrainConfig
 from tfic.measuring.classical import classical
 from tfic.measuring.evaluate import Coder
 from tfic.measuring.in_processes import measure
+from tfic.measuring.row import ROWS_FILE
 from tfic.training.train import Progress, fit
 
 FOUNDATION = "zoo/lite-vbr"
@@ -105,7 +106,7 @@ def _measure(scale: Scale, runs: Path, until: float) -> None:
 
 def _measure_one(coder: Coder, config: Config, run: Path, seed: int, quality: float, until: float) -> None:
     out = run / "measured" / f"{seed}-{quality:g}"
-    if (out / "rows.csv").exists():
+    if (out / ROWS_FILE).exists():
         return
     if time.monotonic() > until:
         raise _TimeUpError

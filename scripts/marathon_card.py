@@ -12,7 +12,7 @@ from tfic.codec.quality import lmbda_of
 from tfic.codec.variable_rate import VariableRate
 from tfic.config import Config, DataConfig, EvalConfig, TrainConfig
 from tfic.measuring import in_processes
-from tfic.measuring.row import read_rows
+from tfic.measuring.row import ROWS_FILE, read_rows
 
 NAME = "lite-vbr"
 """What it is called in the zoo, and the codec it is."""
@@ -108,5 +108,5 @@ def by_quality(places: Mapping[float, Path]) -> str:
 
 
 def _shown(place: Path, column: str) -> str:
-    values = np.array([getattr(row, column) for row in read_rows(place / "rows.csv")])
+    values = np.array([getattr(row, column) for row in read_rows(place / ROWS_FILE)])
     return stats.show(stats.mean(values)) if np.isfinite(values).any() else "not measured"

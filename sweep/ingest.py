@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Trial
+from tfic.measuring.row import COMPARISON_FILE, PICTURES, ROWS_FILE
 from tfic.system import cli
 from tfic.system.cli import bad_input, piped, say
 from tfic.system.store_uri import DEFAULT, resolve, shown
@@ -100,11 +101,11 @@ def _ingest(run: "Finished", tracker: "Tracker", measuring: bool) -> str:
         tracker.tag(run_id, {"ingested": str(run.checkpoint)})
         metrics = means(rows) if rows else measure(codec, trial.config, measured)
         keep_codec(run.checkpoint, files)
-        for name in ("rows.csv", "comparison.png"):
+        for name in (ROWS_FILE, COMPARISON_FILE):
             if (measured / name).is_file():
                 shutil.copyfile(measured / name, files / name)
-        if (measured / "pictures").is_dir():
-            shutil.copytree(measured / "pictures", files / "pictures")
+        if (measured / PICTURES).is_dir():
+            shutil.copytree(measured / PICTURES, files / PICTURES)
         return metrics
 
     with tempfile.TemporaryDirectory(prefix="tfic-ingest-") as scratch:

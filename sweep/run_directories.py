@@ -22,7 +22,7 @@ from sweep.spec.trials import Trial
 from tfic.checkpoints.checkpoint import config_of, load
 from tfic.config import CODEC_FILE, DataConfig
 from tfic.data import METADATA, test_pages
-from tfic.measuring.row import Row, read_rows
+from tfic.measuring.row import ROWS_FILE, Row, read_rows
 from tfic.training.training_state import STATE_FILE
 
 HALF_FILE = "half.safetensors"
@@ -105,7 +105,7 @@ def measurement(run: Finished) -> list[Row]:
     Raises:
         ValueError: when they are damaged, or not of this codec on the test images of its settings.
     """
-    path = run.folder / MEASURED / "rows.csv"
+    path = run.folder / MEASURED / ROWS_FILE
     if not path.is_file():
         return []
     rows, pages = read_rows(path), test_pages(run.trial.config.data)

@@ -1,7 +1,6 @@
 """Training is the stated one, and a kill costs nothing but time."""
 
 import dataclasses
-import json
 import math
 import shutil
 from dataclasses import replace
@@ -11,7 +10,7 @@ import pytest
 import torch
 
 from tfic.checkpoints import checkpoint
-from tfic.config import TRAINING_VERSION, Config
+from tfic.config import TRAINING_VERSION, Config, from_mapping
 from tfic.recipes import recipe
 from tfic.training.intermediate import Keep, kept
 from tfic.training.steps import learning_rate
@@ -186,7 +185,7 @@ def test_a_warm_start_is_of_the_named_lambda_and_of_stage_1(pretrained: Path, tm
 def test_settings_from_before_warm_starts_are_those_of_a_cold_one() -> None:
     values = dataclasses.asdict(config())
     del values["warm_lmbda"]
-    assert checkpoint.parse_config(json.dumps(values), Path("old")) == config()
+    assert from_mapping(Config(), values, "old") == config()
 
 
 @pytest.mark.parametrize("keep", [0, 1000])

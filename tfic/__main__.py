@@ -127,6 +127,7 @@ def _print_progress(progress: "Progress") -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     from tfic.checkpoints import checkpoint
     from tfic.measuring.in_processes import measure, processes_for
+    from tfic.measuring.row import ROWS_FILE, read_rows
 
     path = models.find(args.model, args.tracking_uri)
     config, codec = checkpoint.config_of(path), checkpoint.load(path)
@@ -139,10 +140,11 @@ def _evaluate(args: argparse.Namespace) -> None:
     most = args.workers or usable_cores()
     for name, value in measure(codec, config, args.out, most).items():
         print(f"{name:20} {value:.4f}")
-    processes = processes_for(config.data.test_count, most)
+    rows_file = args.out / ROWS_FILE
+    processes = processes_for(len(read_rows(rows_file)), most)
     if processes > 1:
         print(f"times were taken while {processes} processes measured side by side; --workers 1 takes them alone")
-    print(f"a row for each image: {args.out / 'rows.csv'}")
+    print(f"a row for each image: {rows_file}")
 
 
 def _readers(args: argparse.Namespace) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from tfic.measuring.row import ROWS_FILE
+
 TAGS = ("host", "device", "versions", "git_commit")
 """Tags of a run that say where and with what it was measured."""
 SHARED_FROM = "shared_from"
@@ -48,7 +50,7 @@ def find_measured(client: MlflowClient, own: str, key: str, folder: Path) -> Mea
             client.download_artifacts(found.info.run_id, each.path, str(folder))
     except (MlflowException, OSError):
         return None
-    if not (folder / "rows.csv").is_file():
+    if not (folder / ROWS_FILE).is_file():
         return None
     tags = {name: value for name, value in found.data.tags.items() if name in TAGS}
     return Measured(dict(found.data.metrics), tags | {SHARED_FROM: found.data.tags["sweep"]})

@@ -3,17 +3,17 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
+from tfic.checkpoints import header
 from tfic.codec import build
 from tfic.codec.image_codec import ImageCodec, fingerprint_of
 from tfic.codec.variable_rate import VariableRate
-from tfic.config import Config, from_mapping
+from tfic.config import Config
 from tfic.system.files import write_whole
 
 
@@ -69,20 +69,19 @@ def load(path: Path) -> ImageCodec:
     Raises:
         ValueError: when the file is missing, damaged, or not one of ours.
     """
-    metadata = _metadata(path)
-    name = _settings(metadata["config"], path).get("codec", Config().codec)
-    if not isinstance(name, str):
-        raise ValueError(f"{path} is damaged: its header says that the codec is {name!r}, not a name")
-    codec = build(name)
+    found = header.read(path)
+    codec = build(found.codec)
     try:
         codec.load_state_dict(safetensors.torch.load_file(path))
     except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"{path} is damaged or was written by another version: {_first_line(error)}") from error
-    if fingerprint_of(codec.state_dict()).hex() != metadata["fingerprint"]:
+        raise ValueError(
+            f"{path} is damaged or was written by another version: {str(error).splitlines()[0]}"
+        ) from error
+    if fingerprint_of(codec.state_dict()).hex() != found.fingerprint:
         raise ValueError(
             f"{path} is damaged: its weights do not match its fingerprint; get a fresh copy or train again"
         )
-    if "decoder" in metadata and not codec.take_decoder(metadata["decoder"]):
+    if found.decoder and not codec.take_decoder(found.decoder):
         raise ValueError(
             f"{path} is damaged: its decoder is not the one that it names; get a fresh copy or train again"
         )
@@ -95,42 +94,9 @@ def config_of(path: Path) -> Config:
     Raises:
         ValueError: when the file is missing, damaged, or not one of ours.
     """
-    return parse_config(_metadata(path)["config"], path)
-
-
-def parse_config(text: str, path: Path) -> Config:
-    """The settings that a file at `path` holds as JSON."""
-    return from_mapping(Config(), _settings(text, path), str(path))
-
-
-def _settings(text: str, path: Path) -> dict[str, Any]:
-    """The values of a JSON object; ValueError for any other text."""
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: its header's settings are no JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} is damaged: its header's settings are a JSON {type(values).__name__}, not an object")
-    return values
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        raise ValueError(f"no checkpoint at {path}; give the path of a codec.safetensors")
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-    except SafetensorError as error:
-        raise ValueError(f"{path} is damaged or no checkpoint: {_first_line(error)}") from error
-    if not {"config", "fingerprint"} <= metadata.keys():
-        raise ValueError(f"{path} holds tensors but no TFIC codec; give the path of a codec.safetensors")
-    return metadata
+    return header.read(path).config
 
 
 def _compact(tensor: Tensor) -> Tensor:
     half = tensor.half() if tensor.dtype == torch.float32 else tensor
     return (half if torch.equal(half.to(tensor.dtype), tensor) else tensor).contiguous()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

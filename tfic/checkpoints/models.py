@@ -10,13 +10,12 @@
 | any of them, @ and 16 hexadecimal digits | the same, but only with these weights (`pinned`)                          |
 """
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfic.checkpoints import mlflow_models
-from tfic.config import CODEC_FILE, Config, unknown_key
+from tfic.checkpoints import header, mlflow_models
+from tfic.config import CODEC_FILE, unknown_key
 from tfic.system.extras import explained
 from tfic.system.store_uri import CHECKPOINT
 
@@ -91,8 +90,7 @@ def weights_of(pinned: str) -> str:
 
 def codec_of(model: str, tracking_uri: str = "") -> str:
     """Name of the codec that a model is, from its file's header."""
-    settings = json.loads(_header(find(model, tracking_uri))["config"])
-    return str(settings.get("codec", Config().codec))
+    return header.read(find(model, tracking_uri)).codec
 
 
 def zoo() -> list[str]:
@@ -102,21 +100,7 @@ def zoo() -> list[str]:
 
 def _weights(path: Path) -> str:
     """Fingerprint of all weights and tables of a checkpoint."""
-    return _header(path)["fingerprint"]
-
-
-def _header(path: Path) -> dict[str, str]:
-    """What a checkpoint says of itself, read without torch."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "np") as file:
-            found: dict[str, str] = file.metadata() or {}
-    except SafetensorError as error:
-        raise ValueError(f"{path} is damaged or no checkpoint: {error}") from error
-    if not {"config", "fingerprint"} <= found.keys():
-        raise ValueError(f"{path} holds tensors but no TFIC codec; give the path of a codec.safetensors")
-    return found
+    return header.read(path).fingerprint
 
 
 def _in_zoo(name: str) -> Path:

@@ -22,7 +22,7 @@ from tfic.codec.exact import one_thread
 from tfic.config import Config
 from tfic.data import test_pages
 from tfic.measuring.evaluate import Coder, check_measured, heldout_reader, some_rows, warm_up
-from tfic.measuring.row import Row, means, picture_name, write_rows
+from tfic.measuring.row import COMPARISON_FILE, PICTURES, ROWS_FILE, Row, means, picture_name, write_rows
 from tfic.ocr.choice import page_readers
 from tfic.ocr.page import PPOCRPageReader
 from tfic.pages.lines import Page
@@ -93,20 +93,20 @@ def measure(coder: Coder, config: Config, out: Path, processes: int = 1) -> dict
     """
     pages = test_pages(config.data)
     processes = processes_for(len(pages), processes)
+    (out / PICTURES).mkdir(parents=True, exist_ok=True)  # before the work: a folder that cannot be made costs none
     if processes == 1:
         parts = [_Measurer(coder, config, config.train.threads).part(range(len(pages)))]
     else:
         parts = _shared(coder, config, len(pages), processes)
     rows = [row for part in parts for row in part.rows]
     check_measured(rows)
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
     first = [each for part in parts for each in part.first][: config.eval.pictures]
     for number, x_hat in first:
         picture = io.BytesIO()
         Image.fromarray(x_hat).save(picture, "PNG")
-        write_whole(out / "pictures" / picture_name(rows[number].image), picture.getvalue())
-    _comparison([pages[number].image for number, _ in first], [x_hat for _, x_hat in first], out / "comparison.png")
-    write_rows(rows, out / "rows.csv")  # last: where it is, everything else is too
+        write_whole(out / PICTURES / picture_name(rows[number].image), picture.getvalue())
+    _comparison([pages[number].image for number, _ in first], [x_hat for _, x_hat in first], out / COMPARISON_FILE)
+    write_rows(rows, out / ROWS_FILE)  # last: where it is, everything else is too
     return means(rows)
 
 

@@ -18,6 +18,12 @@ from tfic.config import MEASURING_VERSION
 from tfic.system.files import write_whole
 
 Direction = Literal["minimize", "maximize"]
+ROWS_FILE = "rows.csv"
+"""Name of the file of a measurement with a row for each image."""
+PICTURES = "pictures"
+"""Name of the folder of a measurement with reconstructions."""
+COMPARISON_FILE = "comparison.png"
+"""Name of the picture of a measurement with originals above reconstructions."""
 
 
 @dataclass(frozen=True)

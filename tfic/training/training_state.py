@@ -12,9 +12,9 @@ import torch
 from torch.nn import Module
 from torch.optim import Optimizer
 
-from tfic.checkpoints import checkpoint
+from tfic.checkpoints import checkpoint, header
 from tfic.codec.image_codec import ImageCodec
-from tfic.config import Config
+from tfic.config import Config, from_mapping
 from tfic.system.files import write_whole
 from tfic.training.intermediate import kept_file
 
@@ -41,12 +41,8 @@ def read(path: Path) -> tuple[bytes, Config]:
     Raises:
         ValueError: when it is damaged.
     """
-    data = path.read_bytes()
-    try:
-        settings = _loaded(data)["config"]
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is damaged; remove it, and its training begins again from the start") from error
-    return data, checkpoint.parse_config(settings, path)
+    data, state = _read(path)
+    return data, from_mapping(Config(), header.settings(state["config"], path), str(path))
 
 
 def step_of(path: Path) -> int:
@@ -55,7 +51,7 @@ def step_of(path: Path) -> int:
     Raises:
         ValueError: when it is damaged.
     """
-    return int(_loaded(read(path)[0])["step"])
+    return int(_read(path)[1]["step"])
 
 
 def restore(parts: Parts, stage: str, data: bytes) -> int:
@@ -89,6 +85,14 @@ def ready(codec: ImageCodec, owner: Path | None = None) -> ImageCodec:
     else:
         codec.share_decoder(checkpoint.load(owner))
     return codec
+
+
+def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
+    data = path.read_bytes()
+    try:
+        return data, _loaded(data)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged; remove it, and its training begins again from the start") from error
 
 
 def _loaded(data: bytes) -> dict[str, Any]:
