@@ -39,6 +39,7 @@ def before(
     train, clock = config.train, [time.thread_time()]
     rng, _ = generator(config, "finetune", step)
     crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True)
+    crops.cut()
     clock.append(time.thread_time())
     candidates = [(b, line) for b, line in crops.lines if legible(reader, line)]
     chosen: list[tuple[int, Line]] = []

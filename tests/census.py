@@ -30,7 +30,7 @@ class Found:
     step: dict[str, int]
     """Waits in one step by place, most first."""
     sent: dict[str, int]
-    """Copies to the GPU in that step for which nothing waits."""
+    """Bytes copied to the GPU in that step for which nothing waits, by place."""
     report: dict[str, int]
     """Waits when the terms are read."""
     means: dict[str, float]
@@ -41,7 +41,16 @@ class Found:
 
 def settings(codec: str, side_px: int) -> Config:
     tiny = recipe("tiny")
-    train = replace(tiny.train, pretrain_average=1.0, crop_height_px=side_px, crop_width_px=side_px)
+    train = replace(
+        tiny.train,
+        pretrain_average=1.0,
+        crop_height_px=side_px,
+        crop_width_px=side_px,
+        finetune_steps=20,  # takes as many crops as there are images, so that the GPU holds these
+        reading="ctc+features+logits",
+        rest_distortion=0.1,
+        lmbda_share=1.0,
+    )
     return replace(tiny, codec=codec, lmbda=0.01, gamma=1.0, train=train)
 
 

@@ -30,15 +30,16 @@ class Waits:
     def __init__(self) -> None:
         self.found: collections.Counter[tuple[str, str]] = collections.Counter()
         self.sent: collections.Counter[str] = collections.Counter()
+        """Bytes that were copied to the GPU without waiting, by line."""
         self.operations = 0
 
     def wait(self, kind: str) -> None:
         """Note that the CPU waits for the GPU."""
         self.found[kind, _line()] += 1
 
-    def send(self) -> None:
-        """Note a copy to the GPU for which nothing waits."""
-        self.sent[_line()] += 1
+    def send(self, size: int) -> None:
+        """Note a copy of so many bytes to the GPU for which nothing waits."""
+        self.sent[_line()] += size
 
 
 _counting: list[Waits] = []
@@ -116,11 +117,14 @@ def counted() -> Iterator[Waits]:
 
 
 def _line() -> str:
-    """The innermost line of this project that is being run, and the line of a library that it called."""
+    """The innermost line of this project that is being run, and the line of a library that it called.
+
+    Of what goes to the GPU it is the line that sends it (`tfic.system.devices.send`).
+    """
     inside = ""
     for frame in reversed(traceback.extract_stack()):
         place = f"{frame.filename.split('site-packages/')[-1]}:{frame.lineno}"
-        if "/tfic/" in frame.filename:
+        if "/tfic/" in frame.filename and not frame.filename.endswith("/tfic/system/devices.py"):
             return f"tfic/{frame.filename.rpartition('/tfic/')[2]}:{frame.lineno}{inside}"
         if not inside and any(name in place for name in ("onnx2torch", "compressai", "torch/optim", "torch/nn/utils")):
             inside = f" < {place}"
@@ -142,10 +146,11 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
     for waits in _counting:
         waits.operations += 1
     if name == "_to_copy" and device is not None and bool(remote) == here:
-        _copied(bool(remote), kwargs.get("non_blocking", False))
+        _copied(bool(remote), kwargs.get("non_blocking", False), tensors[0].nbytes)
     elif name == "copy_":
         if remote and local:
-            _copied(isinstance(args[1], Remote), kwargs.get("non_blocking", False) or args[2:] == (True,))
+            non_blocking = kwargs.get("non_blocking", False) or args[2:] == (True,)
+            _copied(isinstance(args[1], Remote), non_blocking, args[1].nbytes)
     elif remote and name in READS:
         _wait("read")
     elif remote and local and name in TAKES_BOTH:
@@ -181,11 +186,11 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
     return return_and_correct_aliasing(func, args, kwargs, out) if remote else out
 
 
-def _copied(back: bool, non_blocking: bool) -> None:
+def _copied(back: bool, non_blocking: bool, size: int) -> None:
     if back:
         _wait("copied back")
     elif not non_blocking:
         _wait("copied there")
     else:
         for waits in _counting:
-            waits.send()
+            waits.send(size)

@@ -1,16 +1,18 @@
 """Training crops depend on the generator alone and carry the lines that lie whole in them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
-from tfic.pages.lines import Page
+from tfic.pages.lines import Page, StoredPage
 from tfic.synth import draw
 from tfic.training.crops import Crops, draw_crops
 
 PAGES = [draw(0, "train", i) for i in range(8)]
 
 
-def crops(seed: int, height: int = 64, width: int = 256, on_text: bool = True, pages: list[Page] = PAGES) -> Crops:
+def crops(seed: int, height: int = 64, width: int = 256, on_text: bool = True, pages: Sequence[Page] = PAGES) -> Crops:
     return draw_crops(pages, np.random.default_rng(seed), 6, height, width, on_text)
 
 
@@ -42,6 +44,25 @@ def test_crops_on_text_hold_a_line_and_others_need_not() -> None:
     anywhere = [len({b for b, _ in crops(seed, on_text=False).lines}) for seed in range(10)]
     assert sum(on_text) > sum(anywhere)
     assert sum(on_text) >= 55
+
+
+def test_each_rank_cuts_its_own_crops_and_reads_no_other_page() -> None:
+    asked: list[int] = []
+
+    def page(i: int) -> StoredPage:
+        def read() -> np.ndarray:
+            asked.append(i)
+            return PAGES[i].image
+
+        return StoredPage(PAGES[i].name, PAGES[i].size_px, read, PAGES[i].lines)
+
+    batch = crops(3, pages=[page(i) for i in range(len(PAGES))])
+    assert asked == [], "where crops lie is known without a pixel"
+    part = range(1, 6, 2)
+    own = batch.cut(part)
+    assert asked == batch.places[part, 0].tolist()
+    assert torch.equal(own, crops(3).cut()[1::2])
+    assert torch.equal(batch.on_text(part), batch.on_text(range(6))[1::2])
 
 
 def test_a_page_smaller_than_the_crop_is_continued_by_its_edge() -> None:

@@ -1,5 +1,6 @@
 """A training is told its device: a GPU that cannot be used is an error with versions and remedy."""
 
+import math
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import torch
 
 from tfic.system import devices
 from tfic.system.devices import Device
+from tfic.training import distributed
 
 
 @pytest.mark.parametrize("given", [Device("cpu"), Device()])
@@ -17,6 +19,36 @@ def test_on_a_machine_without_gpus_a_training_that_was_given_none_is_on_the_cpu(
     if given.kind or not torch.cuda.is_available():
         assert given.here() == torch.device("cpu")
     assert devices.name(torch.device("cpu")) == f"cpu, {os.cpu_count()} cores"
+
+
+def test_a_worker_takes_no_memory_of_a_gpu_before_it_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    answers = {"is_available": True, "current_device": 3, "set_device": None, "set_per_process_memory_fraction": None}
+    for name, answer in answers.items():
+
+        def called(*given: object, name: str = name, answer: object = answer) -> object:
+            asked.append(f"{name}{given}")
+            return answer
+
+        monkeypatch.setattr(torch.cuda, name, called)
+    for name in ("init_process_group", "destroy_process_group"):
+        monkeypatch.setattr(torch.distributed, name, lambda *given, **more: None)
+    for name, value in (("RANK", "3"), ("LOCAL_RANK", "3"), ("WORLD_SIZE", "4")):
+        monkeypatch.setenv(name, value)
+    with distributed.join(Device("cuda")):
+        assert asked == ["is_available()", "set_device(3,)"]
+        assert Device("cuda", 0.5).here() == torch.device("cuda", 3)
+    assert asked[2:] == ["is_available()", "set_per_process_memory_fraction(0.5,)", "current_device()"]
+
+
+def test_of_a_gpu_there_is_room_for_what_is_free_and_within_the_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu, gib = torch.device("cuda", 0), 2**30
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (30 * gib, 80 * gib))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 4 * gib)
+    for share, room in ((0.25, 16), (1.0, 30)):
+        monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda device, share=share: share)
+        assert devices.room_bytes(gpu) == room * gib
+    assert devices.room_bytes(torch.device("cpu")) == math.inf
 
 
 @pytest.mark.slow

@@ -1,13 +1,15 @@
 """The estimate of a training's memory holds what is counted."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from tfic.codec import build
-from tfic.ocr.ppocr import HEIGHT_PX, LineReader
 from tfic.recipes import recipe
 from tfic.training import losses, memory
+from tfic.training.reading import build_readers
 
 
 def kept_bytes(module: nn.Module, loss: Tensor, saved: list[Tensor]) -> int:
@@ -29,13 +31,25 @@ def test_what_a_codec_keeps_for_its_backward_pass_is_what_the_table_says(name: s
     assert sum(each.numel() for each in codec.parameters()) == memory.PARAMETERS[name]
 
 
-def test_what_the_reader_keeps_is_what_the_constant_says() -> None:
-    reader, saved, lines = LineReader(), list[Tensor](), torch.rand(2, 3, HEIGHT_PX, 160, requires_grad=True)
+@pytest.mark.parametrize("name", memory.READER_BYTES_PER_PX)
+def test_what_a_reader_keeps_is_what_the_table_says(name: str) -> None:
+    ((reader, _),) = build_readers({name: 1.0})
+    assert reader.height_px == memory.READER_HEIGHT_PX[name]
+    saved, lines = list[Tensor](), torch.rand(2, 3, reader.height_px, 160, requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(lambda each: saved.append(each) or each, lambda each: each):
         seen = reader.look(lines, False, True)
     assert seen.log_probabilities is not None
+    assert isinstance(reader, nn.Module)
     found = kept_bytes(reader, seen.log_probabilities.sum(), saved) / (2 * 160)
-    assert found == pytest.approx(memory.READER_BYTES_PER_PX, rel=0.2)
+    assert found == pytest.approx(memory.READER_BYTES_PER_PX[name], rel=0.2)
+
+
+def test_every_reader_of_a_training_counts_at_its_own_height() -> None:
+    train = replace(recipe("base").train, readers="ppocrv6-small+0.5*easyocr")
+    both = memory.training_bytes("tic-base", train, 2)
+    assert both is not None
+    assert both - gib(2) * memory.GIB == pytest.approx(16_000 * 60_500 * 64 / 48)
+    assert memory.training_bytes("tic-base", train, 1) == gib(1) * memory.GIB, "stage 1 reads nothing"
 
 
 def gib(stage: int, workers: int = 1) -> float:

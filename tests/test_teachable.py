@@ -45,7 +45,7 @@ def test_wide_lines_of_scans_are_read_in_pieces_over_their_own_pixels() -> None:
         for b, line in crops.lines:
             assert f" {line.text} " in f" {TEXT} "
             (left, top), (right, _), (_, bottom), _ = line.quad
-            dark = crops.pixels[b].numpy().min(0)[round(top) : round(bottom)] < 128
+            dark = crops.cut()[b].numpy().min(0)[round(top) : round(bottom)] < 128
             columns = np.flatnonzero(dark.any(0))
             assert ((columns >= left - 1) & (columns <= right + 1)).any()
             seen |= set(line.text.split())

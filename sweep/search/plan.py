@@ -158,5 +158,8 @@ def memory_line(sweep: Sweep, pretrain_gpus: float, gpus: float) -> str:
             return f"How much memory a training of {sweep.codec} needs has not been counted."
         needs.append(f"{found / memory.GIB:.1f} GiB in stage {stage}")
         least = max(least, found / memory.GIB / count) if count < 1 else least
+    data = sweep.data
+    drawn = 0 if data.train_dir else memory.set_bytes(data.train_count, data.height_px, data.width_px)
     shared = f"; to be shared like that, a GPU needs {least:.0f} GiB" if least else ""
-    return f"A process that trains needs about {' and '.join(needs)} (estimated, float32){shared}."
+    held = f"; the training set takes {drawn / memory.GIB:.1f} GiB more of a GPU with room for it" if drawn else ""
+    return f"A process that trains needs about {' and '.join(needs)} (estimated, float32){shared}{held}."

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tfic.pages.lines import Quad
+from tfic.system import devices
 
 MARGIN = 0.12
 """Margin of a crop around its quadrilateral, in heights of the line; detectors have the same margin."""
@@ -70,7 +71,7 @@ class Places:
     def grid_on(self, device: torch.device, height: int, width: int) -> Float[Tensor, "L h w 2"]:
         """The same on a device, where nothing but the homographies travels to; equal within rounding of float64."""
         y, x = (torch.arange(n, device=device, dtype=torch.float64) + 0.5 for n in (self.height_px, self.width_px))
-        by_x, by_y, by_1 = torch.from_numpy(self.to_page).to(device)[..., None, None].unbind(2)
+        by_x, by_y, by_1 = devices.send(torch.from_numpy(self.to_page), device)[..., None, None].unbind(2)
         points = by_x * x + by_y * y[:, None] + by_1
         return torch.stack([points[:, i] / points[:, 2] / (side / 2) - 1 for i, side in ((0, width), (1, height))], -1)
 
@@ -105,7 +106,7 @@ def cut_out(
         on_host = pages.device.type == "cpu"
         grid = torch.from_numpy(where.grid(H, W)) if on_host else where.grid_on(pages.device, H, W)
     x = torch.arange(where.width_px, device=pages.device, dtype=torch.float64) + 0.5
-    mask = x < torch.from_numpy(where.widths).to(pages.device)[:, None, None, None]
+    mask = x < devices.send(torch.from_numpy(where.widths), pages.device)[:, None, None, None]
     some = pages[page_of]
     crops = F.grid_sample(some, grid.to(pages.dtype), mode="bilinear", padding_mode="border", align_corners=False)
     return torch.where(mask, crops, 0.5)

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
@@ -20,7 +21,7 @@ import numpy as np
 import PIL
 
 from tfic.pages.contents import cache_root, digest
-from tfic.pages.lines import Line, Page, quad_of
+from tfic.pages.lines import Line, Page, StoredPage, quad_of
 from tfic.synth import typefaces, worker
 from tfic.synth.page import DRAWING_VERSION
 from tfic.synth.typefaces import Face
@@ -83,7 +84,7 @@ class SetSpec:
 
 
 class DrawnSet(Sequence[Page]):
-    """The pages of a set in the cache, read one by one; picklable at the cost of the lines alone."""
+    """The pages of a set in the cache; picklable at the cost of the lines alone."""
 
     def __init__(self, spec: SetSpec, folder: Path, rows: list[dict[str, Any]]) -> None:
         self._spec = spec
@@ -98,16 +99,20 @@ class DrawnSet(Sequence[Page]):
     @overload
     def __getitem__(self, index: slice) -> list[Page]: ...
     def __getitem__(self, index: int | slice) -> Page | list[Page]:
-        """A page; one whose pixels on disk have changed is drawn anew."""
+        """A page, whose image is read when it is asked for."""
         if isinstance(index, slice):
             return [self[each] for each in range(*index.indices(len(self)))]
-        number = range(len(self))[index]
-        row = self._rows[number]
+        number, spec = range(len(self))[index], self._spec
+        lines = tuple(Line(each["text"], quad_of(each["quad"])) for each in self._rows[number]["lines"])
+        name, size_px = f"{spec.split}-{number:06d}.png", (spec.height_px, spec.width_px)
+        return StoredPage(name, size_px, partial(self._image, number), lines)
+
+    def _image(self, number: int) -> np.ndarray:
+        """The pixels of a page; those on disk that have changed are drawn anew."""
         image = np.array(np.load(self._folder / "images.npy", mmap_mode="r")[number])
-        if zlib.crc32(image.tobytes()) != row["crc"]:
-            return worker.page_of(self._spec.job(self._folder, 0, 0, 1), number)
-        lines = tuple(Line(each["text"], quad_of(each["quad"])) for each in row["lines"])
-        return Page(f"{self._spec.split}-{number:06d}.png", image, lines)
+        if zlib.crc32(image.tobytes()) != self._rows[number]["crc"]:
+            return worker.page_of(self._spec.job(self._folder, 0, 0, 1), number).image
+        return image
 
 
 def drawn_set(spec: SetSpec, processes: int | None = None) -> DrawnSet:

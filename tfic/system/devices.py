@@ -1,11 +1,13 @@
-"""The device of a training: which one it was given, whether it is there, and its name."""
+"""The device of a training: which one it was given, whether it is there, its name and its room, and the way to it."""
 
+import math
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from tfic.errors import TficError
 
@@ -34,17 +36,24 @@ class Device:
         if not 0 < self.memory_share <= 1:
             raise ValueError(f"memory_share is {self.memory_share!r}; it must be above 0 and at most 1")
 
-    def here(self) -> torch.device:
-        """Return this process's device, with its memory limited to the share.
+    def is_gpu(self) -> bool:
+        """Return True when it is a GPU; looks whether there is one, and takes none.
 
         Raises:
             NoGpuError: when a GPU was given and PyTorch cannot use one.
         """
-        if self.kind == "cpu":
-            return torch.device("cpu")
-        if not torch.cuda.is_available():
-            if self.kind == "cuda":
-                raise NoGpuError(_sentence())
+        there = self.kind != "cpu" and torch.cuda.is_available()
+        if self.kind == "cuda" and not there:
+            raise NoGpuError(_sentence())
+        return there
+
+    def here(self) -> torch.device:
+        """Return this process's device, with its memory limited to the share; of several GPUs the one that is set.
+
+        Raises:
+            NoGpuError: when a GPU was given and PyTorch cannot use one.
+        """
+        if not self.is_gpu():
             return torch.device("cpu")
         if self.memory_share < 1:
             torch.cuda.set_per_process_memory_fraction(self.memory_share)
@@ -58,6 +67,22 @@ ANY = Device()
 def name(device: torch.device) -> str:
     """Return the name of a GPU, or the number of this machine's CPU cores."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {os.cpu_count()} cores"
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor of the host on a device; where that is a GPU, nobody waits until it is there."""
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()  # a GPU is waited for by a copy from any other memory
+    return tensor.to(device, non_blocking=True)
+
+
+def room_bytes(device: torch.device) -> float:
+    """Return the memory of a GPU that this process may still take, in bytes; infinite for any other device."""
+    if device.type != "cuda":
+        return math.inf
+    free, total = torch.cuda.mem_get_info(device)
+    own = total * torch.cuda.get_per_process_memory_fraction(device) - torch.cuda.memory_reserved(device)
+    return min(free, own)
 
 
 def release_memory() -> None:

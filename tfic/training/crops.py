@@ -1,6 +1,7 @@
 """Training crops: the images of a training step, as a function of (seed, stage, step) alone.
 
-No state passes from step to step, so a training that was killed and resumed sees the same crops.
+No state passes from step to step, so a training that was killed and resumed sees the same crops. Where they lie is
+drawn for the whole batch; pixels are cut of those that a worker trains on.
 """
 
 from collections.abc import Sequence
@@ -9,40 +10,65 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from tfic.config import DataConfig
 from tfic.ocr.rectify import with_margin
 from tfic.pages import pieces
 from tfic.pages.lines import Line, Page, Quad, quad_of
+from tfic.system import devices
 
 
 @dataclass(frozen=True)
 class Crops:
     """A batch of crops and the lines of text that lie whole in them."""
 
-    pixels: UInt8[Tensor, "B 3 h w"]
-    """Pixels as they are on the page."""
+    pages: Sequence[Page]
+    """The training set."""
+    size_px: tuple[int, int]
+    """Height and width of a crop."""
+    places: Int[np.ndarray, "B 3"]
+    """For each crop its page in the set, its top and its left, in pixels."""
     lines: list[tuple[int, Line]]
     """Lines in pixels of their crop, each with the index of the crop in the batch."""
     quads: list[list[Quad]]
     """For each crop the places of all lines of its page, in pixels of the crop, beyond its sides too."""
 
-    def on_text(self, device: torch.device | str) -> Float[Tensor, "B 1 h w"]:
-        """1 for each pixel on a line of text or in the margin with which lines are read, 0 for the others."""
-        height, width = self.pixels.shape[-2:]
-        masks = np.zeros((len(self.quads), 1, height, width), dtype=np.uint8)
-        for mask, quads in zip(masks, self.quads, strict=True):
-            for quad in quads:
+    def on_text(self, part: range) -> UInt8[Tensor, "b 1 h w"]:
+        """1 for each pixel on a line of text or in the margin with which lines are read, 0 for the others.
+
+        Args:
+            part: indexes of crops.
+        """
+        masks = np.zeros((len(part), 1, *self.size_px), dtype=np.uint8)
+        for mask, b in zip(masks, part, strict=True):
+            for quad in self.quads[b]:
                 cv2.fillConvexPoly(mask[0], np.round(with_margin(quad)).astype(np.int32), (1,))
-        return torch.from_numpy(masks).to(device).float()
+        return torch.from_numpy(masks)
+
+    def cut(self, part: range | None = None) -> UInt8[Tensor, "b 3 h w"]:
+        """Pixels as they are on the pages, of all crops or of those with the indexes `part`.
+
+        Smaller pages are continued by their edge pixels.
+        """
+        found = []
+        for page, top, left in self.places if part is None else self.places[part]:
+            crop = self.pages[page].image[top : top + self.size_px[0], left : left + self.size_px[1]]
+            missing = (self.size_px[0] - crop.shape[0], self.size_px[1] - crop.shape[1])
+            found.append(
+                np.pad(crop, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge") if any(missing) else crop
+            )
+        return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
 
     def on(self, device: torch.device | str) -> Float[Tensor, "B 3 h w"]:
-        """Pixels in [0, 1] on a device, to which they travel as bytes."""
-        # from memory that is pinned, since a GPU is waited for by a copy from any other
-        pixels = self.pixels.pin_memory() if torch.device(device).type == "cuda" else self.pixels
-        return pixels.to(device, non_blocking=True).float() / 255
+        """Pixels of all crops in [0, 1] on a device."""
+        return in_unit(self.cut(), torch.device(device))
+
+
+def in_unit(pixels: UInt8[Tensor, "B 3 h w"], device: torch.device) -> Float[Tensor, "B 3 h w"]:
+    """Pixels in [0, 1] on a device, to which they travel as bytes."""
+    return devices.send(pixels, device).float() / 255
 
 
 def draw_crops(
@@ -54,9 +80,7 @@ def draw_crops(
     on_text: bool,
     cut: bool = False,
 ) -> Crops:
-    """A random crop of `batch` random pages.
-
-    Smaller pages are continued by their edge pixels.
+    """A random crop of `batch` random pages, of which no pixel is read where nothing is `cut`.
 
     Args:
         pages: the training set.
@@ -68,26 +92,22 @@ def draw_crops(
         cut: of a line that no crop can hold, take the words that lie whole in the crop as a line of their own, where
             its words can be told apart (`tfic.pages.pieces`).
     """
-    pixels, lines, quads = [], [], []
+    places = np.zeros((batch, 3), np.int64)
+    lines, quads = [], []
     for b, index in enumerate(rng.integers(len(pages), size=batch)):
         page = pages[int(index)]
-        image = page.image
-        height, width = image.shape[:2]
+        height, width = page.size_px
         room_y, room_x = max(height - height_px, 0), max(width - width_px, 0)
         top, left = int(rng.integers(room_y + 1)), int(rng.integers(room_x + 1))
         whole = [on_page(line, height, width) for line in page.lines]
-        wide = [pieces.words(line, image) for line in whole if cut and not fits(line, height_px, width_px)]
+        wide = [pieces.words(line, page.image) for line in whole if cut and not fits(line, height_px, width_px)]
         if on_text:
             candidates = [*whole, *(pieces.joined([word]) for found in wide for word in found)]
-            places = [place for line in candidates if (place := _around(line, room_y, room_x, height_px, width_px))]
-            if places:
-                (top_from, top_to), (left_from, left_to) = places[int(rng.integers(len(places)))]
+            around = [ranges for line in candidates if (ranges := _around(line, room_y, room_x, height_px, width_px))]
+            if around:
+                (top_from, top_to), (left_from, left_to) = around[int(rng.integers(len(around)))]
                 top, left = int(rng.integers(top_from, top_to + 1)), int(rng.integers(left_from, left_to + 1))
-        crop = image[top : top + height_px, left : left + width_px]
-        missing = (height_px - crop.shape[0], width_px - crop.shape[1])
-        if any(missing):
-            crop = np.pad(crop, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
-        pixels.append(crop)
+        places[b] = index, top, left
         moved = [_at(line, left, top) for line in whole]
         lines += [(b, line) for line in moved if _inside(line, height_px, width_px)]
         quads.append([line.quad for line in moved])
@@ -95,7 +115,7 @@ def draw_crops(
             seen = [word for word in found if _inside(_at(word, left, top), height_px, width_px)]
             if seen:
                 lines.append((b, _at(pieces.joined(seen), left, top)))
-    return Crops(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2), lines, quads)
+    return Crops(pages, (height_px, width_px), places, lines, quads)
 
 
 def cuts(data: DataConfig) -> bool:

@@ -57,8 +57,8 @@ def join(device: Device = ANY) -> Iterator[None]:
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         yield
         return
-    on_gpu = device.here().type == "cuda"
-    if on_gpu:
+    on_gpu = device.is_gpu()
+    if on_gpu:  # before anything takes memory on another one
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     dist.init_process_group("nccl" if on_gpu else "gloo", timeout=TIMEOUT)
     try:

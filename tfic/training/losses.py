@@ -10,6 +10,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from tfic.system import devices
+
+SUM = 2
+"""`torch.ctc_loss`'s name of the sum over lines."""
+
 
 def distortion(
     x: Float[Tensor, "B 3 H W"], x_hat: Float[Tensor, "B 3 H W"], weights: Float[Tensor, "B 1 H W"] | None = None
@@ -48,7 +53,8 @@ def reading(
     for target in targets:
         if not target or ctc_steps(target) > T:
             raise ValueError(f"a text of {len(target)} characters cannot be spelt in {T} steps of CTC")
-    lengths = torch.tensor([len(target) for target in targets])
-    flat = torch.tensor([k for target in targets for k in target], device=log_probabilities.device)
-    total = F.ctc_loss(log_probabilities.transpose(0, 1), flat, torch.full((L,), T), lengths, reduction="sum")
-    return total / (lengths.sum() if characters is None else characters)
+    lengths = [len(target) for target in targets]
+    flat = devices.send(torch.tensor([k for target in targets for k in target]), log_probabilities.device)
+    # as numbers: a GPU's own CTC would read them from tensors first
+    total = torch.ctc_loss(log_probabilities.transpose(0, 1), flat, [T] * L, lengths, reduction=SUM)
+    return total / (sum(lengths) if characters is None else characters)

@@ -4,7 +4,8 @@ For each process that trains, in float32 (4 bytes a number), with n images of it
 
     weights      5 * 4 * parameters                        weights, gradient, Adam's two means, the average
     codec        n * crop height * crop width * ACTIVATION_BYTES_PER_PX[codec]      kept for the backward pass
-    reader       read_width_px / workers * READER_BYTES_PER_PX                      stage 2 alone
+    readers      their sum of read_width_px / workers * height / first reader's height * READER_BYTES_PER_PX[name]
+                                                           stage 2 alone
     PyTorch      RUNTIME_BYTES                             context of the GPU, kernels, fragments: a guess
 
 Bytes that are kept were counted, on a CPU, as the storages that autograd saves in the forward pass of one image of 256
@@ -14,6 +15,8 @@ x 256 pixels (`tests/test_memory.py` counts again). Kernels of a GPU that keep l
 from types import MappingProxyType
 
 from tfic.config import TrainConfig
+from tfic.reader_names import READERS
+from tfic.weights import parse
 
 GIB = 2**30
 ACTIVATION_BYTES_PER_PX = MappingProxyType({
@@ -25,8 +28,10 @@ PARAMETERS = MappingProxyType({
     "lite-vbr": 1_962_776,
 })  # fmt: skip
 """Numbers that a codec learns."""
-READER_BYTES_PER_PX = 191_000
-"""Bytes that the reader keeps for its backward pass per pixel of width that it reads."""
+READER_BYTES_PER_PX = MappingProxyType({"ppocrv6-small": 191_000, "easyocr": 60_500})
+"""Bytes that a reader keeps for its backward pass per pixel of width that it reads, at its own height."""
+READER_HEIGHT_PX = MappingProxyType({"ppocrv6-small": 48, "easyocr": 64})
+"""Height of the line images that a reader takes."""
 RUNTIME_BYTES = 0.7 * GIB
 """What PyTorch takes beside tensors on a GPU: a guess, no GPU was measured."""
 
@@ -44,5 +49,13 @@ def training_bytes(codec: str, train: TrainConfig, stage: int, workers: int = 1)
         return None
     images = -(-(train.batch if stage == 1 else train.finetune_batch) // workers)
     pixels = images * train.crop_height_px * train.crop_width_px
-    reader = train.read_width_px / workers * READER_BYTES_PER_PX if stage == 2 else 0.0
-    return 5 * 4 * PARAMETERS[codec] + pixels * ACTIVATION_BYTES_PER_PX[codec] + reader + RUNTIME_BYTES
+    readers = list(parse(train.readers, READERS, "readers")) if stage == 2 else []
+    # the first one's height decides how wide the lines are that are read in a step
+    kept = sum(READER_BYTES_PER_PX[name] * READER_HEIGHT_PX[name] / READER_HEIGHT_PX[readers[0]] for name in readers)
+    reading = train.read_width_px / workers * kept
+    return 5 * 4 * PARAMETERS[codec] + pixels * ACTIVATION_BYTES_PER_PX[codec] + reading + RUNTIME_BYTES
+
+
+def set_bytes(count: int, height_px: int, width_px: int) -> int:
+    """Return the bytes of a training set's pixels, which a GPU holds if there is room beside the training."""
+    return 3 * count * height_px * width_px

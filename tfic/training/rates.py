@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tfic.codec.image_codec import Reconstruction
 from tfic.codec.quality import lmbda_of
+from tfic.system import devices
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Rates:
 
     def part(self, indexes: range, device: torch.device) -> "Rates":
         """Those of some images, on a device."""
-        mine = (each[indexes.start :: indexes.step].to(device) for each in (self.quality, self.lmbda, self.share))
-        return Rates(*mine)
+        mine = (each[indexes.start :: indexes.step] for each in (self.quality, self.lmbda, self.share))
+        return Rates(*(devices.send(each, device) for each in mine))
 
 
 def draw_rates(rng: np.random.Generator, batch: int, own_lmbda: float) -> Rates:

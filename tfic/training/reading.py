@@ -15,6 +15,7 @@ from tfic.ocr.ppocr import Alphabet, LineReader, alphabet
 from tfic.ocr.rectify import Places, cut_out, places, width_at
 from tfic.ocr.training_reader import LineFormat, TrainingReader
 from tfic.pages.lines import Line
+from tfic.system import devices
 from tfic.training import losses, reading_terms
 from tfic.training.reading_terms import Task
 
@@ -176,7 +177,7 @@ def planned_loss(
     """`reading_loss` of lines that were planned (`plan_reading`)."""
     if plan is None:
         return 0 * x_hat.sum()  # not a constant: every parameter has a gradient, if of zero, in every part
-    image_of = plan.image_of.to(x_hat.device)
+    image_of = devices.send(plan.image_of, x_hat.device)
 
     def cut(images: Tensor) -> Tensor:
         return cut_out(images.clamp(0, 1), image_of, plan.where, plan.grid)
@@ -188,7 +189,7 @@ def planned_loss(
         with torch.no_grad():
             original = reader.look(cut(x), *wanted)
     if crops.requires_grad:
-        limits = plan.limits.to(crops.device)
+        limits = devices.send(plan.limits, crops.device)
         crops.register_hook(lambda gradient: _clip_lines(gradient, limits))
     task = Task(plan.targets, plan.widths, plan.characters)
     return reading_terms.reading(terms, reader.look(crops, *wanted), original, task)

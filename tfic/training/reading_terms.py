@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tfic.ocr.training_reader import Sight
+from tfic.system import devices
 from tfic.training import losses
 
 LEAST_VARIANCE = 1e-4
@@ -89,7 +90,7 @@ def feature_distance(
         variance = ((wanted - mean).square() * inside).sum((1, 2, 3), keepdim=True) / count
         error = ((found - wanted).square() * inside).sum((1, 2, 3), keepdim=True) / count
         distances.append((error / variance.clamp_min(LEAST_VARIANCE)).flatten())
-    lengths = torch.tensor([float(len(target)) for target in task.targets], device=distances[0].device)
+    lengths = devices.send(torch.tensor([float(len(target)) for target in task.targets]), distances[0].device)
     return (torch.stack(distances).mean(0) * lengths).sum() / task.characters
 
 
@@ -101,5 +102,5 @@ def divergence(log_q: Float[Tensor, "L T K"], log_p: Float[Tensor, "L T K"], tas
 
 def _columns(task: Task, count: int, device: torch.device) -> Float[Tensor, "L w"]:
     """1 for each of `count` columns that begins within its line, 0 for padding."""
-    ends = torch.tensor(task.widths, device=device)[:, None] * count
+    ends = devices.send(torch.tensor(task.widths), device)[:, None] * count
     return (torch.arange(count, device=device) < ends).float()

@@ -18,9 +18,11 @@ from tfic.config import READING_TERMS, Config
 from tfic.ocr.training_reader import AtPrecision
 from tfic.pages.lines import Page
 from tfic.reader_names import READERS
+from tfic.system import devices
 from tfic.system.precision import networks
 from tfic.training import distributed, losses
 from tfic.training.ahead import Ahead
+from tfic.training.held import held
 from tfic.training.plans import Plan, planner, reading_planner
 from tfic.training.rates import Rates, pixel_loss, weigh_reading
 from tfic.training.reading import build_readers, planned_loss
@@ -49,8 +51,7 @@ class Stage:
 def pretrain(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 1 on the given pages; a warm start counts as a stage before it."""
     train = config.train
-    plans = Ahead(planner(config, pages, "pretrain"), train.pretrain_steps)
-    loss = _without_reading(config, plans, train.batch, straight_through=False)
+    loss = _without_reading(config, pages, "pretrain", straight_through=False)
     return Stage(
         "pretrain", train.pretrain_steps, _warm_steps(config), train.learning_rate, train.pretrain_average, loss
     )
@@ -64,12 +65,13 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
     terms = parse(train.reading, READING_TERMS, "reading")
 
     @functools.cache
-    def plans(on_host: bool) -> Ahead[Plan]:
-        return Ahead(reading_planner(config, pages, [each for each, _ in readers], on_host), train.finetune_steps)
+    def plans(device: torch.device) -> Ahead[Plan]:
+        formats, here = [each for each, _ in readers], held(config, pages, 2, device)
+        return Ahead(reading_planner(config, pages, formats, device.type == "cpu", here), train.finetune_steps)
 
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
         device = _device_of(codec)
-        plan = plans(device.type == "cpu")(step)
+        plan = plans(device)(step)
         x, rates = plan.start(device)
         part, factor = distributed.share(train.finetune_batch)
         result = _reconstruct(codec, x, rates, train.precision)  # readers are to see what the decoder will show
@@ -83,7 +85,7 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
         distortion = factor * losses.distortion(x, result.x_hat)
         weights = None
         if plan.on_text is not None:
-            on_text = plan.on_text.to(device)
+            on_text = devices.send(plan.on_text, device).float()
             weights = train.rest_distortion + (train.text_distortion - train.rest_distortion) * on_text
         if rates:
             pixels = factor * pixel_loss(result, x, rates, train.lmbda_share, weights)
@@ -100,8 +102,7 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
 def control(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 1 for as many steps more as stage 2 has, on the same crops."""
     train = config.train
-    plans = Ahead(planner(config, pages, "finetune"), train.finetune_steps)
-    loss = _without_reading(config, plans, train.finetune_batch, straight_through=True)
+    loss = _without_reading(config, pages, "finetune", straight_through=True)
     before = _warm_steps(config) + train.pretrain_steps
     return Stage("control", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss)
 
@@ -114,12 +115,19 @@ def of(config: Config, pages: Sequence[Page]) -> Stage:
 
 
 def _without_reading(
-    config: Config, plans: Callable[[int], Plan], batch: int, straight_through: bool
+    config: Config, pages: Sequence[Page], stage: str, straight_through: bool
 ) -> Callable[[Module, int], dict[str, Tensor]]:
-    """The loss of `Stage` for pixels and bits alone."""
+    """The loss of `Stage` for pixels and bits alone, on the crops of `pretrain` or of `finetune`."""
+    train, first = config.train, stage == "pretrain"
+    steps, batch = (train.pretrain_steps, train.batch) if first else (train.finetune_steps, train.finetune_batch)
+
+    @functools.cache
+    def plans(device: torch.device) -> Ahead[Plan]:
+        return Ahead(planner(config, pages, stage, held(config, pages, 1 if first else 2, device)), steps)
 
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
-        x, rates = plans(step).start(_device_of(codec))
+        device = _device_of(codec)
+        x, rates = plans(device)(step).start(device)
         _, factor = distributed.share(batch)
         result = _reconstruct(codec, x, rates, config.train.precision, straight_through)
         bpp, distortion = factor * losses.rate(result.bits(), x), factor * losses.distortion(x, result.x_hat)
