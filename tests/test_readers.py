@@ -1,6 +1,6 @@
 """Readers: each is named with its licence, those that are missing say what to do, and the stages are replaceable."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -176,7 +176,8 @@ def test_reading_against_two_architectures_reaches_the_pixels_through_both() -> 
         assert x_hat.grad is not None
         assert float(loss.detach()) > 0
         gradients.append(x_hat.grad.flatten())
-        assert not any(parameter.requires_grad for parameter in reader.parameters())  # type: ignore[attr-defined]
+        assert isinstance(reader, torch.nn.Module)
+        assert not any(parameter.requires_grad for parameter in reader.parameters())
     assert float(torch.cosine_similarity(*gradients, dim=0)) < 0.9
 
 
@@ -202,5 +203,5 @@ def test_readers_share_what_the_detector_finds_on_one_image(detector: TextDetect
 
 
 class _Silent:
-    def read_lines(self, image: np.ndarray, quads: list) -> list[str]:  # type: ignore[type-arg]
+    def read_lines(self, image: np.ndarray, quads: Sequence[Quad]) -> list[str]:
         return [" " for _ in quads]

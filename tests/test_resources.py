@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,8 @@ from sweep.spec.trials import Kind
 from tfic.recipes import recipe
 
 
-def asked(gpus: float | None = None, workers: int | None = None, **more: object) -> Placement:
-    return Placement(gpus_per_trial=gpus, workers_per_trial=workers, **more)  # type: ignore[arg-type]
+def asked(gpus: float | None = None, workers: int | None = None, **more: Any) -> Placement:
+    return Placement(gpus_per_trial=gpus, workers_per_trial=workers, **more)
 
 
 @pytest.mark.parametrize(

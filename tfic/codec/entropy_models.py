@@ -22,7 +22,7 @@ class _Deferred(types.ModuleType):
             raise AttributeError(name)
         if importlib.util.find_spec(f"{self.__name__}.{name}"):
             return importlib.import_module(f"{self.__name__}.{name}")
-        self.__class__ = types.ModuleType  # type: ignore[assignment]
+        object.__setattr__(self, "__class__", types.ModuleType)
         assert self.__spec__ is not None
         assert self.__spec__.loader is not None
         self.__spec__.loader.exec_module(self)
