@@ -51,7 +51,7 @@ class Scale:
     """AVIF's."""
 
 
-def scales(steps: int | None) -> dict[str, Scale]:
+def scales(steps: int | None, gammas: tuple[float, ...]) -> dict[str, Scale]:
     """Scales by name: a dry run, one CPU core, one GPU; with another number of steps if one is given."""
 
     def scale(train_count: int, test_count: int, own_steps: int, batch: int, read_width_px: int, **train: int) -> Scale:
@@ -64,7 +64,7 @@ def scales(steps: int | None) -> dict[str, Scale]:
         config = Config(
             checkpoint.config_of(models.find(FOUNDATION)).codec, LMBDA_MIDDLE, 0.0, data, settings, measuring
         )
-        return Scale(config, (0.5,), (0.0, 25.0, 50.0, 75.0, 100.0), (5, 15, 25, 35, 45))
+        return Scale(config, gammas, (0.0, 25.0, 50.0, 75.0, 100.0), (5, 15, 25, 35, 45))
 
     tiny = scale(16, 1, 1, 2, 300, log_every=1, checkpoint_every=1, threads=1, crop_height_px=64, crop_width_px=128)
     return {
@@ -174,12 +174,17 @@ def main() -> int:
     parser.add_argument("runs", type=Path, metavar="RUNS", help="folder of run directories")
     parser.add_argument("--scale", choices=("tiny", "cpu", "gpu"), default="tiny", help="how much (tiny: a dry run)")
     parser.add_argument("--steps", type=int, metavar="N", help="steps of each training; default the scale's")
+    parser.add_argument(
+        "--gammas", type=float, nargs="+", default=[0.5], metavar="G", help="one fine-tuning each (0.5)"
+    )
     parser.add_argument("--minutes", type=float, default=25, metavar="M", help="stop after so many minutes (25)")
     parser.add_argument("--ship", action="store_true", help="do not train: copy what is finished, with a model card")
     parser.add_argument("--out", type=Path, default=SHIPPED, metavar="DIR", help="where to ship to (tfic/zoo)")
     args = parser.parse_args()
     until = time.monotonic() + 60 * args.minutes
-    scale = scales(args.steps)[args.scale]
+    if not all(gamma > 0 for gamma in args.gammas):
+        parser.error(f"--gammas is {args.gammas}; give numbers above 0")
+    scale = scales(args.steps, tuple(args.gammas))[args.scale]
     runs = args.runs / f"{models.weights_of(scale.config.train.start)}-{scale.config.train.finetune_steps}"
     if args.ship:
         _ship(scale, runs, args.out)
