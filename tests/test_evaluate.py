@@ -32,7 +32,7 @@ def test_a_row_is_what_its_definitions_say(reader: PPOCRPageReader) -> None:
     page = draw(0, "test", 0)
     codec = classical("jpeg", 20)
     kept: list[np.ndarray] = []
-    (row,) = evaluate(codec, [page], reader, on_row=lambda _, x_hat: kept.append(x_hat))
+    (row,) = evaluate(codec, [page], reader, on_row=lambda _, x_hat, texts: kept.append(x_hat))
     data = codec.encode(Image.fromarray(page.image))
     x_hat = np.asarray(codec.decode(data))
     assert np.array_equal(kept[0], x_hat)
@@ -109,7 +109,7 @@ def test_measuring_leaves_rows_pictures_and_a_comparison(tmp_path: Path) -> None
     assert list(rows[0]) == [field.name for field in fields(Row)]
     assert len(rows) == 3
     assert result["bpp"] == pytest.approx(sum(float(row["bpp"]) for row in rows) / 3)
-    pictures = sorted((tmp_path / "pictures").iterdir())
+    pictures = sorted((tmp_path / "pictures").glob("*.png"))
     assert len(pictures) == config.eval.pictures == 2
     with Image.open(tmp_path / "comparison.png") as comparison:
         assert comparison.size == (2 * 256 + 4, 2 * 256 + 4)

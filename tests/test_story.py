@@ -82,7 +82,7 @@ def test_a_run_holds_what_the_document_says_of_its_kind_and_nothing_else(folder:
     def held(run: Run) -> dict[str, set[str]]:
         paths = [each.path for each in client.list_artifacts(run.info.run_id)]
         inside = [each.path for path in paths for each in client.list_artifacts(run.info.run_id, path)]
-        files = {re.sub(r"pictures/.+", "pictures/NAME.png", path) for path in [*paths, *inside]}
+        files = {re.sub(r"pictures/.+png", "pictures/NAME.png", path) for path in [*paths, *inside]}
         return {
             "tag": {name for name in run.data.tags if not name.startswith("mlflow.")},
             "parameter": set(run.data.params),

@@ -1,6 +1,7 @@
 """The base class of learned codecs: images to files and back, for any networks."""
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -204,6 +205,20 @@ class ImageCodec(nn.Module, ABC):
         """Bits that the likelihoods promise for an image, without file overhead."""
         with torch.no_grad():
             return float(self(_batch_of_one(image)[0].to(self._device())).bits())
+
+    def bits_by_block(self, image: Image.Image) -> Float[np.ndarray, "h w"]:
+        """The same bits by the places of the finest latent, side information spread over the places that it serves."""
+        with torch.no_grad():
+            found = self(_batch_of_one(image)[0].to(self._device())).likelihoods
+        bits = [-each.log2().sum(dim=(0, 1)).cpu().numpy() for each in found]
+        total = np.zeros(max(each.shape for each in bits))
+        for each in bits:
+            rows, columns = (
+                np.arange(n) >> math.ceil(math.log2(n / own)) for n, own in zip(total.shape, each.shape, strict=True)
+            )
+            served = np.outer(np.bincount(rows, minlength=len(each)), np.bincount(columns, minlength=each.shape[1]))
+            total += (each / served.clip(1))[np.ix_(rows, columns)]
+        return total
 
     def overhead_bytes(self, image: Image.Image) -> int:
         """Bytes of a file that are not coded latents."""

@@ -166,7 +166,7 @@ class VariableRate(ImageCodec):
     def _evaluate(self, x: Float[Tensor, "1 3 H W"]) -> Reconstruction:
         found = self._latents(x)
         _, z_likelihoods = self.latents.z_likelihoods(self.latents.z_hat(found.z_symbols))
-        y_likelihoods = torch.cat([self.latents.part_likelihoods(part) for part in found.parts], 1)
+        y_likelihoods = found.place.to_map(torch.cat([self.latents.part_likelihoods(part) for part in found.parts], 1))
         return Reconstruction(self._synthesise(found.parts, found.place, *x.shape[-2:]), (y_likelihoods, z_likelihoods))
 
     def _latents(self, x: Float[Tensor, "1 3 H W"]) -> _Latents:

@@ -24,6 +24,8 @@ from tfic.pages.lines import Line, Page
 from tfic.reader_names import further
 
 T = TypeVar("T")
+OnRow = Callable[[Row, np.ndarray, Mapping[str, str]], None]
+"""Takes a row, its reconstruction, and the texts that the readers beside the training reader read, by their names."""
 NONE_FURTHER: Mapping[str, PageReader] = MappingProxyType({})
 """No further readers."""
 BATCH_PX = 2_000_000
@@ -42,6 +44,9 @@ class Coder(Protocol):
     def estimated_bits(self, image: Image.Image) -> float:
         """Bits by the codec's own likelihoods; nan where it has none."""
 
+    def bits_by_block(self, image: Image.Image) -> np.ndarray | None:
+        """Those bits by place, (rows, columns) of equal blocks; None where it has none."""
+
     def overhead_bytes(self, image: Image.Image) -> int:
         """Bytes of the file that any image of this size costs."""
 
@@ -55,7 +60,7 @@ def evaluate(
     pages: Sequence[Page],
     reader: TrainingReader,
     heldout: PageReader | None = None,
-    on_row: Callable[[Row, np.ndarray], None] | None = None,
+    on_row: OnRow | None = None,
     further: Mapping[str, PageReader] = NONE_FURTHER,
 ) -> list[Row]:
     """Encode, decode and read every page; what an image does not allow is missing from its row, with the reason.
@@ -65,7 +70,7 @@ def evaluate(
         pages: the test set.
         reader: the reader that codecs are trained against.
         heldout: a reader that none is trained against.
-        on_row: called with each row and its reconstruction as soon as they are known.
+        on_row: called with each row, its reconstruction and the texts of other readers as soon as they are known.
         further: other readers by name.
 
     Raises:
@@ -83,7 +88,7 @@ def some_rows(
     pages: Sequence[Page],
     reader: TrainingReader,
     heldout: PageReader | None,
-    on_row: Callable[[Row, np.ndarray], None] | None,
+    on_row: OnRow | None,
     further: Mapping[str, PageReader] = NONE_FURTHER,
 ) -> list[Row]:
     """The rows of a part of a test set, as `evaluate` makes them; maybe none of its images can be measured."""
@@ -93,9 +98,9 @@ def some_rows(
         found = _read_ahead(heldout, [x_hat for _, x_hat in coded if x_hat is not None])
         for page, (row, x_hat) in zip(batch, coded, strict=True):
             if x_hat is not None:
-                row = _read_page(row, page, x_hat, reader, next(found), further)
+                row, texts = _read_page(row, page, x_hat, reader, next(found), further)
                 if on_row:
-                    on_row(row, x_hat)
+                    on_row(row, x_hat, texts)
             rows.append(row)
     return rows
 
@@ -200,8 +205,8 @@ def _read_page(
     reader: TrainingReader,
     heldout: PageReader | None,
     further: Mapping[str, PageReader],
-) -> Row:
-    """The row with the readers' results on a reconstruction."""
+) -> tuple[Row, dict[str, str]]:
+    """The row with the readers' results on a reconstruction, and what those beside the training reader read."""
     read_lines = reader.read_lines(x_hat, [line.quad for line in page.lines])
     lines = [
         (line.height_px, metrics.accuracy(line.text, read)) for line, read in zip(page.lines, read_lines, strict=True)
@@ -211,6 +216,7 @@ def _read_page(
         for name, (least, below) in BANDS_PX.items()
     }
     row = replace(row, accuracy_lines=_mean(value for _, value in lines), **bands)  # type: ignore[arg-type]
+    texts: dict[str, str] = {}
     try:
         found, read_ms = _timed(lambda: reader.read(x_hat))
         own = score(page, found)
@@ -224,12 +230,14 @@ def _read_page(
             order=own.order,
         )
         if heldout:
-            row = replace(row, accuracy_heldout=score(page, heldout.read(x_hat)).accuracy)
-        others = {f"accuracy_{name}": score(page, each.read(x_hat)).accuracy for name, each in further.items()}
-        row = replace(row, **others)  # type: ignore[arg-type]
+            judged = score(page, heldout.read(x_hat))
+            row, texts["tesseract"] = replace(row, accuracy_heldout=judged.accuracy), judged.text
+        others = {name: score(page, each.read(x_hat)) for name, each in further.items()}
+        texts |= {name: each.text for name, each in others.items()}
+        row = replace(row, **{f"accuracy_{name}": each.accuracy for name, each in others.items()})  # type: ignore[arg-type]
     except ImageUnsuitedError as error:
         row = replace(row, missing=str(error))
-    return row
+    return row, texts
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -64,6 +64,9 @@ class FileFormat:
         """Not known: nan."""
         return math.nan
 
+    def bits_by_block(self, image: Image.Image) -> None:
+        """Not known: None."""
+
     def overhead_bytes(self, image: Image.Image) -> int:
         """Bytes of this format's file for a blank (mid-grey) image of the same size."""
         if image.size not in self._blank_bytes:

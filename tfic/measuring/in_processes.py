@@ -8,7 +8,7 @@ import io
 import pickle
 import tempfile
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from PIL import Image
 from tfic.codec.exact import one_thread
 from tfic.config import Config
 from tfic.data import test_pages
+from tfic.measuring import details
 from tfic.measuring.evaluate import Coder, check_measured, heldout_reader, some_rows, warm_up
 from tfic.measuring.row import COMPARISON_FILE, PICTURES, ROWS_FILE, Row, means, picture_name, write_rows
 from tfic.ocr.choice import page_readers
@@ -37,13 +38,25 @@ PAGES_A_TASK = 4
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A test image of which a picture is kept."""
+
+    number: int
+    """Its number in the test set."""
+    x_hat: np.ndarray
+    """Its reconstruction."""
+    texts: Mapping[str, str]
+    """What readers beside the training reader read, by their names."""
+
+
+@dataclass(frozen=True)
 class Part:
     """Some pages of a test set, measured."""
 
     rows: list[Row]
     """Their rows."""
-    first: list[tuple[int, np.ndarray]]
-    """The first reconstructions, as many as pictures are wanted, with the numbers of their pages."""
+    first: list[Kept]
+    """The first ones, as many as pictures are wanted."""
 
 
 class _Measurer:
@@ -60,11 +73,11 @@ class _Measurer:
     def part(self, numbers: range) -> Part:
         """Measure the pages of these numbers."""
         number_of = {self.pages[number].name: number for number in numbers}
-        first: list[tuple[int, np.ndarray]] = []
+        first: list[Kept] = []
 
-        def keep(row: Row, x_hat: np.ndarray) -> None:
+        def keep(row: Row, x_hat: np.ndarray, texts: Mapping[str, str]) -> None:
             if len(first) < self._pictures:
-                first.append((number_of[row.image], x_hat))
+                first.append(Kept(number_of[row.image], x_hat, texts))
 
         pages = [self.pages[number] for number in numbers]
         return Part(some_rows(self._coder, pages, self._reader, self._heldout, keep, self._further), first)
@@ -78,8 +91,8 @@ def processes_for(pages: int, most: int) -> int:
 def measure(coder: Coder, config: Config, out: Path, processes: int = 1) -> dict[str, float]:
     """Measure a coder as `config.eval` says, on the test set of `config.data`, and write the results to `out`.
 
-    Writes `rows.csv`, `pictures/NAME.png` (the first reconstructions) and `comparison.png` (originals above
-    reconstructions); returns the means.
+    Writes `rows.csv`, `pictures/NAME.png` (the first reconstructions), `pictures/details.json` (of
+    `tfic.measuring.details`) and `comparison.png` (originals above reconstructions); returns the means.
 
     Args:
         coder: the codec to measure; with several processes it must be one that can be pickled.
@@ -101,13 +114,23 @@ def measure(coder: Coder, config: Config, out: Path, processes: int = 1) -> dict
     rows = [row for part in parts for row in part.rows]
     check_measured(rows)
     first = [each for part in parts for each in part.first][: config.eval.pictures]
-    for number, x_hat in first:
+    for each in first:
         picture = io.BytesIO()
-        Image.fromarray(x_hat).save(picture, "PNG")
-        write_whole(out / PICTURES / picture_name(rows[number].image), picture.getvalue())
-    _comparison([pages[number].image for number, _ in first], [x_hat for _, x_hat in first], out / COMPARISON_FILE)
+        Image.fromarray(each.x_hat).save(picture, "PNG")
+        write_whole(out / PICTURES / picture_name(rows[each.number].image), picture.getvalue())
+    known = {rows[each.number].image: _details(coder, pages[each.number].image, each.texts) for each in first}
+    write_whole(out / PICTURES / details.FILE, details.dump(known))
+    _comparison([pages[each.number].image for each in first], [each.x_hat for each in first], out / COMPARISON_FILE)
     write_rows(rows, out / ROWS_FILE)  # last: where it is, everything else is too
     return means(rows)
+
+
+def _details(coder: Coder, image: np.ndarray, texts: Mapping[str, str]) -> details.Details:
+    bits = coder.bits_by_block(Image.fromarray(image))
+    if bits is None:
+        return details.Details(texts)
+    side = details.block_px(*image.shape[:2], *bits.shape)
+    return details.Details(texts, side, tuple(tuple(row) for row in np.rint(bits).astype(int).tolist()))
 
 
 def _shared(coder: Coder, config: Config, pages: int, processes: int) -> list[Part]:
