@@ -1,13 +1,17 @@
 """Trials on machines with pretended GPUs: as many run as were counted, the next one waits, none trains on the CPU."""
 
+import contextlib
 import logging
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +24,18 @@ from ray.util.placement_group import PlacementGroup, placement_group_table, remo
 
 from sweep.on_ray.driver import hide_gpus, nodes, resources
 from sweep.on_ray.resources import Node, Placement, Slot, count, divide
+from sweep.options import parse
+from sweep.store.tracking import Tracker
+from sweep.trial.conditions import ALONE
+from sweep.trial.run import train_trial
+from tfic.system.devices import Device
+from tfic.training.train import fit
 
 SETTINGS = """
 recipe = "tiny"
 name = "pretended"
 [space]
-lmbdas = [0.003]
+lmbdas = [0.001, 0.003]
 gammas = []
 [space.classical]
 jpeg = []
@@ -103,12 +113,16 @@ def test_as_many_trials_find_room_as_are_counted_each_on_one_machine_and_the_nex
 
 @dataclass(frozen=True)
 class Ended:
-    """A sweep on pretended GPUs."""
+    """A sweep on pretended GPUs, which can only measure what was trained before."""
 
+    trained: dict[str, float]
+    """What the training of the first lambda has cost, which ended before the sweep was killed."""
+    killed: int
+    """Exit code of the first command."""
     code: int
     err: str
     runs: dict[str, Any]
-    """By kind."""
+    """By kind and, if it has one, lambda."""
 
 
 @pytest.fixture(scope="module")
@@ -116,23 +130,49 @@ def ended(cluster: str, tmp_path_factory: pytest.TempPathFactory, laid_out: Call
     folder = tmp_path_factory.mktemp("pretended")
     uri = laid_out(folder / "mlflow.db")
     (folder / "sweep.toml").write_text(SETTINGS)
-    command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", uri, "--retries", "0"]
     where = ["--address", cluster, "--gpus-per-trial", "1", "--pretrain-gpus", "2"]
-    done = subprocess.run([*command, *where], cwd=folder, capture_output=True, text=True, timeout=500)
+    arguments = ["--config", "sweep.toml", "--tracking-uri", uri, "--retries", "0", *where]
+    with contextlib.chdir(folder):
+        sweep = parse(arguments, None).sweep
+    # the driver was killed when this training had ended: its run still says RUNNING
+    tracker, trial = Tracker(uri, sweep.name), sweep.pretrain(0.001)
+    on_cpu = partial(fit, device=Device("cpu"))
+    trained = train_trial(trial, tracker, tracker.start(trial), folder / "gone", lambda event: None, ALONE, on_cpu)
+    command = [sys.executable, "-m", "sweep.run", *arguments]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        for line in first.stdout:
+            if re.search(r"pretrain lmbda 0\.001 .* starts", line):
+                first.kill()  # -9, while its measurement waits or has begun
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500)
     client = MlflowClient(tracking_uri=uri)
     experiment = client.get_experiment_by_name("pretended")
     assert experiment is not None, done.stderr
-    runs = {run.data.tags["kind"]: run for run in client.search_runs([experiment.experiment_id])}
-    return Ended(done.returncode, done.stderr, runs)
+    found = client.search_runs([experiment.experiment_id])
+    runs = {f"{run.data.tags['kind']} {run.data.params.get('lmbda', '')}".strip(): run for run in found}
+    assert len(runs) == len(found)
+    return Ended(trained, first.returncode, done.returncode, done.stderr, runs)
+
+
+def test_what_was_trained_when_the_sweep_was_killed_is_measured_by_the_same_command_and_not_trained_again(
+    ended: Ended,
+) -> None:
+    """To train it again would fail here, as the other lambda does: there is no GPU."""
+    assert ended.killed == -signal.SIGKILL
+    run = ended.runs["pretrain 0.001"]
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["gpu_hours"] == ended.trained["gpu_hours"]
+    assert run.data.metrics["bpp"] > 0
+    assert "failure" not in run.data.tags
 
 
 def test_a_trial_that_holds_gpus_which_are_not_there_fails_with_versions_and_remedy(ended: Ended) -> None:
     assert ended.code == 1
     assert "NoGpuError: this training was given a GPU, and PyTorch cannot use one" in ended.err
-    failure = ended.runs["pretrain"].data.tags["failure"]
+    failure = ended.runs["pretrain 0.003"].data.tags["failure"]
     ids = failure.split("CUDA_VISIBLE_DEVICES is '")[1].split("'")[0].split(",")
     assert len(set(ids)) == 2, "each of the two workers sees the GPUs of both"
-    assert "device" not in ended.runs["pretrain"].data.tags, "nothing has trained"
+    assert "device" not in ended.runs["pretrain 0.003"].data.tags, "nothing has trained"
 
 
 def test_what_trains_nothing_needs_no_gpu_and_names_the_cpu(ended: Ended) -> None:
