@@ -1,6 +1,5 @@
 """lite's layers as torch's convolutions, which is how training computed them before: the other side of a comparison."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -56,19 +55,3 @@ def made_plain(module: nn.Module) -> nn.Module:
         else:
             setattr(module, name, plain)
     return module
-
-
-def largest_difference(a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
-    """The largest difference of two gradients, over the largest value, among all weights."""
-    return max(float((a[name] - b[name]).abs().max() / b[name].abs().max().clamp(min=1e-12)) for name in b)
-
-
-def gradients(codec: nn.Module, x: Tensor) -> tuple[float, dict[str, Tensor]]:
-    """Loss and gradients of a step of stage 1 with lambda 0.003, by the names of the weights."""
-    codec.zero_grad(set_to_none=True)
-    torch.manual_seed(0)
-    result = codec(x)
-    loss = 0.003 * 255**2 * F.mse_loss(result.x_hat, x) + result.bits() / x[:, 0].numel()
-    loss.backward()
-    found = {name: each.grad.clone() for name, each in codec.named_parameters() if each.grad is not None}
-    return float(loss.detach()), found

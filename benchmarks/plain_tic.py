@@ -126,7 +126,7 @@ class RSTB(nn.Module):
 
 
 def plain_tic(size: str) -> MeanScaleHyperprior:
-    """An untrained plain TIC of a size in `tfic.codec.tic.SIZES` that has no empty group."""
+    """An untrained plain TIC of a size in `tfic.codec.tic.SIZES`."""
     s = SIZES[size]
     rates = torch.linspace(0, s.drop_path, sum(s.depths)).tolist()
     (A, B, C, M), N = s.channels, s.N
@@ -141,7 +141,7 @@ def plain_tic(size: str) -> MeanScaleHyperprior:
         return [rates[sum(depths[:i]) : sum(depths[: i + 1])] for i in range(len(depths))]
 
     def group(dim: int, scale: int, rates: list[float]) -> nn.Module:
-        return RSTB(dim, s.heads[scale], s.windows[scale], s.mlp_ratio, rates)
+        return nn.Identity() if not rates else RSTB(dim, s.heads[scale], s.windows[scale], s.mlp_ratio, rates)
 
     down, up = groups(s.depths), groups(s.depths[::-1])
     return MeanScaleHyperprior(
