@@ -4,9 +4,9 @@
     python scripts/marathon.py RUN --scale cpu --ship          # half precision, measured, with a card, into tfic/zoo
 
 The first call in RUN starts from the shipped lite-vbr. In each call the learning rate rises over the first steps,
-stays, and falls to a twentieth over the last sixth of the minutes; what is measured and shipped is a running average of
-the weights. A call that was killed loses at most `SAVE_EVERY_S`. Since the schedule follows the clock, no two marathons
-give the same weights to the bit.
+stays, and falls to a twentieth over the last part of the minutes (`--fall`); what is measured and shipped is a running
+average of the weights. A call that was killed loses at most `SAVE_EVERY_S`. Since the schedule follows the clock, no
+two marathons give the same weights to the bit.
 
 RUN holds `state.pt` (weights, optimiser, average), `training.csv` (means over 100 steps, for three thirds of the range
 of quality), `evaluations.csv` (real bytes on a few pages that are neither trained nor tested on) and, after --ship,
@@ -46,8 +46,8 @@ QUALITIES = (0.0, 25.0, 50.0, 75.0, 100.0)
 MEASURES = ("bpp", "psnr_db", "accuracy_lines")
 """What is measured on the way."""
 SAVE_EVERY_S, LOG_EVERY = 240.0, 100
-WARM_UP, LAST, LEAST = 100, 1 / 6, 0.05
-"""Steps in which the learning rate rises; the share of a call in which it falls, and the share of it that is left."""
+WARM_UP, FALL, LEAST = 100, 1 / 6, 0.05
+"""Steps in which the learning rate rises; share of a call in which it falls, unless another is given; what is left."""
 DECAY = 0.999
 """Of the running average, for each step."""
 
@@ -103,8 +103,8 @@ class Marathon:
         """Where the state lies."""
         return self.run / "state.pt"
 
-    def train(self, minutes: float) -> None:
-        """Train for so many minutes."""
+    def train(self, minutes: float, fall: float = FALL) -> None:
+        """Train for so many minutes, in whose last part, the share `fall`, the learning rate falls."""
         self.run.mkdir(parents=True, exist_ok=True)
         pages = draw_set("train", self.scale.train_count, DataConfig())
         begun = saved = before = time.monotonic()
@@ -112,7 +112,7 @@ class Marathon:
         sums = np.zeros((3, 4))
         while (now := time.monotonic()) < end:
             self.seconds, before = self.seconds + now - before, now
-            left = (end - now) / (60 * minutes * LAST)
+            left = (end - now) / (60 * minutes * fall)
             self._learn(pages, min(1.0, (self.step - first + 1) / WARM_UP) * min(1.0, max(LEAST, left)), sums)
             if self.step % LOG_EVERY == 0:
                 self._log(sums)
@@ -231,11 +231,14 @@ def main() -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="directory of this training")
     parser.add_argument("--scale", choices=scales(), default="tiny", help="how much a machine can do (tiny: a dry run)")
     parser.add_argument("--minutes", type=float, default=25, metavar="M", help="train for so many minutes (25)")
+    parser.add_argument("--fall", type=float, default=FALL, metavar="S", help="share of them with a falling rate (1/6)")
     parser.add_argument("--ship", action="store_true", help="do not train: measure and ship")
     parser.add_argument("--out", type=Path, default=SHIPPED, metavar="DIR", help="where to ship to (tfic/zoo)")
     args = parser.parse_args()
     if not args.minutes > 0:
         parser.error(f"--minutes is {args.minutes}; give a number above 0")
+    if not 0 < args.fall <= 1:
+        parser.error(f"--fall is {args.fall}; give a share above 0, at most 1")
     torch.set_num_threads(1)
     marathon = Marathon(args.run, scales()[args.scale])
     if args.ship:
@@ -243,7 +246,7 @@ def main() -> int:
         trained = Trained(marathon.step, marathon.seconds, marathon.scale.batch, marathon.scale.learning_rate, *pages)
         ship(marathon.averaged(), trained, args.run, args.out)
     else:
-        marathon.train(args.minutes)
+        marathon.train(args.minutes, args.fall)
     return 0
 
 
