@@ -29,6 +29,7 @@ from marathon_card import NAME, Trained, ship
 from torch import Tensor
 
 import tfic
+from tfic.checkpoints import checkpoint, models
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.lite_vbr import lite_vbr
 from tfic.codec.quality import lmbda_of
@@ -91,12 +92,13 @@ class Marathon:
         self.parameters = [each for each in self.codec.parameters() if each.requires_grad]
         self.optimiser = torch.optim.Adam(self.parameters, lr=scale.learning_rate, fused=True)
         self.average = copy.deepcopy(self.codec)
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.before = 0, 0.0, steps_before()
         if self.state.exists():
             saved = torch.load(self.state, map_location=scale.device, weights_only=True)
             for name in ("codec", "optimiser", "average"):
                 getattr(self, name).load_state_dict(saved[name])
             self.step, self.seconds = saved["step"], saved["seconds"]
+            self.before = saved.get("before", self.before)
 
     @property
     def state(self) -> Path:
@@ -136,7 +138,8 @@ class Marathon:
         """Write the state, whole or not at all."""
         parts = {name: getattr(self, name).state_dict() for name in ("codec", "optimiser", "average")}
         partial = self.state.with_suffix(".partial")
-        torch.save({**parts, "step": self.step, "seconds": self.seconds}, partial)
+        counts = {"step": self.step, "seconds": self.seconds, "before": self.before}
+        torch.save({**parts, **counts}, partial)
         partial.replace(self.state)
 
     def evaluate(self) -> None:
@@ -153,7 +156,7 @@ class Marathon:
 
     def _learn(self, pages: Sequence[Page], share: float, sums: np.ndarray) -> None:
         scale = self.scale
-        rng = np.random.default_rng([0, self.step])
+        rng = np.random.default_rng([0, self.before + self.step])
         torch.manual_seed(int(rng.integers(2**62)))
         x = draw_crops(pages, rng, scale.batch, 256, 256, on_text=False).on(scale.device)
         x = x.contiguous(memory_format=torch.channels_last)
@@ -225,6 +228,11 @@ def started() -> VariableRate:
     return codec
 
 
+def steps_before() -> int:
+    """Steps that the shipped codec was trained for."""
+    return checkpoint.config_of(models.find(f"zoo/{NAME}")).train.pretrain_steps
+
+
 def main() -> int:
     """Run the command line and return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -242,8 +250,11 @@ def main() -> int:
     torch.set_num_threads(1)
     marathon = Marathon(args.run, scales()[args.scale])
     if args.ship:
-        pages = marathon.scale.train_count, marathon.scale.test_count
-        trained = Trained(marathon.step, marathon.seconds, marathon.scale.batch, marathon.scale.learning_rate, *pages)
+        scale = marathon.scale
+        trained = Trained(
+            marathon.before, marathon.step, marathon.seconds, scale.batch, scale.learning_rate, scale.train_count,
+            scale.test_count,
+        )  # fmt: skip
         ship(marathon.averaged(), trained, args.run, args.out)
     else:
         marathon.train(args.minutes, args.fall)

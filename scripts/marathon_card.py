@@ -30,10 +30,12 @@ WORDS = (
 class Trained:
     """How it was trained."""
 
+    before: int
+    """Steps of the codec that it started from."""
     steps: int
-    """Steps in all."""
+    """Steps since then."""
     seconds: float
-    """The time they took."""
+    """The time that these took."""
     batch: int
     """Pages in a step."""
     learning_rate: float
@@ -52,7 +54,8 @@ def ship(codec: VariableRate, trained: Trained, run: Path, out: Path) -> None:
         codec=NAME, lmbda=lmbda_of(50), eval=EvalConfig(detect_side_px=256),
         data=DataConfig(train_count=trained.train_count, test_count=trained.test_count),
         train=TrainConfig(
-            pretrain_steps=max(1, trained.steps), batch=trained.batch, learning_rate=trained.learning_rate, threads=1
+            pretrain_steps=max(1, trained.before + trained.steps), batch=trained.batch, threads=1,
+            learning_rate=trained.learning_rate,
         ),
     )  # fmt: skip
     checkpoint.save(codec, config, half)
@@ -71,6 +74,7 @@ def _card(trained: Trained, run: Path, config: Config, size_bytes: int) -> str:
     places = {quality: run / "measured" / f"quality-{quality:g}" for quality in QUALITIES}
     own = "\n".join(f"| {what} | {_shown(places[50.0], column)} |" for what, column in zip(WORDS, COLUMNS, strict=True))
     data, train = config.data, config.train
+    last = f"the last {trained.steps:,} in {trained.seconds / 3600:.1f} hours"
     return f"""# zoo/{NAME}
 
 One codec for every quality, 0 to 100: `tfic.load("zoo/{NAME}").encode(image, quality=30)`. Trained for pixels alone, as
@@ -82,7 +86,7 @@ a foundation to fine-tune.
 | lambda | {config.lmbda:g} |
 | quality | 50 where none is asked for, which is this lambda; quality 0 is {lmbda_of(0):g}, 100 is {lmbda_of(100):g} |
 | gamma | 0 (stage 1 alone: the baseline) |
-| steps | {train.pretrain_steps:,} (batch {train.batch}), {trained.seconds / 3600:.1f} hours, averaged weights |
+| steps | {train.pretrain_steps:,} (batch {train.batch}), {last}; averaged weights |
 | data | {data.train_count:,} synthetic pages of {data.width_px} x {data.height_px} pixels, seed {data.seed} |
 | file | {size_bytes:,} bytes, half precision |
 | licence | Apache-2.0 |
