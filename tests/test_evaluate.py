@@ -4,6 +4,7 @@ import csv
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -11,14 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfic.errors import ImageUnsuitedError
 from tfic.measuring import metrics
 from tfic.measuring.classical import classical, uncompressed
-from tfic.measuring.evaluate import evaluate
+from tfic.measuring.evaluate import evaluate, some_rows
 from tfic.measuring.in_processes import measure
 from tfic.measuring.row import BANDS_PX, MEASURES, Row, means, picture_name, read_rows, write_rows
 from tfic.measuring.scoring import score
 from tfic.ocr.page import PPOCRPageReader
-from tfic.pages.lines import Page
+from tfic.pages.lines import Line, Page, Quad
 from tfic.recipes import recipe
 from tfic.synth import draw
 
@@ -148,6 +150,32 @@ def test_an_image_that_a_codec_cannot_take_is_missing_with_its_reason_and_fails_
     assert [row.missing for row in read_rows(tmp_path / "rows.csv")] == [row.missing for row in rows]
     with pytest.raises(ValueError, match=r"none of the 1 test images can be measured; an image of 16400 x 16"):
         evaluate(classical("webp", 10), [wide], reader)
+
+
+class Refusing:
+    """A reader that can take no image."""
+
+    name = "Refuser"
+
+    def read(self, image: np.ndarray) -> list[Line]:
+        raise ImageUnsuitedError("it is shut")
+
+    def read_lines(self, image: np.ndarray, quads: Sequence[Quad]) -> list[str]:
+        return ["" for _ in quads]
+
+
+def test_a_reader_that_fails_on_a_page_is_named_there_and_costs_no_other_its_result(reader: PPOCRPageReader) -> None:
+    page, further = draw(0, "test", 0), {"gocr": Refusing(), "legere": reader}
+    texts: dict[str, str] = {}
+    tasks = {"detection": lambda *_: 0.5}
+    (row,) = evaluate(uncompressed(), [page], reader, Refusing(), lambda *its: texts.update(its[2]), further, tasks)
+    (plain,) = evaluate(uncompressed(), [page], reader)
+    assert row.missing == "Refuser: it is shut; Refuser: it is shut"
+    assert (row.accuracy_legere, row.accuracy, row.text) == (plain.accuracy, plain.accuracy, plain.text)
+    assert (row.detection_f1, texts) == (0.5, {"legere": plain.text})
+    assert math.isnan(row.accuracy_gocr + row.accuracy_heldout)
+    (row,) = some_rows(uncompressed(), [page], Refusing(), reader, None, {}, tasks)
+    assert (row.missing, row.detection_f1, row.accuracy_heldout) == ("it is shut", 0.5, plain.accuracy)
 
 
 def test_composed_and_decomposed_letters_read_alike(reader: PPOCRPageReader) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from tfic import reader_names
+from tfic import reader_names, task_names
 from tfic.weights import parse
 
 T = TypeVar("T")
@@ -179,6 +179,8 @@ class EvalConfig:
     """Also read with the held-out reader, Tesseract, which no codec is trained against; it must be installed."""
     readers: str = ""
     """Further readers of the test images, joined by `+`: `easyocr+ppocrv4`; each must be installed."""
+    tasks: str = ""
+    """Machine tasks that are measured beside reading: `detection`. A sweep adds those that it trains for."""
     pictures: int = 8
     """Test images whose reconstructions are kept for the report."""
 
@@ -186,6 +188,7 @@ class EvalConfig:
         check_at_least("detect_side_px", self.detect_side_px, 32)
         check_at_least("pictures", self.pictures, 1)
         reader_names.further(self.readers)
+        task_names.further_tasks(self.tasks)
 
 
 @dataclass(frozen=True)

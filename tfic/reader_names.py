@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from tfic.weights import from_assignments
+from tfic.weights import chosen, from_assignments
 
 READERS = ("ppocrv6-small", "easyocr")
 """Readers to train against."""
@@ -23,8 +23,4 @@ def further(text: str) -> tuple[str, ...]:
     Raises:
         ValueError: for an unknown or repeated name.
     """
-    names = tuple(text.split("+")) if text else ()
-    if set(names) - set(FURTHER_READERS) or len(set(names)) < len(names):
-        known = ", ".join(FURTHER_READERS)
-        raise ValueError(f"eval.readers is {text!r}; it must be some of {known}, each once, with + between them")
-    return names
+    return chosen(text, FURTHER_READERS, "eval.readers")

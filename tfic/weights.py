@@ -34,6 +34,18 @@ def parse(text: str, known: Sequence[str], what: str) -> dict[str, float]:
     return weights
 
 
+def chosen(text: str, known: Sequence[str], what: str) -> tuple[str, ...]:
+    """The names in `a+b`, which have no weights; none in "".
+
+    Raises:
+        ValueError: for an unknown or repeated name; `what` is the setting, which opens the sentence.
+    """
+    names = tuple(text.split("+")) if text else ()
+    if set(names) - set(known) or len(set(names)) < len(names):
+        raise ValueError(f"{what} is {text!r}; it must be some of {', '.join(known)}, each once, with + between them")
+    return names
+
+
 def from_assignments(text: str, short: Mapping[str, str]) -> str:
     """The sum that `ppocr=1,easyocr=0.5` stands for, `ppocrv6-small+0.5*easyocr`; a sum is returned as it is.
 

@@ -67,8 +67,8 @@ def _digest(folder: Path, names: list[str]) -> str:
 
 
 def measuring_settings(settings: EvalConfig) -> dict[str, Any]:
-    """Settings of a measurement as a key knows them: `readers`, which came later, only where there are any."""
-    return {name: value for name, value in asdict(settings).items() if name != "readers" or value}
+    """Settings of a measurement as a key knows them; `readers` and `tasks`, which came later, only where asked for."""
+    return {name: value for name, value in asdict(settings).items() if name not in ("readers", "tasks") or value}
 
 
 def training_settings(train: TrainConfig, names: Iterable[str]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, asdict, fields, replace
+from functools import partial
 from types import MappingProxyType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -17,17 +18,21 @@ from tfic.errors import ImageUnsuitedError
 from tfic.measuring import metrics
 from tfic.measuring.row import BANDS_PX, MEASURES, Row
 from tfic.measuring.scoring import score
+from tfic.measuring.tasks import Metric
 from tfic.ocr.choice import check_installed
 from tfic.ocr.reader import BatchReader, LineRecogniser, PageReader
 from tfic.ocr.tesseract import TesseractPageReader
 from tfic.pages.lines import Line, Page
 from tfic.reader_names import further
+from tfic.task_names import TASKS
 
 T = TypeVar("T")
 OnRow = Callable[[Row, np.ndarray, Mapping[str, str]], None]
 """Takes a row, its reconstruction, and the texts that the readers beside the training reader read, by their names."""
 NONE_FURTHER: Mapping[str, PageReader] = MappingProxyType({})
 """No further readers."""
+NO_TASKS: Mapping[str, Metric] = MappingProxyType({})
+"""No machine tasks beside reading."""
 BATCH_PX = 2_000_000
 """Pixels of the pages that are held, coded and not yet read, for a reader that takes several at once."""
 
@@ -62,6 +67,7 @@ def evaluate(
     heldout: PageReader | None = None,
     on_row: OnRow | None = None,
     further: Mapping[str, PageReader] = NONE_FURTHER,
+    tasks: Mapping[str, Metric] = NO_TASKS,
 ) -> list[Row]:
     """Encode, decode and read every page; what an image does not allow is missing from its row, with the reason.
 
@@ -72,13 +78,14 @@ def evaluate(
         heldout: a reader that none is trained against.
         on_row: called with each row, its reconstruction and the texts of other readers as soon as they are known.
         further: other readers by name.
+        tasks: the metrics of other machine tasks, by their names.
 
     Raises:
         ValueError: for an empty test set, a coder that changes the size of an image, or if no image can be measured.
     """
     if not pages:
         raise ValueError("there are no test images to measure on")
-    rows = some_rows(coder, pages, reader, heldout, on_row, further)
+    rows = some_rows(coder, pages, reader, heldout, on_row, further, tasks)
     check_measured(rows)
     return rows
 
@@ -90,6 +97,7 @@ def some_rows(
     heldout: PageReader | None,
     on_row: OnRow | None,
     further: Mapping[str, PageReader] = NONE_FURTHER,
+    tasks: Mapping[str, Metric] = NO_TASKS,
 ) -> list[Row]:
     """The rows of a part of a test set, as `evaluate` makes them; maybe none of its images can be measured."""
     rows = []
@@ -98,7 +106,7 @@ def some_rows(
         found = _read_ahead(heldout, [x_hat for _, x_hat in coded if x_hat is not None])
         for page, (row, x_hat) in zip(batch, coded, strict=True):
             if x_hat is not None:
-                row, texts = _read_page(row, page, x_hat, reader, next(found), further)
+                row, texts = _read_page(row, page, x_hat, reader, next(found), further, tasks)
                 if on_row:
                     on_row(row, x_hat, texts)
             rows.append(row)
@@ -170,8 +178,10 @@ def _code_page(coder: Coder, page: Page) -> tuple[Row, np.ndarray | None]:
     """The row of a page before it is read, and its reconstruction, None where there is none."""
     x, image = page.image, Image.fromarray(page.image)
     height, width = x.shape[:2]
-    nothing = {each.name: math.nan for each in fields(Row) if each.name in MEASURES and each.default is MISSING}
-    row = Row(page.name, width, height, 0, truth=page.text, text="", **nothing)  # type: ignore[arg-type]
+    nothing: dict[str, Any] = {
+        each.name: math.nan for each in fields(Row) if each.name in MEASURES and each.default is MISSING
+    }
+    row = Row(page.name, width, height, 0, truth=page.text, text="", **nothing)
     try:
         data, encode_ms = _timed(lambda: coder.encode(image))
     except ImageUnsuitedError as error:
@@ -205,8 +215,46 @@ def _read_page(
     reader: TrainingReader,
     heldout: PageReader | None,
     further: Mapping[str, PageReader],
+    tasks: Mapping[str, Metric],
 ) -> tuple[Row, dict[str, str]]:
-    """The row with the readers' results on a reconstruction, and what those beside the training reader read."""
+    """The row with what models make of a reconstruction, and what the readers beside the training reader read.
+
+    A model that cannot take the image is named in `missing`, and costs no other its result.
+    """
+    texts: dict[str, str] = {}
+
+    def judged(name: str, field: str, other: PageReader) -> dict[str, Any]:
+        found = score(page, other.read(x_hat))
+        texts[name] = found.text
+        return {field: found.accuracy}
+
+    takes: list[tuple[str, Callable[[], dict[str, Any]]]] = [("", lambda: _page_measures(page, x_hat, reader))]
+    if heldout:
+        takes.append((heldout.name, partial(judged, "tesseract", "accuracy_heldout", heldout)))
+    takes += [(other.name, partial(judged, name, f"accuracy_{name}", other)) for name, other in further.items()]
+    takes += [(name, partial(_measured, name, metric, page, x_hat)) for name, metric in tasks.items()]
+    row = replace(row, **_line_measures(page, x_hat, reader))
+    reasons = []
+    for name, take in takes:
+        try:
+            row = replace(row, **take())
+        except ImageUnsuitedError as error:
+            reasons.append(f"{name}: {error}" if name else str(error))
+    return replace(row, missing="; ".join(reasons)), texts
+
+
+def _measured(name: str, metric: Metric, page: Page, x_hat: np.ndarray) -> dict[str, Any]:
+    return {TASKS[name].metric: metric(page, x_hat)}
+
+
+def _page_measures(page: Page, x_hat: np.ndarray, reader: TrainingReader) -> dict[str, Any]:
+    """What the training reader finds and reads on a reconstruction, by field of `Row`."""
+    found, read_ms = _timed(lambda: reader.read(x_hat))
+    return {**asdict(score(page, found)), "read_ms": read_ms}
+
+
+def _line_measures(page: Page, x_hat: np.ndarray, reader: TrainingReader) -> dict[str, Any]:
+    """What the training reader reads in lines at their true place, by field of `Row`."""
     read_lines = reader.read_lines(x_hat, [line.quad for line in page.lines])
     lines = [
         (line.height_px, metrics.accuracy(line.text, read)) for line, read in zip(page.lines, read_lines, strict=True)
@@ -215,29 +263,7 @@ def _read_page(
         name: _mean(value for height, value in lines if least <= height < below)
         for name, (least, below) in BANDS_PX.items()
     }
-    row = replace(row, accuracy_lines=_mean(value for _, value in lines), **bands)  # type: ignore[arg-type]
-    texts: dict[str, str] = {}
-    try:
-        found, read_ms = _timed(lambda: reader.read(x_hat))
-        own = score(page, found)
-        row = replace(
-            row,
-            accuracy=own.accuracy,
-            accuracy_words=own.accuracy_words,
-            cer=own.cer,
-            read_ms=read_ms,
-            text=own.text,
-            order=own.order,
-        )
-        if heldout:
-            judged = score(page, heldout.read(x_hat))
-            row, texts["tesseract"] = replace(row, accuracy_heldout=judged.accuracy), judged.text
-        others = {name: score(page, each.read(x_hat)) for name, each in further.items()}
-        texts |= {name: each.text for name, each in others.items()}
-        row = replace(row, **{f"accuracy_{name}": each.accuracy for name, each in others.items()})  # type: ignore[arg-type]
-    except ImageUnsuitedError as error:
-        row = replace(row, missing=str(error))
-    return row, texts
+    return {"accuracy_lines": _mean(value for _, value in lines), **bands}
 
 
 def _mean(values: Iterable[float]) -> float:

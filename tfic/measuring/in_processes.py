@@ -24,6 +24,7 @@ from tfic.data import test_pages
 from tfic.measuring import details
 from tfic.measuring.evaluate import Coder, check_measured, heldout_reader, some_rows, warm_up
 from tfic.measuring.row import COMPARISON_FILE, PICTURES, ROWS_FILE, Row, means, picture_name, write_rows
+from tfic.measuring.tasks import metrics_of
 from tfic.ocr.choice import page_readers
 from tfic.ocr.page import PPOCRPageReader
 from tfic.pages.lines import Page
@@ -62,25 +63,26 @@ class Part:
 class _Measurer:
     """What one process needs to measure: the codec, the readers, the test set."""
 
-    def __init__(self, coder: Coder, config: Config, threads: int) -> None:
+    def __init__(self, coder: Coder, config: Config, threads: int, pages: Sequence[Page]) -> None:
         self._coder, self._pictures = coder, config.eval.pictures
         self._reader = PPOCRPageReader(config.eval.detect_side_px, threads)
         self._heldout = heldout_reader(config.eval)
         self._further = page_readers(further(config.eval.readers), config.eval.detect_side_px, threads)
-        self.pages: Sequence[Page] = test_pages(config.data)
-        warm_up(coder, self.pages)
+        self._tasks = metrics_of(config.eval, threads)
+        self._pages = pages
+        warm_up(coder, pages)
 
     def part(self, numbers: range) -> Part:
         """Measure the pages of these numbers."""
-        number_of = {self.pages[number].name: number for number in numbers}
+        number_of = {self._pages[number].name: number for number in numbers}
         first: list[Kept] = []
 
         def keep(row: Row, x_hat: np.ndarray, texts: Mapping[str, str]) -> None:
             if len(first) < self._pictures:
                 first.append(Kept(number_of[row.image], x_hat, texts))
 
-        pages = [self.pages[number] for number in numbers]
-        return Part(some_rows(self._coder, pages, self._reader, self._heldout, keep, self._further), first)
+        pages = [self._pages[number] for number in numbers]
+        return Part(some_rows(self._coder, pages, self._reader, self._heldout, keep, self._further, self._tasks), first)
 
 
 def processes_for(pages: int, most: int) -> int:
@@ -108,9 +110,9 @@ def measure(coder: Coder, config: Config, out: Path, processes: int = 1) -> dict
     processes = processes_for(len(pages), processes)
     (out / PICTURES).mkdir(parents=True, exist_ok=True)  # before the work: a folder that cannot be made costs none
     if processes == 1:
-        parts = [_Measurer(coder, config, config.train.threads).part(range(len(pages)))]
+        parts = [_Measurer(coder, config, config.train.threads, pages).part(range(len(pages)))]
     else:
-        parts = _shared(coder, config, len(pages), processes)
+        parts = _shared(coder, config, pages, processes)
     rows = [row for part in parts for row in part.rows]
     check_measured(rows)
     first = [each for part in parts for each in part.first][: config.eval.pictures]
@@ -133,14 +135,14 @@ def _details(coder: Coder, image: np.ndarray, texts: Mapping[str, str]) -> detai
     return details.Details(texts, side, tuple(tuple(row) for row in np.rint(bits).astype(int).tolist()))
 
 
-def _shared(coder: Coder, config: Config, pages: int, processes: int) -> list[Part]:
+def _shared(coder: Coder, config: Config, pages: Sequence[Page], processes: int) -> list[Part]:
     """The parts of the test set in order, measured by this process and others, each on one thread."""
-    tasks = [range(start, min(start + PAGES_A_TASK, pages)) for start in range(0, pages, PAGES_A_TASK)]
+    tasks = [range(start, min(start + PAGES_A_TASK, len(pages))) for start in range(0, len(pages), PAGES_A_TASK)]
     with tempfile.TemporaryDirectory(prefix="tfic-measure-") as scratch, one_thread():
         what = Path(scratch, "coder")
         what.write_bytes(pickle.dumps((coder, config)))
         with pool(processes - 1, (__name__, type(coder).__module__)) as submit:
-            own = _Measurer(coder, config, 1)
+            own = _Measurer(coder, config, 1, pages)
             try:
                 return _divided(tasks, own, partial(submit, _part, what), ahead=2 * (processes - 1))
             except BrokenProcessPool as error:
@@ -172,7 +174,7 @@ def _part(what: Path, numbers: range) -> Part:
 def _measurer(what: Path) -> _Measurer:
     """What a process of the pool measures with, made once."""
     coder, config = pickle.loads(what.read_bytes())
-    return _Measurer(coder, config, 1)
+    return _Measurer(coder, config, 1, test_pages(config.data))
 
 
 def _comparison(originals: Sequence[np.ndarray], reconstructions: Sequence[np.ndarray], path: Path) -> None:

@@ -131,6 +131,10 @@ class Row:
         default=math.nan, kw_only=True
     )
     """Page accuracy of GOCR."""
+    detection_f1: Annotated[float, Measure("detection F1", "maximize", name="F1 score of detection")] = field(
+        default=math.nan, kw_only=True
+    )
+    """F1 score of the lines that the detector finds (`tfic.measuring.detection`); nan where it is not asked for."""
     encode_ms: Annotated[float, Measure("encode", "minimize", 0, "ms", name="encoding time")]
     """Wall time from pixels to file bytes."""
     decode_ms: Annotated[float, Measure("decode", "minimize", 0, "ms", name="decoding time")]
@@ -208,7 +212,6 @@ def read_rows(path: Path) -> list[Row]:
         if not text.endswith("\n") or any(None in line.values() for line in lines):
             raise ValueError("it was cut short")
         for line in lines:
-            line.setdefault("missing", "")  # of versions that measured all or nothing
             line.setdefault("measuring_version", "1")
         optional = {each.name for each in fields(Row) if each.default is not MISSING}
         return [
