@@ -21,8 +21,9 @@ from mlflow.utils.uri import is_local_uri
 
 from analysis import ranges, records, row_tables, sets
 from analysis.records import StoredRun
-from tfic.config import TrainConfig, first_names
+from tfic.config import TrainConfig
 from tfic.measuring.row import MEASURES, PICTURES, ROWS_FILE
+from tfic.strict import first_names
 from tfic.system.store_uri import DEFAULT, check_exists, first_line, quiet_mlflow, resolve, shown
 
 METRICS = (*MEASURES, "seconds", "gpu_hours")

@@ -13,15 +13,27 @@ from sweep.on_ray.resources import Placement
 from sweep.spec.axes import Qualities
 from sweep.spec.presets import absolute, from_tables, read_toml
 from sweep.spec.space import Sweep
-from sweep.spec.target import Target
-from tfic.config import EvalConfig, unknown_key
+from tfic.config import EvalConfig
 from tfic.measuring.classical import SETTINGS, installed
 from tfic.reader_names import trained_against
 from tfic.recipes import RECIPES, recipe
+from tfic.strict import unknown_key
 from tfic.system import cli
 from tfic.system.store_uri import DEFAULT, resolve
+from tfic.task_names import trained_for
 
-SPACE = ("lmbdas", "gammas", "lmbda_shares", "trials", "keep_every", "warm_start", "seeds", "controls", "readers")
+SPACE = (
+    "lmbdas",
+    "gammas",
+    "lmbda_shares",
+    "trials",
+    "keep_every",
+    "warm_start",
+    "seeds",
+    "controls",
+    "readers",
+    "tasks",
+)
 """Flags that are settings of [space]."""
 RIVALS = tuple(name for name in SETTINGS if name not in ("jpeg", "webp", "avif"))
 """Classical codecs that a sweep compares with when it is asked to."""
@@ -76,8 +88,6 @@ def _sweep(args: argparse.Namespace) -> tuple[Sweep, str]:
     if args.rivals is not None:
         space = replace(space, classical=_with_rivals(space.classical, args.rivals))
     limits = replace(sweep.limits, **_given(args, LIMITS))
-    if limits.target:
-        Target.parse(limits.target)
     folders: dict[str, Any] = {"train_dir": args.train_data, "test_dir": args.test_data}
     data = absolute(replace(sweep.data, **{key: value for key, value in folders.items() if value is not None}))
     train = sweep.train if args.start is None else replace(sweep.train, start=args.start)
@@ -88,6 +98,7 @@ def _sweep(args: argparse.Namespace) -> tuple[Sweep, str]:
 
         build(sweep.codec)
     sweep.check_start()
+    _ = sweep.target  # one that cannot be is told while it is cheap
     sweep.grid()  # reads the folders of images, if any, while it is cheap to be told
     return sweep, why
 
@@ -197,6 +208,10 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     add("--seeds", type=int, metavar="N", help="train everything in the grid N times, with as many seeds; default 1")
     words = "readers to train against, each alone or as a mix: ppocr easyocr ppocr=1,easyocr=1; default ppocr"
     add("--readers", type=trained_against, nargs="+", metavar="R", help=words)
+    words = (
+        "machine tasks of stage 2, each alone or as a mix: reading detection reading=1,detection=0.5; default reading"
+    )
+    add("--tasks", type=trained_for, nargs="+", metavar="T", help=words)
     words = "readers that codecs are judged by, with commas: tesseract,ppocrv4; `python -m tfic readers` lists them"
     add("--heldout", metavar="NAMES", help=words)
     words = "for each lambda also continue stage 1 for the steps of stage 2; --no-controls leaves it"

@@ -91,12 +91,13 @@ def _training_lines(search: Search) -> list[str]:
     Raises:
         ValueError: when there is none.
     """
-    tunings = [trial for trial in search.trials(Status.WAITING) if trial.kind == "finetune"]
-    if not (tunings or search.proposals_left):
+    configs = [trial.config for trial in search.trials(Status.WAITING) if trial.kind == "finetune"]
+    configs += [search.sweep.finetune(search.sweep.space.lmbdas[0], 1.0).config] if search.proposals_left else []
+    config = next((each for each in configs if each.train.reads), None)
+    if config is None:
         return []
     from tfic.training import teachable  # seconds of import
 
-    config = tunings[0].config if tunings else search.sweep.finetune(search.sweep.space.lmbdas[0], 1.0).config
     return [f"Stage 2: {teachable.of_settings(config).sentence()}."]
 
 

@@ -7,8 +7,9 @@ import math
 import pytest
 
 from tfic import config as module
-from tfic.config import Config, DataConfig, EvalConfig, TrainConfig, first_names, from_mapping
+from tfic.config import Config, DataConfig, EvalConfig, TrainConfig
 from tfic.recipes import RECIPES, recipe
+from tfic.strict import first_names, from_mapping
 
 
 def test_values_are_laid_over_nested_settings() -> None:

@@ -50,9 +50,7 @@ def test_the_family_is_a_grid_and_the_slides_keep_their_keys() -> None:
     tunings = [trial for trial in made.grid() if trial.kind is Kind.FINETUNE]
     assert len({trial.key for trial in tunings}) == len(tunings) == 4 * 4
     assert {trial.key for trial in plain.grid()} <= {trial.key for trial in made.grid()}
-    assert made.finetune(0.003, 1.0, reading="features", learns="encoder").title.endswith(
-        "reading features encoder learns"
-    )
+    assert made.finetune(0.003, 1.0, member=made.family[-1]).title.endswith("reading features encoder learns")
     assert made.finetune(0.003, 1.0) == plain.finetune(0.003, 1.0)
     assert {"reading", "learns"} <= {field.removeprefix("train.") for field in tunings[-1].decides}
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tfic.codec import build
+from tfic.ocr.text_map import TextMap
 from tfic.recipes import recipe
 from tfic.training import losses, memory
 from tfic.training.reading import build_readers
@@ -50,6 +51,22 @@ def test_every_reader_of_a_training_counts_at_its_own_height() -> None:
     assert both is not None
     assert both - gib(2) * memory.GIB == pytest.approx(16_000 * 60_500 * 64 / 48)
     assert memory.training_bytes("tic-base", train, 1) == gib(1) * memory.GIB, "stage 1 reads nothing"
+
+
+def test_the_detector_counts_where_detection_is_a_task_and_readers_where_reading_is() -> None:
+    detector, saved, x = TextMap(), list[Tensor](), torch.rand(1, 3, 64, 64, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda each: saved.append(each) or each, lambda each: each):
+        found = detector(x)
+    per_px = kept_bytes(detector, found.sum(), saved) / (64 * 64)
+    assert per_px == pytest.approx(memory.DETECTOR_BYTES_PER_PX, rel=0.2)
+    base = recipe("base").train
+    alone, both = (
+        memory.training_bytes("tic-base", replace(base, tasks=tasks), 2) for tasks in ("detection", "reading+detection")
+    )
+    assert alone is not None
+    assert both is not None
+    assert alone / memory.GIB - gib(1) == pytest.approx(12 * 256 * 256 * 1_030 / memory.GIB)
+    assert both - alone == pytest.approx((gib(2) - gib(1)) * memory.GIB)
 
 
 def gib(stage: int, workers: int = 1) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_reading import reading_loss
 from torch import nn
 
 from sweep import options
@@ -24,7 +25,7 @@ from tfic.ocr.rectify import rectify
 from tfic.pages.lines import Line, Quad, quad_of
 from tfic.reader_names import FURTHER_READERS, READERS, further, trained_against
 from tfic.synth import draw
-from tfic.training.reading import build_readers, legible, reading_loss
+from tfic.training.reading import build_readers, legible
 from tfic.weights import parse
 
 PAGE = 3
@@ -109,10 +110,10 @@ def test_names_with_weights_become_a_sum_and_a_sum_stays() -> None:
 def test_the_command_line_names_readers_to_train_against_and_to_be_judged_by() -> None:
     flags = ["--recipe", "tiny", "--readers", "ppocr", "ppocr=1,easyocr=1", "--heldout", "tesseract,gocr"]
     sweep = options.parse(flags, "").sweep
-    assert sweep.reader_sets == ("ppocrv6-small", "ppocrv6-small+easyocr")
+    assert tuple(each.readers for each in sweep.family) == ("ppocrv6-small", "ppocrv6-small+easyocr")
     assert (sweep.eval.heldout, sweep.eval.readers) == (True, "gocr")
     tunings = [trial for trial in sweep.grid() if trial.kind == "finetune"]
-    assert {trial.config.train.readers for trial in tunings} == set(sweep.reader_sets)
+    assert {trial.config.train.readers for trial in tunings} == {each.readers for each in sweep.family}
     plain = options.parse(["--recipe", "tiny"], "").sweep
     assert {trial.key for trial in plain.grid() if trial.kind == "finetune"} < {
         trial.key for trial in replace(sweep, eval=plain.eval).grid()

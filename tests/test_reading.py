@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from made_reading import reading_loss
 
 from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX, LineReader
 from tfic.ocr.rectify import width_at
 from tfic.pages.lines import Line
 from tfic.synth import draw
 from tfic.training.crops import Crops, draw_crops
-from tfic.training.reading import LINE_CLIP_NORM, SQUEEZE, _clip_lines, readable, reading_loss
+from tfic.training.reading import LINE_CLIP_NORM, SQUEEZE, _clip_lines, readable
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from made_reading import reading_loss
 
 from tfic.config import READING_TERMS, TrainConfig
 from tfic.ocr.ppocr import HEIGHT_PX, LineReader
 from tfic.ocr.rectify import width_at
 from tfic.synth import draw
 from tfic.training.crops import Crops, draw_crops
-from tfic.training.reading import CTC, readable, reading_loss
-from tfic.training.reading_terms import Task, divergence, feature_distance
+from tfic.training.reading import CTC, readable
+from tfic.training.reading_terms import Truth, divergence, feature_distance
 from tfic.weights import parse
 
 
@@ -76,22 +77,22 @@ def test_a_step_against_the_gradient_of_each_term_lowers_it(reader: LineReader, 
 
 def test_the_distance_of_features_is_the_formula_and_padding_does_not_count() -> None:
     wanted, found = torch.randn(2, 3, 4, 10), torch.randn(2, 3, 4, 10)
-    task = Task(targets=[[1], [1, 2, 3]], widths=[1.0, 0.5], characters=4.0)
+    truth = Truth(targets=[[1], [1, 2, 3]], widths=[1.0, 0.5], characters=4.0)
     short, short_found = wanted[1, :, :, :5], found[1, :, :, :5]
     expected = [
         (found[0] - wanted[0]).square().mean() / wanted[0].var(unbiased=False),
         (short_found - short).square().mean() / short.var(unbiased=False),
     ]
-    assert float(feature_distance([found], [wanted], task)) == pytest.approx(float(expected[0] + 3 * expected[1]) / 4)
+    assert float(feature_distance([found], [wanted], truth)) == pytest.approx(float(expected[0] + 3 * expected[1]) / 4)
     found[1, :, :, 5:] = 99
-    assert float(feature_distance([found], [wanted], task)) == pytest.approx(float(expected[0] + 3 * expected[1]) / 4)
+    assert float(feature_distance([found], [wanted], truth)) == pytest.approx(float(expected[0] + 3 * expected[1]) / 4)
 
 
 def test_the_divergence_is_that_of_what_the_original_reads() -> None:
     p, q = (torch.randn(1, 4, 5).log_softmax(-1) for _ in range(2))
-    task = Task(targets=[[1, 2]], widths=[0.5], characters=2.0)
+    truth = Truth(targets=[[1, 2]], widths=[0.5], characters=2.0)
     expected = (p[0, :2].exp() * (p[0, :2] - q[0, :2])).sum() / 2
-    assert float(divergence(q, p, task)) == pytest.approx(float(expected), rel=1e-5)
+    assert float(divergence(q, p, truth)) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_parts_of_a_batch_have_in_the_mean_the_loss_of_the_whole(reader: LineReader, crops: Crops) -> None:

@@ -139,7 +139,8 @@ def test_other_settings_of_stage_2_are_another_training(runs: dict[str, Path]) -
 def test_settings_from_before_the_family_are_those_of_the_slides() -> None:
     from dataclasses import asdict
 
-    from tfic.config import LATER, Config, from_mapping
+    from tfic.config import LATER, Config
+    from tfic.strict import from_mapping
 
     values = asdict(config(1.0))
     del values["control"]

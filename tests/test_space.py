@@ -27,8 +27,8 @@ def test_every_training_setting_decides_stage_one_or_stage_two_or_nothing() -> N
     assert sorted([*STAGE_1, *STAGE_2, *NO_MATTER]) == sorted(each.name for each in fields(TrainConfig))
 
 
-OTHER = {"reading": "features", "readers": "2*ppocrv6-small", "learns": "encoder", "pretrain_average": 0.5,
-         "start": "zoo/lite-cpu-0.003", "whole_range": True, "precision": "bf16"}  # fmt: skip
+OTHER = {"reading": "features", "tasks": "2*reading", "readers": "2*ppocrv6-small", "learns": "encoder",
+         "pretrain_average": 0.5, "start": "zoo/lite-cpu-0.003", "whole_range": True, "precision": "bf16"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(STAGE_1 | STAGE_2 | NO_MATTER))

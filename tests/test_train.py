@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from tfic.checkpoints import checkpoint
-from tfic.config import TRAINING_VERSION, Config, from_mapping
+from tfic.config import TRAINING_VERSION, Config
 from tfic.recipes import recipe
+from tfic.strict import from_mapping
 from tfic.training.intermediate import Keep, kept
 from tfic.training.steps import learning_rate
 from tfic.training.train import Progress, Report, fit

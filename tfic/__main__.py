@@ -23,16 +23,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tfic.checkpoints import models
-from tfic.config import Config, DataConfig, from_mapping
+from tfic.config import Config, DataConfig
 from tfic.reader_names import trained_against
 from tfic.recipes import RECIPES, recipe
 from tfic.system import extras
 from tfic.system.cli import Parser, bad_input, piped
 from tfic.system.cores import usable_cores
 from tfic.system.store_uri import DEFAULT
+from tfic.task_names import measured_tasks, trained_for
 
 if TYPE_CHECKING:
     from tfic.training.train import Progress
@@ -67,13 +68,8 @@ def _synth(args: argparse.Namespace) -> None:
 
     if args.count < 1:
         raise ValueError(f"--count is {args.count}; it must be at least 1")
-    data = DataConfig(
-        height_px=args.height,
-        width_px=args.width,
-        seed=args.seed,
-        background_dir=args.backgrounds,
-        font_dir=args.fonts,
-    )
+    folders = {"background_dir": args.backgrounds, "font_dir": args.fonts}
+    data = DataConfig(height_px=args.height, width_px=args.width, seed=args.seed, **folders)
     write_folder(draw_set(args.split, args.count, data), args.out)
     print(f"{args.count} {args.split} images and metadata.jsonl in {args.out}")
 
@@ -90,14 +86,13 @@ def _import(args: argparse.Namespace) -> None:
 def _config(args: argparse.Namespace) -> Config:
     config = replace(recipe(args.recipe), lmbda=args.lmbda, gamma=args.gamma)
     data = replace(config.data, train_dir=args.train_data, test_dir=args.test_data)
-    train = from_mapping(config.train, {"seed": args.seed}, "--seed")
-    if args.start and not args.gamma:
-        train = replace(train, start=args.start)
-    if args.readers:
-        train = replace(train, readers=trained_against(args.readers))
+    start = "" if args.gamma else args.start
+    given: dict[str, Any] = {"start": start, "readers": trained_against(args.readers), "tasks": trained_for(args.tasks)}
+    train = replace(config.train, seed=args.seed, **{name: value for name, value in given.items() if value})
     if train.start:
         train = replace(train, start=models.pinned(train.start))
-    return replace(config, codec=args.codec or config.codec, data=data, train=train)
+    measured = replace(config.eval, tasks=measured_tasks([train.tasks], config.eval.tasks))
+    return replace(config, codec=args.codec or config.codec, data=data, train=train, eval=measured)
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -108,7 +103,7 @@ def _train(args: argparse.Namespace) -> None:
     config, device = _config(args), Device(args.device)
     start = models.find(args.start) if args.start and args.gamma else None
     with distributed.join(device):
-        if config.gamma and distributed.rank() == 0:
+        if config.gamma and config.train.reads and distributed.rank() == 0:
             print(teachable.of_settings(config).sentence(), flush=True)
         path = fit(config, args.out, _print_progress, start, device=device)
         if distributed.rank() == 0:
@@ -206,9 +201,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--recipe", default="demo", help=f"settings by name: {', '.join(RECIPES)} (demo)")
     train.add_argument("--codec", default="", help="codec to train (the recipe's)")
     train.add_argument("--lmbda", type=float, required=True, metavar="X", help="weight of distortion in stage 1")
-    train.add_argument(
-        "--gamma", type=float, default=0.0, metavar="X", help="weight of reading in stage 2; 0: stage 1 only"
-    )
+    words = "weight of reading in stage 2; 0: stage 1 only"
+    train.add_argument("--gamma", type=float, default=0.0, metavar="X", help=words)
     words = "model to start from, such as zoo/lite-vbr: stage 2 from one of stage 1, with gamma 0 stage 1 itself"
     train.add_argument("--start", default="", metavar="MODEL", help=words)
     train.add_argument("--train-data", default="", metavar="DIR", help="folder with metadata.jsonl to train on")
@@ -216,6 +210,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0, metavar="S", help="seed of weights, crops and noise (0)")
     train.add_argument("--device", default="", metavar="D", help="cpu or cuda (a GPU if there is one)")
     train.add_argument("--readers", default="", metavar="R", help="of stage 2, such as ppocr=1,easyocr=1 (ppocr)")
+    words = "machine tasks of stage 2, such as reading=1,detection=0.5 (reading)"
+    train.add_argument("--tasks", default="", metavar="T", help=words)
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser("evaluate", help="measure a trained codec on real bytes")

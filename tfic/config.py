@@ -3,28 +3,15 @@
 Settings objects are taken by `train`, `evaluate`, command lines and trials; other functions take plain values.
 """
 
-import difflib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
 
 from tfic import reader_names, task_names
+from tfic.strict import renamed
 from tfic.weights import parse
 
-T = TypeVar("T")
 CODEC_FILE = "codec.safetensors"
 """Name of a trained codec's file in the directory of its training."""
-
-
-def renamed(default: T, first: str) -> T:
-    """A field of settings that had another name at first: files and stores that have the first name are still read."""
-    return field(default=default, metadata={"first": first})
-
-
-def first_names(kind: type) -> dict[str, str]:
-    """The first names of the renamed settings of a kind, by their present names. Keys and stored runs keep them."""
-    return {each.name: each.metadata["first"] for each in fields(kind) if "first" in each.metadata}
 
 
 TRAINING_VERSION = 1
@@ -91,6 +78,8 @@ class TrainConfig:
     """Share of lambda that stage 2 keeps, 0 to 1; 0 is TFIC's own loss, in which distortion counts for nothing."""
     finetune_learning_rate: float = 1e-4
     """Peak learning rate of Adam in stage 2."""
+    tasks: str = "reading"
+    """Machine tasks of stage 2, `reading` (TFIC's own), `detection`, or a sum: `reading+0.5*detection`."""
     reading: str = "ctc"
     """Terms of the reading loss, `ctc` (TFIC's own), `features` or `logits`, or a sum: `ctc+0.5*features`."""
     readers: str = "ppocrv6-small"
@@ -138,8 +127,14 @@ class TrainConfig:
             raise ValueError(f"precision is {self.precision!r}; it must be {' or '.join(PRECISIONS)}")
         if self.learns not in LEARNERS:
             raise ValueError(f"learns is {self.learns!r}; it must be {' or '.join(LEARNERS)}")
+        task_names.weights_of(self.tasks)
         parse(self.reading, READING_TERMS, "reading")
         parse(self.readers, reader_names.READERS, "readers")
+
+    @property
+    def reads(self) -> bool:
+        """Reading is one of the tasks of stage 2."""
+        return "reading" in task_names.weights_of(self.tasks)
 
 
 READING_TERMS = ("ctc", "features", "logits")
@@ -155,14 +150,14 @@ STAGE_1 = frozenset((
 """Training settings that decide a pre-trained codec, and through it everything fine-tuned from it."""
 STAGE_2 = frozenset((
     "finetune_steps", "finetune_batch", "read_width_px", "lmbda_share", "finetune_learning_rate",
-    "reading", "readers", "learns", "text_distortion", "rest_distortion",
+    "tasks", "reading", "readers", "learns", "text_distortion", "rest_distortion",
 ))  # fmt: skip
 """Training settings that decide a fine-tuned codec only."""
 CONTROL = frozenset(("finetune_steps", "finetune_batch", "finetune_learning_rate"))
 """Those of stage 2 that decide a control too."""
 LATER = frozenset((
     "reading", "readers", "learns", "text_distortion", "rest_distortion", "pretrain_average", "start", "whole_range",
-    "precision",
+    "precision", "tasks",
 ))  # fmt: skip
 """Settings that earlier versions did not have: part of a key only where they differ from their default."""
 NO_MATTER = frozenset(("checkpoint_every", "checkpoint_minutes", "log_every", "compiled", "threads"))
@@ -200,7 +195,7 @@ class Config:
     lmbda: float = 0.0067
     """Weight of distortion in stage 1: `lmbda * 255^2 * MSE + bpp`, with pixel values in [0, 1]."""
     gamma: float = 0.0
-    """Weight of reading in stage 2: `bpp + gamma * L_OCR`; 0 means stage 1 only, the baseline codec.
+    """Weight of reading, or of the tasks of stage 2: `bpp + gamma * L_OCR`; 0 means stage 1 only, the baseline codec.
 
     With `train.whole_range` it is that of `lmbda`, and for another lambda larger or smaller by the same factor."""
     data: DataConfig = field(default_factory=DataConfig)
@@ -253,51 +248,3 @@ def check_batch(name: str, batch: int, workers: int, what: str = "of this traini
             f"{name} is {batch}, and there are {workers} workers {what}, each of which needs an image; it is the batch "
             f"of all: ask for {batch} workers (GPUs) at most, or give a {name} of {workers} or more"
         )
-
-
-def unknown_key(key: str, known: list[str], where: str) -> ValueError:
-    """The error for an unknown key, with the nearest known one."""
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return ValueError(f"{where}: unknown key {key!r}{hint} Known keys: {', '.join(sorted(known))}")
-
-
-def from_mapping(base: T, values: Mapping[str, Any], where: str) -> T:
-    """`base` (a frozen settings object) with `values` laid over it, nested objects as nested mappings.
-
-    Raises:
-        ValueError: for an unknown key (naming the nearest) or a value of the wrong type; `where` opens the sentence.
-    """
-    assert is_dataclass(base)
-    assert not isinstance(base, type)
-    types = get_type_hints(type(base))
-    known = [each.name for each in fields(base)]
-    present = {first: name for name, first in first_names(type(base)).items()}
-    changed: dict[str, Any] = {}
-    for given, value in values.items():
-        key = present.get(given, given)
-        if key not in known:
-            raise unknown_key(key, known, where)
-        if key != given and key in values:
-            raise ValueError(f"{where}: {given} is the first name of {key}; give one of them")
-        current = getattr(base, key)
-        if is_dataclass(current):
-            if not isinstance(value, Mapping):
-                raise ValueError(f"{where}: {key} is {value!r}; it must be a table, [{key}]")
-            changed[key] = from_mapping(current, value, f"{where} [{key}]")
-        else:
-            changed[key] = _typed(value, types[key], f"{where}: {given}")
-    return replace(base, **changed)
-
-
-def _typed(value: Any, wanted: Any, where: str) -> Any:
-    """`value` if it is of the `wanted` type (an integer passes for a float, a list for a tuple), else ValueError."""
-    if get_origin(wanted) is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise ValueError(f"{where} is {value!r}; it must be a list, [...]")
-        return tuple(_typed(each, get_args(wanted)[0], where) for each in value)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not wanted:
-        raise ValueError(f"{where} is {value!r}; it must be of type {wanted.__name__}")
-    return value

@@ -6,7 +6,8 @@
 
 from collections.abc import Callable
 
-from tfic.config import Config, DataConfig, EvalConfig, TrainConfig, unknown_key
+from tfic.config import Config, DataConfig, EvalConfig, TrainConfig
+from tfic.strict import unknown_key
 
 
 def tiny() -> Config:

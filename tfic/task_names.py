@@ -7,11 +7,11 @@ A task is a frozen model, a loss and a metric. `L_OCR` of TFIC is the loss of th
 stands beside it with a weight: `reading+0.5*detection`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from tfic.weights import chosen
+from tfic.weights import chosen, from_assignments, parse
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,20 @@ FURTHER_TASKS = tuple(name for name in TASKS if name != "reading")
 """Tasks that are measured where they are asked for; reading always is."""
 
 
+def weights_of(tasks: str) -> dict[str, float]:
+    """The weight of each task in `train.tasks`.
+
+    Raises:
+        ValueError: for an unknown or repeated name, or a weight that is not positive.
+    """
+    return parse(tasks, tuple(TASKS), "tasks")
+
+
+def trained_for(text: str) -> str:
+    """Machine tasks as a sum, from a flag such as `reading=1,detection=0.5`."""
+    return from_assignments(text, {})
+
+
 def further_tasks(text: str) -> tuple[str, ...]:
     """The names of tasks in `eval.tasks`, joined by `+`.
 
@@ -50,3 +64,9 @@ def further_tasks(text: str) -> tuple[str, ...]:
         ValueError: for an unknown or repeated name.
     """
     return chosen(text, FURTHER_TASKS, "eval.tasks")
+
+
+def measured_tasks(trained: Iterable[str], asked: str) -> str:
+    """`eval.tasks` with those that some `train.tasks` train for: codecs of all of them are compared in each."""
+    names = {name for tasks in trained for name in weights_of(tasks)}.union(further_tasks(asked))
+    return "+".join(name for name in FURTHER_TASKS if name in names)

@@ -18,7 +18,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sweep.spec.target import OBJECTIVES, Metrics, Target
+from sweep.spec.target import Metrics, Objectives, Target, objectives
 from tfic.measuring.row import Direction
 
 DRAWS = 20
@@ -50,7 +50,7 @@ def tpe(seed: int) -> BaseSampler:
 class Proposals:
     """Proposes new points, given the results of the known ones.
 
-    Without a target it trades off `OBJECTIVES`; with one it looks for the best codec that meets it.
+    Without a target it trades off the objectives; with one it looks for the best codec that meets it.
 
     Args:
         lmbdas: The lambdas that are pre-trained; more may come by `pretrained`.
@@ -59,6 +59,7 @@ class Proposals:
             are proposed, as for gamma: stage 2 is not shared, so a share between two costs no more than theirs.
         seed: Seed; the same knowledge and seed propose the same point.
         target: The bound that the codec must meet, to look for one codec instead of a front.
+        metric: The measure of the sweep's task, one of the objectives.
         sampler: Makes Optuna's sampler from a seed.
         max_observations: Results that a study begins with at most; at twice as many it is made anew.
     """
@@ -70,6 +71,7 @@ class Proposals:
         lmbda_shares: Sequence[float] = (0.0,),
         seed: int = 0,
         target: Target | None = None,
+        metric: str = "accuracy",
         sampler: Callable[[int], BaseSampler] = tpe,
         max_observations: int = MAX_OBSERVATIONS,
     ) -> None:
@@ -84,6 +86,7 @@ class Proposals:
         self._lmbdas = sorted(set(lmbdas))
         self._gammas, self._lmbda_shares = gamma_range, (min(lmbda_shares), max(lmbda_shares))
         self._seed, self._target, self._sampler, self._max_observations = seed, target, sampler, max_observations
+        self._objectives = objectives(metric)
         self._study: optuna.Study | None = None
         self._numbers: dict[Point, int] = {}
         """Number of the study's trial for each running point."""
@@ -146,7 +149,7 @@ class Proposals:
         ):
             return self._study
         sampler = self._sampler(self._seed + len(self.results) + len(self.open) + len(self.failed))
-        directions: list[Direction] = ["minimize"] if self._target else list(OBJECTIVES.values())
+        directions: list[Direction] = ["minimize"] if self._target else list(self._objectives.values())
         self._study = optuna.create_study(directions=directions, sampler=sampler)
         finished, running = self.training_subset(), [point for point in sorted(self.open) if self._within(point)]
         self._study.add_trials([self._finished(point) for point in finished])
@@ -163,7 +166,7 @@ class Proposals:
         if len(points) <= self._max_observations:
             return points
         metrics = [self.results[point] for point in points]
-        order = _by_excess(metrics, self._target) if self._target else _by_front(metrics)
+        order = _by_excess(metrics, self._target) if self._target else _by_front(metrics, self._objectives)
         every = np.linspace(0, len(points) - 1, self._max_observations).round().astype(int)
         return [points[i] for i in sorted(order[every])]
 
@@ -180,7 +183,7 @@ class Proposals:
         if self._target:
             values, needed = [self._target.cost(metrics)], [self._target.excess(metrics)]
         else:
-            values, needed = [metrics.get(name, math.nan) for name in OBJECTIVES], []
+            values, needed = [metrics.get(name, math.nan) for name in self._objectives], []
         return values if all(map(math.isfinite, values + needed)) else []
 
     def _distributions(self) -> dict[str, BaseDistribution]:
@@ -214,10 +217,10 @@ class Proposals:
         return create_trial(state=TrialState.RUNNING, params=self._params(point), distributions=self._distributions())
 
 
-def _by_front(metrics: Sequence[Metrics]) -> np.ndarray:
+def _by_front(metrics: Sequence[Metrics], names: Objectives) -> np.ndarray:
     """Indices front by front, the best first, each from the fewest bits upwards."""
-    signs = [1.0 if direction == "minimize" else -1.0 for direction in OBJECTIVES.values()]
-    losses = np.array([[sign * each[name] for name, sign in zip(OBJECTIVES, signs, strict=True)] for each in metrics])
+    signs = [1.0 if direction == "minimize" else -1.0 for direction in names.values()]
+    losses = np.array([[sign * each[name] for name, sign in zip(names, signs, strict=True)] for each in metrics])
     return np.lexsort((losses[:, 0], moocore.pareto_rank(losses)))
 
 

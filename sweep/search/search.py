@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from sweep.search.proposals import Point, Proposals
 from sweep.search.state import State, Status
+from sweep.spec.family import member_of
 from sweep.spec.space import Sweep
-from sweep.spec.target import Target
 from sweep.spec.trials import CHECKPOINTS, FILLERS, TRAINED, Kind, Trial
 from sweep.store.schema import Record
 from sweep.store.weights import trained
@@ -42,7 +42,7 @@ class Search:
     def __init__(self, sweep: Sweep, records: Iterable[Record] = ()) -> None:
         self.sweep = sweep
         self.limits = sweep.limits
-        self.target = Target.parse(self.limits.target) if self.limits.target else None
+        self.target = sweep.target
         self.records = {record.key: record for record in records}
         """The store's records at the start by key, trials of other settings included."""
         self.before = trained(self.records.values())
@@ -275,7 +275,8 @@ class Search:
     def _build(self, pretrained: list[float]) -> Proposals:
         """Proposals that know every fine-tuning."""
         space, seed = self.sweep.space, self.sweep.train.seed
-        proposals = Proposals(pretrained, space.gamma_range, self.sweep.lmbda_shares, seed, self.target)
+        metric = self.sweep.family[0].metric
+        proposals = Proposals(pretrained, space.gamma_range, self.sweep.lmbda_shares, seed, self.target, metric)
         for state in self.states.values():
             if state.status is Status.FINISHED:
                 self._teach(proposals, state)
@@ -285,11 +286,10 @@ class Search:
         return proposals
 
     def _proposable(self, trial: Trial) -> bool:
-        """True for a fine-tuning of the kind that is proposed: with the first reading loss, learner, readers, seed."""
-        sweep, train = self.sweep, trial.config.train
-        first = (sweep.readings[0], sweep.learners[0], sweep.reader_sets[0], sweep.train.seed)
-        own = (train.reading, train.learns, train.readers, train.seed)
-        return trial.kind is Kind.FINETUNE and own == first
+        """True for a fine-tuning of the kind that is proposed: of the first member of the family and the first seed."""
+        train = trial.config.train
+        first = member_of(train) == self.sweep.family[0] and train.seed == self.sweep.train.seed
+        return trial.kind is Kind.FINETUNE and first
 
     def _teach(self, proposals: Proposals, state: State) -> None:
         if self._proposable(state.trial):

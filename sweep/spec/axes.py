@@ -2,9 +2,11 @@
 
 from dataclasses import asdict, dataclass, field
 
-from tfic.config import LEARNERS, READING_TERMS, check_at_least, check_positive, renamed
+from tfic.config import LEARNERS, READING_TERMS, check_at_least, check_positive
 from tfic.measuring.classical import QUALITIES
 from tfic.reader_names import READERS
+from tfic.strict import renamed
+from tfic.task_names import weights_of
 from tfic.weights import parse
 
 
@@ -59,6 +61,8 @@ class Space:
     """What learns in stage 2, likewise; empty takes `train.learns` alone."""
     readers: tuple[str, ...] = ()
     """Readers to train against, likewise; empty takes `train.readers` alone."""
+    tasks: tuple[str, ...] = ()
+    """Machine tasks of stage 2, likewise; empty takes `train.tasks` alone. Optuna proposes for the first."""
     seeds: int = 1
     """Trainings of everything that the grid trains: with the seed of [train], the next one, and so on."""
     controls: bool = False
@@ -87,7 +91,10 @@ class Space:
             parse(reading, READING_TERMS, "reading")
         for readers in self.readers:
             parse(readers, READERS, "readers")
-        object.__setattr__(self, "readers", tuple(dict.fromkeys(self.readers)))
+        for tasks in self.tasks:
+            weights_of(tasks)
+        for name in ("readers", "tasks"):
+            object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))
         for each in self.learns:
             if each not in LEARNERS:
                 raise ValueError(f"learns has {each!r}; it must be {' or '.join(LEARNERS)}")

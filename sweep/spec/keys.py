@@ -8,9 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tfic.config import LATER, EvalConfig, TrainConfig, first_names
+from tfic.config import LATER, EvalConfig, TrainConfig
 from tfic.pages.contents import digest
 from tfic.pages.labels import METADATA, labels
+from tfic.strict import first_names
 
 HASH_DIGITS = 10
 """Hexadecimal digits of the hash in a key."""

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 
 from sweep.spec.trials import Trial
-from tfic.config import check_at_least, renamed
+from tfic.config import check_at_least
+from tfic.strict import renamed
 
 
 @dataclass(frozen=True)

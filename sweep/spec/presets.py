@@ -13,6 +13,7 @@ sweep.toml, every key optional:
     keep_every = 100
     readings = ["ctc", "features"]
     learns = ["all", "encoder"]
+    tasks = ["reading", "reading+0.5*detection"]
     controls = true
     halfway = true
     [space.classical]
@@ -35,8 +36,9 @@ from typing import Any
 
 from sweep.spec.axes import Qualities, Space
 from sweep.spec.space import Sweep
-from tfic.config import DataConfig, from_mapping
+from tfic.config import DataConfig
 from tfic.recipes import recipe
+from tfic.strict import from_mapping
 
 FEW = Qualities(jpeg=(5, 15, 40), webp=(0, 20, 50), avif=(10, 25, 45))
 """Classical codecs for a small test set."""

@@ -4,7 +4,6 @@ A trial's key is a readable prefix and a hash of everything that decides its res
 command finds the finished trials, a larger grid reuses them, and settings such as the number of threads change no key.
 """
 
-import itertools
 import math
 import re
 from dataclasses import asdict, dataclass, field, replace
@@ -14,7 +13,9 @@ from typing import Any
 
 from sweep.spec import keys
 from sweep.spec.axes import Space
+from sweep.spec.family import Member, measured, members
 from sweep.spec.limits import Limits
+from sweep.spec.target import Target
 from sweep.spec.trials import Kind, Trial, trial_of
 from tfic.checkpoints import models
 from tfic.codec import LMBDA_MIDDLE, VARIABLE_RATE
@@ -32,6 +33,7 @@ from tfic.config import (
     half,
 )
 from tfic.synth import DRAWING_VERSION
+from tfic.task_names import FURTHER_TASKS, TASKS, further_tasks
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,7 @@ class Sweep:
         return trial_of(f"pretrain-l{lmbda:g}", Kind.PRETRAIN, decides, config, parent)
 
     def finetune(
-        self,
-        lmbda: float,
-        gamma: float,
-        lmbda_share: float | None = None,
-        reading: str = "",
-        learns: str = "",
-        readers: str = "",
+        self, lmbda: float, gamma: float, lmbda_share: float | None = None, member: Member | None = None
     ) -> Trial:
         """Stage 2 for that gamma, from stage 1 of that lambda.
 
@@ -114,20 +110,11 @@ class Sweep:
             lmbda: Weight of distortion in stage 1.
             gamma: Weight of reading.
             lmbda_share: Share of lambda that stage 2 keeps; None for the training's.
-            reading: Reading loss; "" for the first of the space.
-            learns: What learns; "" for the first of the space.
-            readers: Readers to train against; "" for the first of the space.
+            member: Member of the family of stage 2; None for the first.
         """
         parent = self.pretrain(lmbda)
         share = parent.config.train.lmbda_share if lmbda_share is None else lmbda_share
-        (first_reading, *_), (first_learns, *_) = self.readings, self.learners
-        train = replace(
-            parent.config.train,
-            lmbda_share=share,
-            reading=reading or first_reading,
-            learns=learns or first_learns,
-            readers=readers or self.reader_sets[0],
-        )
+        train = replace((member or self.family[0]).of(parent.config.train), lmbda_share=share)
         config = replace(parent.config, gamma=gamma, train=train)
         decides = {"gamma": gamma, **keys.training_settings(config.train, STAGE_2)}
         return trial_of(f"finetune-l{lmbda:g}-g{gamma:g}", Kind.FINETUNE, decides, config, parent)
@@ -192,20 +179,25 @@ class Sweep:
         """Shares of lambda that the fine-tunings of the grid keep."""
         return self.space.lmbda_shares or (self.train.lmbda_share,)
 
-    @property
-    def readings(self) -> tuple[str, ...]:
-        """Reading losses of the fine-tunings of the grid."""
-        return self.space.readings or (self.train.reading,)
+    @cached_property
+    def family(self) -> list[Member]:
+        """The members of the family of stage 2 that the grid fine-tunes."""
+        return members(self.space, self.train)
 
     @property
-    def learners(self) -> tuple[str, ...]:
-        """What learns in the fine-tunings of the grid."""
-        return self.space.learns or (self.train.learns,)
+    def target(self) -> Target | None:
+        """The target of the limits; None for none.
 
-    @property
-    def reader_sets(self) -> tuple[str, ...]:
-        """Readers that the fine-tunings of the grid are trained against."""
-        return self.space.readers or (self.train.readers,)
+        Raises:
+            ValueError: for one that is none, or bounds what is not measured.
+        """
+        if not self.limits.target:
+            return None
+        target, tasks = Target.parse(self.limits.target, self.family[0].metric), further_tasks(self._eval.tasks)
+        for name in FURTHER_TASKS:
+            if target.metric == TASKS[name].metric and name not in tasks:
+                raise ValueError(f"target {target}: {name} is not measured; add --tasks {name}, or a mix with it")
+        return target
 
     def grid(self) -> list[Trial]:
         """Every trial that is known beforehand: the reference, what is trained, once per seed, the classical codecs."""
@@ -223,8 +215,8 @@ class Sweep:
         space = self.space
         first = self.trained_lmbdas
         tunings = [
-            self.finetune(lmbda, gamma, share, reading, learns, readers)
-            for readers, reading, learns in itertools.product(self.reader_sets, self.readings, self.learners)
+            self.finetune(lmbda, gamma, share, member)
+            for member in self.family
             for share in self.lmbda_shares
             for gamma in space.gammas
             for lmbda in first
@@ -260,7 +252,11 @@ class Sweep:
         return models.pinned(self.train.start) if self.train.start else ""
 
     def _config(self, codec: str) -> Config:
-        return Config(codec=codec, data=self.data, train=replace(self.train, start=self._start), eval=self.eval)
+        return Config(codec=codec, data=self.data, train=replace(self.train, start=self._start), eval=self._eval)
+
+    @cached_property
+    def _eval(self) -> EvalConfig:
+        return measured(self.eval, self.family)
 
     @cached_property
     def _drawn(self) -> dict[str, Any]:
@@ -293,8 +289,8 @@ class Sweep:
 
     @cached_property
     def _measured(self) -> dict[str, Any]:
-        measured: dict[str, Any] = {"test_count": self.data.test_count, "eval": keys.measuring_settings(self.eval)}
-        measured |= {"measuring_version": MEASURING_VERSION} if MEASURING_VERSION > 1 else {}
+        found: dict[str, Any] = {"test_count": self.data.test_count, "eval": keys.measuring_settings(self._eval)}
+        found |= {"measuring_version": MEASURING_VERSION} if MEASURING_VERSION > 1 else {}
         if self.data.test_dir:
-            return measured | {"test_dir": keys.images_digest(Path(self.data.test_dir))}
-        return measured | {"test_drawn": self._drawn}
+            return found | {"test_dir": keys.images_digest(Path(self.data.test_dir))}
+        return found | {"test_drawn": self._drawn}

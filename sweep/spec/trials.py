@@ -67,6 +67,7 @@ class Trial:
         config = self.config
         weights = f"lmbda {config.lmbda:g} gamma {config.gamma:g}"
         weights += f" lmbda_share {config.train.lmbda_share:g}" if config.train.lmbda_share else ""
+        weights += f" for {config.train.tasks}" if config.train.tasks != TrainConfig.tasks else ""
         weights += f" reading {config.train.reading}" if config.train.reading != "ctc" else ""
         weights += f" against {config.train.readers}" if config.train.readers != TrainConfig.readers else ""
         weights += f" {config.train.learns} learns" if config.train.learns != "all" else ""

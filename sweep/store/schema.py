@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sweep.spec.trials import CHECKPOINTS, LEARNED, Kind, Trial
-from tfic.config import TrainConfig, first_names
+from tfic.config import TrainConfig
+from tfic.strict import first_names
 
 if TYPE_CHECKING:
     from mlflow.entities import Run  # a second of import, for who has a store

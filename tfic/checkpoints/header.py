@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfic.config import Config, from_mapping
+from tfic.config import Config
+from tfic.strict import from_mapping
 
 
 @dataclass(frozen=True)

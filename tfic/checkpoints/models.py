@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfic.checkpoints import header, mlflow_models
-from tfic.config import CODEC_FILE, unknown_key
+from tfic.config import CODEC_FILE
+from tfic.strict import unknown_key
 from tfic.system.extras import explained
 from tfic.system.store_uri import CHECKPOINT
 

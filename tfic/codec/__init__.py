@@ -7,7 +7,7 @@ modules that write and read streams (`latent_stream`, `bitstream`).
 from typing import TYPE_CHECKING
 
 from tfic.codec.compressai_widths import WIDTHS
-from tfic.config import unknown_key
+from tfic.strict import unknown_key
 from tfic.system.extras import explained
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 import importlib.util
 from typing import Any
 
-from tfic.config import unknown_key
 from tfic.measuring.file_format import FileFormat, Setting, Uncompressed
 from tfic.measuring.prepared import Flat, Half
+from tfic.strict import unknown_key
 
 _AVIF: dict[str, Any] = {"speed": 4, "max_threads": 1, "subsampling": "4:2:0"}
 SETTINGS = {

@@ -59,12 +59,16 @@ class LineFormat(Protocol):
         ...
 
 
-class TrainingReader(LineFormat, Protocol):
-    """A frozen CTC reader of line images."""
+class Sighted(Protocol):
+    """What looks at line images."""
 
     def look(self, x: Float[Tensor, "L 3 h W"], features: bool, text: bool) -> Sight:
         """The feature maps, the log-probabilities or both, in one pass; x is RGB in [0, 1]."""
         ...
+
+
+class TrainingReader(LineFormat, Sighted, Protocol):
+    """A frozen CTC reader of line images."""
 
     def to(self, device: torch.device) -> Any:
         """Move the weights."""
@@ -72,16 +76,10 @@ class TrainingReader(LineFormat, Protocol):
 
 
 class AtPrecision:
-    """A training reader whose network runs at a precision (`tfic.system.precision`); what it gives is float32."""
+    """A reader whose network runs at a precision (`tfic.system.precision`); what it gives is float32."""
 
-    def __init__(self, reader: TrainingReader, precision: str) -> None:
-        self.height_px, self.stride_px = reader.height_px, reader.stride_px
+    def __init__(self, reader: Sighted, precision: str) -> None:
         self._reader, self._precision = reader, precision
-
-    @property
-    def alphabet(self) -> Spelling:
-        """The reader's characters."""
-        return self._reader.alphabet
 
     def look(self, x: Float[Tensor, "L 3 h W"], features: bool, text: bool) -> Sight:
         """What the reader sees."""
@@ -89,8 +87,3 @@ class AtPrecision:
             seen = self._reader.look(x, features, text)
         log_probabilities = None if seen.log_probabilities is None else seen.log_probabilities.float()
         return Sight(tuple(each.float() for each in seen.features), log_probabilities)
-
-    def to(self, device: torch.device) -> "AtPrecision":
-        """Move the reader's weights."""
-        self._reader.to(device)
-        return self

@@ -6,6 +6,7 @@ For each process that trains, in float32 (4 bytes a number), with n images of it
     codec        n * crop height * crop width * ACTIVATION_BYTES_PER_PX[codec]      kept for the backward pass
     readers      their sum of read_width_px / workers * height / first reader's height * READER_BYTES_PER_PX[name]
                                                            stage 2 alone
+    detector     n * crop height * crop width * DETECTOR_BYTES_PER_PX               where detection is a task
     PyTorch      RUNTIME_BYTES                             context of the GPU, kernels, fragments: a guess
 
 Bytes that are kept were counted, on a CPU, as the storages that autograd saves in the forward pass of one image of 256
@@ -16,6 +17,7 @@ from types import MappingProxyType
 
 from tfic.config import TrainConfig
 from tfic.reader_names import READERS
+from tfic.task_names import weights_of
 from tfic.weights import parse
 
 GIB = 2**30
@@ -32,6 +34,8 @@ READER_BYTES_PER_PX = MappingProxyType({"ppocrv6-small": 191_000, "easyocr": 60_
 """Bytes that a reader keeps for its backward pass per pixel of width that it reads, at its own height."""
 READER_HEIGHT_PX = MappingProxyType({"ppocrv6-small": 48, "easyocr": 64})
 """Height of the line images that a reader takes."""
+DETECTOR_BYTES_PER_PX = 1_030
+"""Bytes that the detector keeps for its backward pass per pixel of a training crop."""
 RUNTIME_BYTES = 0.7 * GIB
 """What PyTorch takes beside tensors on a GPU: a guess, no GPU was measured."""
 
@@ -49,11 +53,12 @@ def training_bytes(codec: str, train: TrainConfig, stage: int, workers: int = 1)
         return None
     images = -(-(train.batch if stage == 1 else train.finetune_batch) // workers)
     pixels = images * train.crop_height_px * train.crop_width_px
-    readers = list(parse(train.readers, READERS, "readers")) if stage == 2 else []
+    tasks = weights_of(train.tasks) if stage == 2 else {}
+    readers = list(parse(train.readers, READERS, "readers")) if "reading" in tasks else []
     # the first one's height decides how wide the lines are that are read in a step
     kept = sum(READER_BYTES_PER_PX[name] * READER_HEIGHT_PX[name] / READER_HEIGHT_PX[readers[0]] for name in readers)
-    reading = train.read_width_px / workers * kept
-    return 5 * 4 * PARAMETERS[codec] + pixels * ACTIVATION_BYTES_PER_PX[codec] + reading + RUNTIME_BYTES
+    looking = train.read_width_px / workers * kept + pixels * DETECTOR_BYTES_PER_PX * ("detection" in tasks)
+    return 5 * 4 * PARAMETERS[codec] + pixels * ACTIVATION_BYTES_PER_PX[codec] + looking + RUNTIME_BYTES
 
 
 def set_bytes(count: int, height_px: int, width_px: int) -> int:

@@ -72,7 +72,7 @@ def reading_planner(
     def plan(step: int) -> Plan:
         drawn, rng = _drawn(config, pages, "finetune", step, held)
         lines = [(b, line) for b, line in drawn.crops.lines if all(legible(reader, line) for reader in readers[1:])]
-        lines = readable(lines, readers[0], rng, train.read_width_px)
+        lines = readable(lines, readers[0], rng, train.read_width_px) if readers else []
         return replace(
             drawn,
             reads=bool(lines),

@@ -13,11 +13,11 @@ from torch import Tensor
 from tfic.ocr.easyocr import CHARACTERS, EasyOCRLineReader
 from tfic.ocr.ppocr import Alphabet, LineReader, alphabet
 from tfic.ocr.rectify import Places, cut_out, places, width_at
-from tfic.ocr.training_reader import LineFormat, TrainingReader
+from tfic.ocr.training_reader import LineFormat, Sighted, TrainingReader
 from tfic.pages.lines import Line
 from tfic.system import devices
 from tfic.training import losses, reading_terms
-from tfic.training.reading_terms import Task
+from tfic.training.reading_terms import Truth
 
 CTC = MappingProxyType({"ctc": 1.0})
 """The term of TFIC's own reading loss."""
@@ -121,7 +121,8 @@ def plan_reading(
     Args:
         reader: the frozen reader.
         lines: lines, each with the index of its image in the batch.
-        part: as in `reading_loss`.
+        part: indexes of the batch's images in this part, from r in steps of the number of parts. The mean of all parts'
+            losses, gradients included, is the loss of the whole.
         size_px: height and width of the images, to compute the grid on the host already.
     """
     mine = [(part.index(b), line) for b, line in lines if b in part]
@@ -142,11 +143,10 @@ def plan_reading(
     )
 
 
-def reading_loss(
-    reader: TrainingReader,
+def planned_loss(
+    reader: Sighted,
     x_hat: Float[Tensor, "B 3 H W"],
-    lines: Sequence[tuple[int, Line]],
-    part: range | None = None,
+    plan: Reading | None,
     terms: Mapping[str, float] = CTC,
     x: Float[Tensor, "B 3 H W"] | None = None,
 ) -> Float[Tensor, ""]:
@@ -156,25 +156,11 @@ def reading_loss(
 
     Args:
         reader: the frozen reader.
-        x_hat: the reconstructions.
-        lines: lines, each with the index of its image in the batch.
-        part: indexes of the batch's images that `x_hat` holds, from r in steps of the number of parts; None for all.
-            The mean of all parts' losses, gradients included, is the loss of the whole.
+        x_hat: the reconstructions of a part of a batch.
+        plan: what is read of that part, by `plan_reading`.
         terms: weights of the terms of `tfic.training.reading_terms`.
         x: the originals of `x_hat`; not used where no term needs them.
     """
-    part = range(x_hat.shape[0]) if part is None else part
-    return planned_loss(reader, x_hat, plan_reading(reader, lines, part), terms, x)
-
-
-def planned_loss(
-    reader: TrainingReader,
-    x_hat: Float[Tensor, "B 3 H W"],
-    plan: Reading | None,
-    terms: Mapping[str, float] = CTC,
-    x: Float[Tensor, "B 3 H W"] | None = None,
-) -> Float[Tensor, ""]:
-    """`reading_loss` of lines that were planned (`plan_reading`)."""
     if plan is None:
         return 0 * x_hat.sum()  # not a constant: every parameter has a gradient, if of zero, in every part
     image_of = devices.send(plan.image_of, x_hat.device)
@@ -191,8 +177,8 @@ def planned_loss(
     if crops.requires_grad:
         limits = devices.send(plan.limits, crops.device)
         crops.register_hook(lambda gradient: _clip_lines(gradient, limits))
-    task = Task(plan.targets, plan.widths, plan.characters)
-    return reading_terms.reading(terms, reader.look(crops, *wanted), original, task)
+    truth = Truth(plan.targets, plan.widths, plan.characters)
+    return reading_terms.reading(terms, reader.look(crops, *wanted), original, truth)
 
 
 def _clip_lines(gradient: Float[Tensor, "L 3 h w"], limits: Float[Tensor, " L"]) -> Float[Tensor, "L 3 h w"]:

@@ -30,7 +30,7 @@ LEAST_VARIANCE = 1e-4
 
 
 @dataclass(frozen=True)
-class Task:
+class Truth:
     """Lines to be read."""
 
     targets: list[list[int]]
@@ -51,56 +51,56 @@ def needs_original(terms: Mapping[str, float]) -> bool:
     return bool({"features", "logits"} & terms.keys())
 
 
-def reading(terms: Mapping[str, float], seen: Sight, original: Sight | None, task: Task) -> Float[Tensor, ""]:
+def reading(terms: Mapping[str, float], seen: Sight, original: Sight | None, truth: Truth) -> Float[Tensor, ""]:
     """The weighted sum of the terms.
 
     Args:
         terms: weight of each term.
         seen: output of the reader for the reconstructions.
         original: its output for the originals; None where no term needs it.
-        task: the lines.
+        truth: the lines.
     """
     parts: list[Tensor] = []
     for name, weight in terms.items():
         if name == "ctc":
             assert seen.log_probabilities is not None
-            value = losses.reading(seen.log_probabilities, task.targets, task.characters)
+            value = losses.reading(seen.log_probabilities, truth.targets, truth.characters)
         elif name == "features":
             assert original is not None
-            value = feature_distance(seen.features, original.features, task)
+            value = feature_distance(seen.features, original.features, truth)
         else:
             assert name == "logits"
             assert original is not None
             assert seen.log_probabilities is not None
             assert original.log_probabilities is not None
-            value = divergence(seen.log_probabilities, original.log_probabilities, task)
+            value = divergence(seen.log_probabilities, original.log_probabilities, truth)
         parts.append(weight * value)
     return torch.stack(parts).sum() if len(parts) > 1 else parts[0]
 
 
 def feature_distance(
-    maps: Sequence[Float[Tensor, "L C h w"]], originals: Sequence[Float[Tensor, "L C h w"]], task: Task
+    maps: Sequence[Float[Tensor, "L C h w"]], originals: Sequence[Float[Tensor, "L C h w"]], truth: Truth
 ) -> Float[Tensor, ""]:
     """Mean over the maps of `mean((f(x_hat) - f(x))^2) / var(f(x))`, over each line's width, lines by characters."""
     distances = []
     for found, wanted in zip(maps, originals, strict=True):
-        inside = _columns(task, found.shape[-1], found.device)[:, None, None]
+        inside = _columns(truth, found.shape[-1], found.device)[:, None, None]
         count = inside.sum(-1, keepdim=True) * found.shape[1] * found.shape[2]
         mean = (wanted * inside).sum((1, 2, 3), keepdim=True) / count
         variance = ((wanted - mean).square() * inside).sum((1, 2, 3), keepdim=True) / count
         error = ((found - wanted).square() * inside).sum((1, 2, 3), keepdim=True) / count
         distances.append((error / variance.clamp_min(LEAST_VARIANCE)).flatten())
-    lengths = devices.send(torch.tensor([float(len(target)) for target in task.targets]), distances[0].device)
-    return (torch.stack(distances).mean(0) * lengths).sum() / task.characters
+    lengths = devices.send(torch.tensor([float(len(target)) for target in truth.targets]), distances[0].device)
+    return (torch.stack(distances).mean(0) * lengths).sum() / truth.characters
 
 
-def divergence(log_q: Float[Tensor, "L T K"], log_p: Float[Tensor, "L T K"], task: Task) -> Float[Tensor, ""]:
+def divergence(log_q: Float[Tensor, "L T K"], log_p: Float[Tensor, "L T K"], truth: Truth) -> Float[Tensor, ""]:
     """`KL(p || q)` in nats per character, summed over the steps of each line's width; p is the original's."""
-    inside = _columns(task, log_q.shape[1], log_q.device)[..., None]
-    return (F.kl_div(log_q, log_p, reduction="none", log_target=True) * inside).sum() / task.characters
+    inside = _columns(truth, log_q.shape[1], log_q.device)[..., None]
+    return (F.kl_div(log_q, log_p, reduction="none", log_target=True) * inside).sum() / truth.characters
 
 
-def _columns(task: Task, count: int, device: torch.device) -> Float[Tensor, "L w"]:
+def _columns(truth: Truth, count: int, device: torch.device) -> Float[Tensor, "L w"]:
     """1 for each of `count` columns that begins within its line, 0 for padding."""
-    ends = devices.send(torch.tensor(task.widths), device)[:, None] * count
+    ends = devices.send(torch.tensor(truth.widths), device)[:, None] * count
     return (torch.arange(count, device=device) < ends).float()

@@ -1,8 +1,9 @@
 """The loss of one training step.
 
 Stage 1 ("pretrain", gamma = 0) minimises `lmbda * 255^2 * MSE + bpp`; stage 2 ("finetune", lambda = 0) minimises
-`bpp + gamma * L_OCR` against frozen readers. A control ("control") goes on with the loss of stage 1 on the steps,
-crops, learning rate and averaging of stage 2, so that the two differ in what is minimised and in what learns alone.
+`bpp + gamma * L_OCR` against frozen readers, or with the loss of another machine task (`tfic.training.tasks`). A
+control ("control") goes on with the loss of stage 1 on the steps, crops, learning rate and averaging of stage 2, so
+that the two differ in what is minimised and in what learns alone.
 """
 
 import functools
@@ -14,8 +15,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from tfic.codec.image_codec import Reconstruction
-from tfic.config import READING_TERMS, Config
-from tfic.ocr.training_reader import AtPrecision
+from tfic.config import Config
 from tfic.pages.lines import Page
 from tfic.reader_names import READERS
 from tfic.system import devices
@@ -25,7 +25,8 @@ from tfic.training.ahead import Ahead
 from tfic.training.held import held
 from tfic.training.plans import Plan, planner, reading_planner
 from tfic.training.rates import Rates, pixel_loss, weigh_reading
-from tfic.training.reading import build_readers, planned_loss
+from tfic.training.reading import line_formats
+from tfic.training.tasks import build_tasks
 from tfic.weights import parse
 
 
@@ -60,28 +61,24 @@ def pretrain(config: Config, pages: Sequence[Page]) -> Stage:
 def finetune(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 2 on the given pages."""
     train = config.train
-    readers = build_readers(parse(train.readers, READERS, "readers"))
-    on = functools.cache(lambda device: [(AtPrecision(r.to(device), train.precision), w) for r, w in readers])
-    terms = parse(train.reading, READING_TERMS, "reading")
+    tasks = build_tasks(train)
+    on = functools.cache(lambda device: [(task.to(device), weight) for task, weight in tasks])
+    formats = line_formats(parse(train.readers, READERS, "readers")) if train.reads else []
 
     @functools.cache
     def plans(device: torch.device) -> Ahead[Plan]:
-        formats, here = [each for each, _ in readers], held(config, pages, 2, device)
+        here = held(config, pages, 2, device)
         return Ahead(reading_planner(config, pages, formats, device.type == "cpu", here), train.finetune_steps)
 
     def loss(codec: Module, step: int) -> dict[str, Tensor]:
         device = _device_of(codec)
         plan = plans(device)(step)
         x, rates = plan.start(device)
-        part, factor = distributed.share(train.finetune_batch)
-        result = _reconstruct(codec, x, rates, train.precision)  # readers are to see what the decoder will show
+        _, factor = distributed.share(train.finetune_batch)
+        result = _reconstruct(codec, x, rates, train.precision)  # models are to see what the decoder will show
         bpp = factor * losses.rate(result.bits(), x)
-        # without a line g_s learns nothing, on one worker; several must agree on which parameters learn
-        ocr = bpp.new_zeros(())
-        if plan.reads or part.step > 1:
-            x_hat = weigh_reading(result.x_hat, rates, config.lmbda) if rates else result.x_hat
-            for (reader, weight), reading in zip(on(device), plan.readings, strict=True):
-                ocr = ocr + weight * planned_loss(reader, x_hat, reading, terms, x)
+        x_hat = weigh_reading(result.x_hat, rates, config.lmbda) if rates else result.x_hat
+        ocr = torch.stack([weight * task.loss(x_hat, x, plan) for task, weight in on(device)]).sum()
         distortion = factor * losses.distortion(x, result.x_hat)
         weights = None
         if plan.on_text is not None:

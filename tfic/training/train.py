@@ -106,7 +106,7 @@ def fit(
     Raises:
         NoGpuError: when a GPU was given and PyTorch cannot use one.
         ValueError: when `run` or `start` belongs to another training, a batch has fewer images than there are workers,
-            or no line of the training set can be read.
+            or no line of the training set can be read where reading is a task.
         FloatingPointError: when a term of the loss is not finite; names step and term.
         distributed.WorkerFailedError: when another rank raised.
     """
@@ -122,7 +122,7 @@ def fit(
     here = device.here()
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
-    if config.gamma:
+    if config.gamma and config.train.reads:
         with distributed.sync_errors():
             lines = teachable.of_settings(config).sentence()
             if distributed.rank() == 0:

@@ -14,7 +14,8 @@ from torch.optim import Optimizer
 
 from tfic.checkpoints import checkpoint, header
 from tfic.codec.image_codec import ImageCodec
-from tfic.config import Config, from_mapping
+from tfic.config import Config
+from tfic.strict import from_mapping
 from tfic.system.files import write_whole
 from tfic.training.intermediate import kept_file
 
