@@ -11,6 +11,7 @@ from analysis.matched import by_image
 from analysis.sweep_data import lossy
 from tfic.measuring.row import MEASURES
 from tfic.reader_names import FURTHER_READERS
+from tfic.task_names import FURTHER_TASKS, TASKS
 
 LOOKED_AT = 40
 """Of the codecs that fit, so many of the cheapest are looked at for one whose whole interval fits."""
@@ -75,8 +76,9 @@ class Sureness:
 
 
 def readers(points: pd.DataFrame) -> dict[str, str]:
-    """The accuracy of each reader that read in a sweep, as a column, by the reader's name."""
+    """The accuracy of each reader that read in a sweep, as a column, by the reader's name; other tasks by theirs."""
     columns = {"training": "accuracy"} | {name: f"accuracy_{name}" for name in ("heldout", *FURTHER_READERS)}
+    columns |= {name: TASKS[name].metric for name in FURTHER_TASKS}
     return {name: column for name, column in columns.items() if column in points and points[column].notna().any()}
 
 

@@ -41,7 +41,11 @@ CLASSICAL = {
     "jxl": "JPEG XL", "heic": "HEIC",
 }  # fmt: skip
 TRAINED = ("pretrain", "control", "halfway", "finetune", "candidate")
-NAMED = {LMBDA_SHARE: ("lmbda_share", ("finetune", "candidate")), "train.seed": ("seed", TRAINED)}
+TUNED = ("finetune", "candidate")
+NAMED = {
+    LMBDA_SHARE: ("lmbda_share", TUNED), "train.tasks": ("for", TUNED), "train.readers": ("against", TUNED),
+    "train.reading": ("reading", TUNED), "train.learns": ("learns", TUNED), "train.seed": ("seed", TRAINED),
+}  # fmt: skip
 """Settings that a label has where fine-tunings differ in them: its name there, and the kinds that have it."""
 FINISHED = "attributes.status = 'FINISHED' AND tags.trial_key LIKE '%'"
 """Filter of MLflow for the trials of a sweep that are points."""
@@ -233,7 +237,7 @@ def _point(run: StoredRun, runs: Mapping[str, StoredRun], named: Sequence[str]) 
     if kind == "quality":
         kind, parent = ranges.training_of(tags["parent"], params["lmbda"], runs)
     more = "".join(
-        f" {NAMED[name][0]} {float(params[name]):g}" for name in named if kind in NAMED[name][1] and name in params
+        f" {NAMED[name][0]} {_value(params[name])}" for name in named if kind in NAMED[name][1] and name in params
     )
     if kind == "candidate":
         kind, more = "finetune", f"{more} step {params['step']}"
@@ -253,6 +257,14 @@ def _point(run: StoredRun, runs: Mapping[str, StoredRun], named: Sequence[str]) 
         "run_id": run.run_id,
         "parent": parent,
     }
+
+
+def _value(text: str) -> str:
+    """A parameter as labels have it: numbers in few digits."""
+    try:
+        return f"{float(text):g}"
+    except ValueError:
+        return text
 
 
 def _setting(kind: str, numbers: dict[str, float]) -> str:

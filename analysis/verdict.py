@@ -99,6 +99,7 @@ def departure(metadata: pd.DataFrame) -> str:
     said = []
     for name, slides, words in (
         (LMBDA_SHARE, "0.0", "kept {} of lambda's distortion term; the slides' stage 2 has none"),
+        ("train.tasks", "reading", "was trained for {}; the slides' for reading"),
         ("train.reading", "ctc", "minimised {} as its reading loss; the slides' is the likelihood of the text (ctc)"),
         ("train.learns", "all", "let the {} alone learn; in the slides' all weights do"),
         ("train.text_distortion", "1.0", "weighted distortion on text with {}; the slides have no weights"),
