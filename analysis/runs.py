@@ -237,7 +237,9 @@ def _point(run: StoredRun, runs: Mapping[str, StoredRun], named: Sequence[str]) 
     if kind == "quality":
         kind, parent = ranges.training_of(tags["parent"], params["lmbda"], runs)
     more = "".join(
-        f" {NAMED[name][0]} {_value(params[name])}" for name in named if kind in NAMED[name][1] and name in params
+        f" {NAMED[name][0]} {params[name].removesuffix('.0')}"
+        for name in named
+        if kind in NAMED[name][1] and name in params
     )
     if kind == "candidate":
         kind, more = "finetune", f"{more} step {params['step']}"
@@ -257,14 +259,6 @@ def _point(run: StoredRun, runs: Mapping[str, StoredRun], named: Sequence[str]) 
         "run_id": run.run_id,
         "parent": parent,
     }
-
-
-def _value(text: str) -> str:
-    """A parameter as labels have it: numbers in few digits."""
-    try:
-        return f"{float(text):g}"
-    except ValueError:
-        return text
 
 
 def _setting(kind: str, numbers: dict[str, float]) -> str:
