@@ -1,5 +1,6 @@
 """A test set measured by several processes has the rows that one process makes."""
 
+from concurrent.futures import Future
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tfic.measuring import in_processes
 from tfic.measuring.classical import classical, uncompressed
 from tfic.measuring.evaluate import evaluate
 from tfic.measuring.file_format import Uncompressed
-from tfic.measuring.in_processes import measure, processes_for
+from tfic.measuring.in_processes import Part, _divided, measure, processes_for, tasks
 from tfic.measuring.row import Row, read_rows
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.tesseract import TesseractPageReader
@@ -65,6 +66,33 @@ def test_a_process_that_dies_ends_the_measurement_with_a_sentence(
     monkeypatch.setattr(in_processes, "PAGES_A_TASK", 1)
     with pytest.raises(RuntimeError, match=r"a measuring process died, .*; measure with fewer processes"):
         measure(Dies(), settings(4), tmp_path, 2)
+
+
+@pytest.mark.parametrize(("pages", "processes"), [(32, 2), (48, 2), (64, 4), (600, 8)])
+def test_tasks_are_large_first_and_the_last_ones_keep_nobody_waiting(pages: int, processes: int) -> None:
+    found = tasks(pages, processes)
+    assert [number for task in found for number in task] == list(range(pages))
+    sizes = [len(task) for task in found]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] <= in_processes.PAGES_A_TASK
+    assert sum(sizes[: 2 * (processes - 1)]) <= pages * (processes - 1) / processes, "given before others have started"
+
+
+def test_this_process_measures_while_another_one_still_starts() -> None:
+    started: Future[Future[Part]] = Future()
+    made: list[range] = []
+
+    def own(numbers: range) -> Part:
+        made.append(numbers)
+        if len(made) == 2:  # only now has the other process imported all
+            done: Future[Part] = Future()
+            done.set_result(Part([], []))
+            started.set_result(done)
+        return Part([], [])
+
+    parts = _divided([range(i, i + 1) for i in range(4)], own, lambda numbers: started, ahead=1)
+    assert made[:2] == [range(1, 2), range(2, 3)]
+    assert len(parts) == 4
 
 
 def test_a_small_test_set_starts_no_process() -> None:

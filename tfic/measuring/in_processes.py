@@ -9,7 +9,7 @@ import pickle
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache, partial
@@ -33,9 +33,11 @@ from tfic.system.files import write_whole
 from tfic.system.pool import pool
 
 PAGES_A_PROCESS = 16
-"""Pages per process: to start another process, some ten seconds of imports, for fewer takes longer than it saves."""
-PAGES_A_TASK = 4
-"""Pages that a process takes at a time."""
+"""Pages per process: to start another process, some seconds of imports, for fewer takes longer than it saves."""
+PAGES_A_TASK = 2
+"""Fewest pages that a process takes at a time; the last task decides how long the others wait."""
+TASKS_A_PROCESS = 3
+"""Tasks of the present size that each process would still get: so they begin large, as Tesseract starts once a task."""
 
 
 @dataclass(frozen=True)
@@ -137,33 +139,56 @@ def _details(coder: Coder, image: np.ndarray, texts: Mapping[str, str]) -> detai
 
 def _shared(coder: Coder, config: Config, pages: Sequence[Page], processes: int) -> list[Part]:
     """The parts of the test set in order, measured by this process and others, each on one thread."""
-    tasks = [range(start, min(start + PAGES_A_TASK, len(pages))) for start in range(0, len(pages), PAGES_A_TASK)]
     with tempfile.TemporaryDirectory(prefix="tfic-measure-") as scratch, one_thread():
         what = Path(scratch, "coder")
         what.write_bytes(pickle.dumps((coder, config)))
-        with pool(processes - 1, (__name__, type(coder).__module__)) as submit:
-            own = _Measurer(coder, config, 1, pages)
+        # the first submit returns when the other process has imported all: it is waited for aside
+        with pool(processes - 1, (__name__, type(coder).__module__)) as submit, ThreadPoolExecutor(1) as aside:
+            give = partial(aside.submit, submit, _part, what)
+            own = cache(lambda: _Measurer(coder, config, 1, pages))
             try:
-                return _divided(tasks, own, partial(submit, _part, what), ahead=2 * (processes - 1))
+                shares = tasks(len(pages), processes)
+                return _divided(shares, lambda numbers: own().part(numbers), give, ahead=2 * (processes - 1))
             except BrokenProcessPool as error:
                 raise RuntimeError(
                     "a measuring process died, perhaps for want of memory; measure with fewer processes"
                 ) from error
 
 
+def tasks(pages: int, processes: int) -> list[range]:
+    """The pages in tasks for so many processes: large ones first, so that all end at about the same time."""
+    found: list[range] = []
+    done = 0
+    while done < pages:
+        size = min(pages - done, max(PAGES_A_TASK, (pages - done) // (TASKS_A_PROCESS * processes)))
+        found.append(range(done, done + size))
+        done += size
+    return found
+
+
 def _divided(
-    tasks: Sequence[range], own: _Measurer, submit: Callable[[range], "Future[Part]"], ahead: int
+    tasks: Sequence[range],
+    own: Callable[[range], Part],
+    give: Callable[[range], "Future[Future[Part]]"],
+    ahead: int,
 ) -> list[Part]:
-    """The parts of all tasks: others get the first ones, `ahead` at a time, and this process takes from the end."""
-    left, given, mine = deque(enumerate(tasks)), dict[int, "Future[Part]"](), dict[int, Part]()
+    """The parts of all tasks in order, of which others have up to `ahead` at a time and this process makes the rest.
+
+    Args:
+        tasks: the pages of each.
+        own: makes a part here.
+        give: gives a task to others, without waiting until they have started.
+        ahead: tasks that others are given beforehand, while this process is busy.
+    """
+    left, given, mine = deque(enumerate(tasks)), dict[int, "Future[Future[Part]]"](), dict[int, Part]()
     while left:
-        while left and sum(not each.done() for each in given.values()) < ahead:
+        while left and sum(not (each.done() and each.result().done()) for each in given.values()) < ahead:
             i, numbers = left.popleft()
-            given[i] = submit(numbers)
+            given[i] = give(numbers)
         if left:
-            i, numbers = left.pop()
-            mine[i] = own.part(numbers)
-    return [mine[i] if i in mine else given[i].result() for i in range(len(tasks))]
+            i, numbers = left.popleft()
+            mine[i] = own(numbers)
+    return [mine[i] if i in mine else given[i].result().result() for i in range(len(tasks))]
 
 
 def _part(what: Path, numbers: range) -> Part:
