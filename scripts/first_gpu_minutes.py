@@ -10,7 +10,7 @@
 
 Every command is meant to take less than ten minutes and leaves its answers in `first-gpu-minutes.json` (`--out`), so
 that a session that is cut off goes on with the next one. `--device cpu` tries them out at a tiny size. Nothing here
-needs Ray or MLflow.
+needs Ray or MLflow. `python benchmarks/training.py` times our loop beside a plain one.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from tfic.codec import build
 from tfic.config import PRECISIONS, Config
 from tfic.data import train_pages
 from tfic.recipes import recipe
+from tfic.synth import draw
 from tfic.system.devices import Device
 from tfic.system.files import write_whole
 from tfic.system.precision import matrix_products
@@ -52,18 +53,20 @@ def settings(device: torch.device, **train: Any) -> Config:
     return replace(chosen, gamma=1.0, data=data, train=replace(chosen.train, **train))
 
 
-def steps_of(config: Config, name: str, device: torch.device) -> Steps:
-    """The steps of a stage from an untrained codec."""
+def steps_of(config: Config, name: str, device: torch.device, held: bool = True) -> Steps:
+    """The steps of a stage from an untrained codec; `held` if the GPU may hold the training set."""
     torch.manual_seed(0)
-    stage = getattr(stages, name)(config, train_pages(config.data))
+    data = config.data
+    other = [] if held else [draw(data.seed, "train", 0, data.height_px, data.width_px + 8)]  # not of the others' size
+    stage = getattr(stages, name)(config, [*train_pages(data), *other])
     return Steps(stage, build(config.codec).to(device), config.train.clip_norm, compiled=config.train.compiled)
 
 
-def timed(config: Config, name: str, device: torch.device, warm: int, count: int) -> Answers:
-    """Images per second, host seconds a step and peak memory of a stage."""
+def timed(config: Config, name: str, device: torch.device, warm: int, count: int, held: bool = True) -> Answers:
+    """Images per second, host seconds a step and peak memory of a stage; `held` as in `steps_of`."""
     batch = config.train.batch if name == "pretrain" else config.train.finetune_batch
     with matrix_products(config.train.precision, device):
-        steps = steps_of(config, name, device)
+        steps = steps_of(config, name, device, held)
         for step in range(warm):
             steps.take(step)
         _finish(device)
@@ -126,9 +129,11 @@ def attention(device: torch.device) -> Answers:
 
 
 def speed(device: torch.device) -> Answers:
-    """Stage 1 at each precision, and compiled at the last."""
+    """Stage 1 at each precision, and at the last one with crops cut on the host, and compiled."""
     warm, count = (10, 50) if device.type == "cuda" else (1, 1)
     found = {kind: timed(settings(device, precision=kind), "pretrain", device, warm, count) for kind in PRECISIONS}
+    cut = settings(device, precision=PRECISIONS[-1])
+    found[f"{PRECISIONS[-1]}, crops cut on the host"] = timed(cut, "pretrain", device, warm, count, held=False)
     if device.type == "cuda":
         compiled = settings(device, precision="bf16", compiled=True)
         found["bf16, compiled"] = timed(compiled, "pretrain", device, warm, count)
