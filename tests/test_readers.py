@@ -1,6 +1,6 @@
 """Readers: each is named with its licence, those that are missing say what to do, and the stages are replaceable."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +15,14 @@ from sweep.spec.presets import preset
 from tfic.config import EvalConfig, TrainConfig
 from tfic.errors import ReaderMissingError
 from tfic.measuring.evaluate import check_readers
+from tfic.measuring.metrics import accuracy
 from tfic.measuring.row import MEASURES
 from tfic.measuring.scoring import score
 from tfic.ocr import choice, known
 from tfic.ocr.detector import TextDetector
 from tfic.ocr.easyocr import EasyOCRLineReader
 from tfic.ocr.recognisers import CTCRecogniser, StagedReader
-from tfic.ocr.rectify import rectify
+from tfic.ocr.rectify import Transformation, boxes, places
 from tfic.pages.lines import Line, Quad, quad_of
 from tfic.reader_names import FURTHER_READERS, READERS, further, trained_against
 from tfic.synth import draw
@@ -138,13 +139,17 @@ def test_detection_transformation_features_sequence_and_prediction_are_each_repl
     reader = EasyOCRLineReader()
     given = Fixed(*page.lines[:2])
 
-    def read(transform: Callable[..., torch.Tensor] = rectify) -> list[str]:
+    def read(transform: Transformation = places) -> list[str]:
         recogniser = CTCRecogniser(reader, reader.alphabet, reader.height_px, reader.stride_px, transform)
         return [line.text for line in StagedReader("staged", given, recogniser).read(page.image)]
 
     whole = read()
     assert [text.lower() for text in whole] == [line.text.lower() for line in page.lines[:2]]
-    assert read(lambda *cut: rectify(*cut).flip(-1)) != whole
+    given = Fixed(*(Line("", line.quad[2:] + line.quad[:2]) for line in page.lines[:2]))
+    right_way_round = read(boxes)  # this one turns no line, not even one on its head
+    assert [accuracy(a, b) > 0.9 for a, b in zip(right_way_round, whole, strict=True)] == [True, True]
+    assert max(accuracy(a, b) for a, b in zip(read(), whole, strict=True)) < 0.5
+    given = Fixed(*page.lines[:2])
 
     class Blank(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

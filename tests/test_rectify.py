@@ -1,11 +1,15 @@
 """Crops show what stands inside the quadrilateral, upright, and pass gradients to it alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from tfic.ocr.rectify import rectify, width_at, with_margin
-from tfic.pages.lines import Quad
+from tfic.ocr.ppocr import Alphabet
+from tfic.ocr.rectify import boxes, places, rectify, width_at, with_margin
+from tfic.pages.lines import Line, Quad
+from tfic.training.reading import KnownFormat, plan_reading
 
 UPRIGHT: Quad = ((20, 30), (60, 30), (60, 40), (20, 40))
 TURNED: Quad = ((60, 40), (20, 40), (20, 30), (60, 30))
@@ -64,3 +68,22 @@ def test_gradients_stay_inside_the_line() -> None:
     assert page.grad[0, :, 31:39, 21:59].min() > 0
     assert page.grad[0, :, :26].abs().max() == 0
     assert page.grad[0, :, :, 64:].abs().max() == pytest.approx(0)
+
+
+def test_boxes_turn_no_line_and_hold_all_of_a_slanted_one() -> None:
+    page = torch.rand(1, 3, 80, 100)
+    upright, turned = (rectify(page, [quad], [0], 48, 180, transform=boxes) for quad in (UPRIGHT, TURNED))
+    assert torch.equal(upright, turned)
+    torch.testing.assert_close(upright, rectify(page, [UPRIGHT], [0], 48, 180))
+    slanted: Quad = ((20, 20), (60, 40), (56, 48), (16, 28))
+    around: Quad = ((16, 20), (60, 20), (60, 48), (16, 48))
+    assert torch.equal(rectify(page, [slanted], [0], 48, 180, transform=boxes), rectify(page, [around], [0], 48, 180))
+    assert boxes([], 48, 180).to_page.shape == (0, 3, 3)
+
+
+def test_a_reader_is_trained_against_through_its_own_transformation() -> None:
+    own = KnownFormat(48, 8, Alphabet("a"), transform=boxes)
+    for reader, quad in ((own, UPRIGHT), (replace(own, transform=places), TURNED)):
+        seen = plan_reading(reader, [(0, Line("a", TURNED))], range(1))
+        assert seen is not None
+        assert np.allclose(seen.where.to_page[0] @ (0, 0, 1), [*with_margin(quad)[0], 1], atol=1e-4)

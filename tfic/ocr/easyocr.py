@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from tfic.ocr.known import reader
 from tfic.ocr.ppocr import Alphabet
+from tfic.ocr.rectify import places
 from tfic.ocr.training_reader import Sight
 
 CHARACTERS = (*(string.digits + string.punctuation), " ", "€", *string.ascii_uppercase, *string.ascii_lowercase)
@@ -64,6 +65,7 @@ class EasyOCRLineReader(nn.Module):
 
     height_px = 64
     stride_px = 4
+    transform = staticmethod(places)
 
     def __init__(self) -> None:
         super().__init__()

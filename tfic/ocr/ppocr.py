@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, fx, nn
 
 from tfic.ocr.onnx_networks import converted, cut, module_of
+from tfic.ocr.rectify import places
 from tfic.ocr.training_reader import Sight
 
 HEIGHT_PX = 48
@@ -91,6 +92,7 @@ class LineReader(nn.Module):
 
     height_px = HEIGHT_PX
     stride_px = STRIDE_PX
+    transform = staticmethod(places)
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ from tfic.errors import ImageUnsuitedError
 from tfic.ocr.known import program, reader
 from tfic.ocr.ppocr import Alphabet
 from tfic.ocr.reader import Detector, LineRecogniser
-from tfic.ocr.rectify import as_batch, rectify, width_at
+from tfic.ocr.rectify import Transformation, as_batch, places, rectify, width_at
 from tfic.pages.lines import Line, Quad
 
 GOCR_HEIGHT_PX = 48
@@ -55,7 +55,7 @@ class CTCRecogniser:
         alphabet: Alphabet,
         height_px: int,
         step_px: int,
-        transform: Callable[..., Tensor] = rectify,
+        transform: Transformation = places,
     ) -> None:
         """Take the stages.
 
@@ -64,7 +64,7 @@ class CTCRecogniser:
             alphabet: its characters.
             height_px: height of a line image.
             step_px: the width of a line image is a multiple of it.
-            transform: cuts lines out of pages, as `tfic.ocr.rectify.rectify` does.
+            transform: finds the places of lines, such as `places`, or `boxes`, which turns none (`tfic.ocr.rectify`).
         """
         self._network, self._alphabet, self._transform = network, alphabet, transform
         self._height_px, self._step_px = height_px, step_px
@@ -76,7 +76,8 @@ class CTCRecogniser:
         texts = []
         for quad in quads:
             width = -(-width_at(quad, self._height_px) // self._step_px) * self._step_px
-            crop = self._transform(page, [quad], [0], self._height_px, max(width, self._height_px))
+            width = max(width, self._height_px)
+            crop = rectify(page, [quad], [0], self._height_px, width, transform=self._transform)
             texts += self._alphabet.decode(self._network(crop).argmax(-1).numpy())
         return texts
 

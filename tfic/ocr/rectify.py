@@ -6,6 +6,7 @@ Differentiable, so that the loss of reading reaches the pixels of the page.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -76,6 +77,14 @@ class Places:
         return torch.stack([points[:, i] / points[:, 2] / (side / 2) - 1 for i, side in ((0, width), (1, height))], -1)
 
 
+class Transformation(Protocol):
+    """The second stage of the slides' module: which pixels of a page are those of a line's crop."""
+
+    def __call__(self, quads: Sequence[Quad], height_px: int, width_px: int, squeeze: float = 1.0) -> Places:
+        """The places of quadrilaterals; for the arguments see `rectify`."""
+        ...
+
+
 def places(quads: Sequence[Quad], height_px: int, width_px: int, squeeze: float = 1.0) -> Places:
     """The places of quadrilaterals; for the arguments see `rectify`."""
     to_page, widths = np.empty((len(quads), 3, 3)), np.empty(len(quads))
@@ -85,6 +94,17 @@ def places(quads: Sequence[Quad], height_px: int, width_px: int, squeeze: float 
         to_page[i] = cv2.getPerspectiveTransform(upright, with_margin(quad).astype(np.float32))
         widths[i] = width
     return Places(to_page, widths, height_px, width_px)
+
+
+def boxes(quads: Sequence[Quad], height_px: int, width_px: int, squeeze: float = 1.0) -> Places:
+    """The places of the upright boxes around quadrilaterals: what a reader sees that turns no line.
+
+    A line on its head stays so, and of a slanted one the box holds more than the line.
+    """
+    corners = np.asarray(quads, dtype=np.float64).reshape(-1, 4, 2)
+    around = [((x, y), (right, y), (right, low), (x, low)) for x, y, right, low in
+              np.concatenate([corners.min(1), corners.max(1)], axis=1).tolist()]  # fmt: skip
+    return places(around, height_px, width_px, squeeze)
 
 
 def cut_out(
@@ -119,6 +139,7 @@ def rectify(
     height_px: int,
     width_px: int,
     squeeze: float = 1.0,
+    transform: Transformation = places,
 ) -> Float[Tensor, "L 3 h w"]:
     """Crop L quadrilaterals, upright, each scaled to `height_px` and padded with mid-grey on the right.
 
@@ -129,6 +150,7 @@ def rectify(
         height_px: height of every crop.
         width_px: width of every crop; a line that is longer at this height is squeezed to fit.
         squeeze: share of its width that a line keeps at this height.
+        transform: finds the places of the crops' pixels.
     """
     index = torch.tensor(list(page_of), device=pages.device)
-    return cut_out(pages, index, places(quads, height_px, width_px, squeeze))
+    return cut_out(pages, index, transform(quads, height_px, width_px, squeeze))

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tfic.ocr.rectify import Transformation
 from tfic.system.precision import networks
 
 
@@ -51,6 +52,11 @@ class LineFormat(Protocol):
     @property
     def stride_px(self) -> int:
         """Pixels of width for one step of the CTC sequence."""
+        ...
+
+    @property
+    def transform(self) -> Transformation:
+        """Finds the places of lines on a page: a stage of the reader, which may have its own."""
         ...
 
     @property

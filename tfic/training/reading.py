@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tfic.ocr.easyocr import CHARACTERS, EasyOCRLineReader
 from tfic.ocr.ppocr import Alphabet, LineReader, alphabet
-from tfic.ocr.rectify import Places, cut_out, places, width_at
+from tfic.ocr.rectify import Places, Transformation, cut_out, places, width_at
 from tfic.ocr.training_reader import LineFormat, Sighted, TrainingReader
 from tfic.pages.lines import Line
 from tfic.system import devices
@@ -43,6 +43,7 @@ class KnownFormat:
     height_px: int
     stride_px: int
     alphabet: Alphabet
+    transform: Transformation = places
 
 
 def line_formats(names: Iterable[str]) -> list[KnownFormat]:
@@ -129,7 +130,7 @@ def plan_reading(
     if not mine:
         return None
     width = max(_read_width(line, reader) for _, line in lines)
-    where = places([line.quad for _, line in mine], reader.height_px, width, SQUEEZE)
+    where = reader.transform([line.quad for _, line in mine], reader.height_px, width, SQUEEZE)
     characters = sum(len(reader.alphabet.encode(line.text)) for _, line in lines) / part.step
     targets = [reader.alphabet.encode(line.text) for _, line in mine]
     return Reading(
