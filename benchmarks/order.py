@@ -1,17 +1,15 @@
 """The accuracy of codecs by version 1 of measuring, in which the order of lines cost something, and by today's.
 
-python benchmarks/order.py --pages 32 --codecs jpeg:10 webp:10 avif:30 zoo/lite-cpu-0.003
+python benchmarks/order.py --pages 32 --codecs jpeg@10 webp@10 avif@30 zoo/lite-cpu-0.003
 """
 
 import argparse
 
 import numpy as np
+from coders import coder_of
 from PIL import Image
 
-import tfic
 from tfic.measuring import metrics
-from tfic.measuring.classical import classical
-from tfic.measuring.evaluate import Coder
 from tfic.measuring.scoring import score
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.tesseract import TesseractPageReader
@@ -32,17 +30,11 @@ def first_order(lines: list[Line]) -> str:
     return normalise("\n".join(line.text for row in rows for line in sorted(row, key=lambda each: each.left)))
 
 
-def coder_of(name: str) -> Coder:
-    """A classical codec as NAME:QUALITY, else a codec that was trained."""
-    codec, _, quality = name.partition(":")
-    return classical(codec, int(quality)) if quality else tfic.load(name)
-
-
 def main() -> None:
     """Print mean accuracy before and after, and the pages that changed, of each codec and reader."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=int, default=32)
-    parser.add_argument("--codecs", nargs="+", default=["jpeg:10", "webp:10", "avif:30", "zoo/lite-cpu-0.003"])
+    parser.add_argument("--codecs", nargs="+", default=["jpeg@10", "webp@10", "avif@30", "zoo/lite-cpu-0.003"])
     args = parser.parse_args()
     readers = (PPOCRPageReader(256), TesseractPageReader())
     pages = [draw(0, "test", i) for i in range(args.pages)]

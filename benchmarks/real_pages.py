@@ -14,28 +14,16 @@ import time
 from pathlib import Path
 
 import numpy as np
+from coders import coder_of
 
-import tfic
 from analysis import stats
 from tfic.data import read_folder
-from tfic.measuring.classical import QUALITIES, classical, uncompressed
-from tfic.measuring.evaluate import Coder, evaluate
+from tfic.measuring.evaluate import evaluate
 from tfic.measuring.row import MEASURES, Row, picture_name, read_rows, write_rows
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.tesseract import TesseractPageReader
 
 SHOWN = ("bpp", "bpp_payload", "accuracy", "accuracy_lines", "accuracy_heldout", "psnr_db", "encode_ms")
-
-
-def coder_of(name: str) -> Coder:
-    """A coder by its name on the command line."""
-    codec, _, quality = name.partition("@")
-    if name == "uncompressed":
-        return uncompressed()
-    if codec in QUALITIES:
-        return classical(codec, int(quality))
-    found = tfic.load(codec)
-    return found.at(float(quality)) if quality else found
 
 
 def main() -> None:

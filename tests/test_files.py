@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tfic.system.files import FileWriteError, partial, write_whole
+from tfic.system.files import FileWriteError, partial, whole_folder, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -53,3 +53,15 @@ def test_a_place_that_takes_no_file_is_refused_with_the_reason(tmp_path: Path) -
     with pytest.raises(OSError, match=r"/proc/x cannot be written"):
         write_whole(Path("/proc/x"), b"abc")
     assert names(tmp_path) == ["taken"]
+
+
+def test_a_folder_has_its_name_when_it_is_full_and_an_error_of_its_filling_stays_what_it_is(tmp_path: Path) -> None:
+    with whole_folder(tmp_path / "a" / "full") as folder:
+        (folder / "x").write_bytes(b"abc")
+        assert not (tmp_path / "a" / "full").exists()
+    assert names(tmp_path / "a") == ["full"]
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: .*missing"), whole_folder(tmp_path / "b"):
+        (tmp_path / "missing").read_bytes()  # reading what the folder is filled from, not writing
+    with pytest.raises(FileWriteError, match=r"/proc/x cannot be written"), whole_folder(Path("/proc/x")):
+        pass
+    assert names(tmp_path) == ["a"]

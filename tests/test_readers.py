@@ -56,7 +56,7 @@ def test_every_reader_has_a_name_a_licence_and_a_column_or_is_one_of_the_two_tha
     assert len(set(FURTHER_READERS) - set(READERS)) >= 3, "readers that no codec is trained against"
 
 
-@pytest.mark.parametrize("name", [each.name for each in known.KNOWN if each.name != "ppocrv6-small"])
+@pytest.mark.parametrize("name", FURTHER_READERS)
 def test_each_reader_that_is_here_reads_a_clean_page_and_the_others_say_how_to_get_them(
     name: str, detector: TextDetector
 ) -> None:
@@ -124,8 +124,6 @@ def test_the_command_line_names_readers_to_train_against_and_to_be_judged_by() -
 
 class Fixed:
     """A detector that finds the same places on any page."""
-
-    side_px = 256
 
     def __init__(self, *lines: Line) -> None:
         self._quads = [line.quad for line in lines]

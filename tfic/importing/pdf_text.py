@@ -138,21 +138,17 @@ def _upright(page: Any, text: Any, index: int) -> bool:
     if not pdfium.FPDFText_GetMatrix(text.raw, index, matrix):
         return True
     size = math.hypot(matrix.a, matrix.b) or 1.0
+    sides = [round(side) for side in page.get_size()]  # equal scales both ways, for a direction
     (x, y), (to_x, to_y) = (
-        _on_image(page, each * matrix.a / size, each * matrix.b / size, 1000, 1000, square=True) for each in (0, 1000)
+        _on_image(page, each * matrix.a / size, each * matrix.b / size, *sides) for each in (0, 1000)
     )
     return abs(math.atan2(to_y - y, to_x - x)) <= _UPRIGHT
 
 
-def _on_image(
-    page: Any, x: float, y: float, width_px: int, height_px: int, *, square: bool = False
-) -> tuple[float, float]:
-    """The place in the image of a point of the page; `square` for directions, with equal scales both ways."""
+def _on_image(page: Any, x: float, y: float, width_px: int, height_px: int) -> tuple[float, float]:
+    """The place in an image of that size of a point of the page."""
     import pypdfium2.raw as pdfium
 
-    if square:
-        width, height = page.get_size()
-        width_px, height_px = round(width), round(height)
     to_x, to_y = ctypes.c_int(), ctypes.c_int()
     pdfium.FPDF_PageToDevice(page, 0, 0, width_px * _STEPS, height_px * _STEPS, 0, x, y, to_x, to_y)
     return to_x.value / _STEPS, to_y.value / _STEPS

@@ -4,7 +4,7 @@ import functools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -133,7 +133,7 @@ def _taken(
         report.taken += 1
         report.lines += len(page.lines)
         report.unread += len(page.ignored)
-        yield look.of(Page(candidate.name, page.image, page.lines, page.stated_text, page.ignored))
+        yield look.of(replace(page, name=candidate.name))
 
 
 def _candidates(

@@ -26,11 +26,13 @@ from tfic.measuring.evaluate import Coder, check_measured, heldout_reader, some_
 from tfic.measuring.row import COMPARISON_FILE, PICTURES, ROWS_FILE, Row, means, picture_name, write_rows
 from tfic.measuring.tasks import metrics_of
 from tfic.ocr.choice import page_readers
+from tfic.ocr.detector import TextDetector
 from tfic.ocr.page import PPOCRPageReader
 from tfic.pages.lines import Page
 from tfic.reader_names import further
 from tfic.system.files import write_whole
 from tfic.system.pool import pool
+from tfic.task_names import further_tasks
 
 PAGES_A_PROCESS = 16
 """Pages per process: to start another process, some seconds of imports, for fewer takes longer than it saves."""
@@ -69,8 +71,9 @@ class _Measurer:
         self._coder, self._pictures = coder, config.eval.pictures
         self._reader = PPOCRPageReader(config.eval.detect_side_px, threads)
         self._heldout = heldout_reader(config.eval)
-        self._further = page_readers(further(config.eval.readers), config.eval.detect_side_px, threads)
-        self._tasks = metrics_of(config.eval, threads)
+        detector = TextDetector(config.eval.detect_side_px, threads)  # readers and tasks share what it finds
+        self._further = page_readers(further(config.eval.readers), detector)
+        self._tasks = metrics_of(further_tasks(config.eval.tasks), detector)
         self._pages = pages
         warm_up(coder, pages)
 

@@ -6,26 +6,22 @@ from tfic.errors import ReaderMissingError
 from tfic.ocr.detector import TextDetector
 from tfic.ocr.known import KNOWN, reader
 from tfic.ocr.page import PPOCRPageReader
-from tfic.ocr.reader import Detector, PageReader
+from tfic.ocr.reader import PageReader
 from tfic.ocr.recognisers import GOCRRecogniser, StagedReader, easyocr_recogniser, legere_recogniser
-from tfic.ocr.tesseract import TesseractPageReader, find_program
+from tfic.ocr.tesseract import find_program
 
 
-def page_reader(name: str, detector: Detector) -> PageReader:
-    """The reader of a name; those that read lines alone read what `detector` finds.
+def page_reader(name: str, detector: TextDetector) -> PageReader:
+    """The further reader of a name; those that read lines alone read what `detector` finds.
 
     Raises:
         ReaderMissingError: when it is not installed; says what to do.
     """
     title = reader(name).title
     match name:
-        case "ppocrv6-small":
-            return PPOCRPageReader(detector.side_px)
         case "ppocrv4" | "ppocrv3":
             find, read = reader(name).files()
-            return PPOCRPageReader(detector.side_px, networks=(find, read), name=title)
-        case "tesseract":
-            return TesseractPageReader()
+            return PPOCRPageReader(detector.side_px, detector.threads, (find, read), title)
         case "easyocr":
             return StagedReader(title, detector, easyocr_recogniser())
         case "legere":
@@ -35,14 +31,13 @@ def page_reader(name: str, detector: Detector) -> PageReader:
             return StagedReader(title, detector, GOCRRecogniser())
 
 
-def page_readers(names: Sequence[str], detect_side_px: int, threads: int = 0) -> dict[str, PageReader]:
-    """Readers by name, which share one detector.
+def page_readers(names: Sequence[str], detector: TextDetector) -> dict[str, PageReader]:
+    """Readers by name, which share one detector, or have its size and threads.
 
     Raises:
         ReaderMissingError: when one of them is not installed.
     """
-    detector = TextDetector(detect_side_px, threads) if names else None
-    return {name: page_reader(name, detector) for name in names if detector is not None}
+    return {name: page_reader(name, detector) for name in names}
 
 
 def check_installed(name: str) -> None:

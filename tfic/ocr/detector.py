@@ -1,5 +1,7 @@
 """Where text stands on a page: the detector of the training reader alone, as it runs through `rapidocr`."""
 
+from functools import cached_property
+
 import numpy as np
 from rapidocr.ch_ppocr_det.utils import TextDetOutput
 from rapidocr.utils.output import RapidOCROutput
@@ -12,10 +14,13 @@ class TextDetector:
     """PP-OCRv6 small's detector. It keeps what it found on the last image, for readers that share it."""
 
     def __init__(self, detect_side_px: int = 736, threads: int = 0) -> None:
-        """Load the network; the arguments are those of `tfic.ocr.pipeline.Pipeline`."""
-        self.side_px = detect_side_px
-        self._pipeline = Pipeline(detect_side_px, threads, {"Global.use_rec": False})
+        """Take the arguments of `tfic.ocr.pipeline.Pipeline`; the network is loaded for the first image."""
+        self.side_px, self.threads = detect_side_px, threads
         self._last: tuple[np.ndarray | None, list[Quad]] = (None, [])
+
+    @cached_property
+    def _pipeline(self) -> Pipeline:
+        return Pipeline(self.side_px, self.threads, {"Global.use_rec": False})
 
     def find(self, image: np.ndarray) -> list[Quad]:
         """The quadrilaterals of the lines on an (H, W, 3) uint8 RGB image; none on an empty page.

@@ -37,8 +37,5 @@ class LineRecogniser(Protocol):
 class Detector(Protocol):
     """Finds lines of text on a page: the first stage of reading."""
 
-    side_px: int
-    """Short side to which it enlarges a smaller page."""
-
     def find(self, image: np.ndarray) -> list[Quad]:
         """The places of the lines on an (H, W, 3) uint8 RGB image, in any order."""

@@ -27,17 +27,13 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
         FileWriteError: when it cannot be written; names `path` and the reason.
     """
     temporary = partial(path)
-    try:
+    with _told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.write_bytes(data)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise FileWriteError(
-            f"{path} cannot be written ({error.strerror or error}); make room there or name another place"
-        ) from error
 
 
 @contextlib.contextmanager
@@ -49,24 +45,31 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
     Raises:
         ValueError: when there is something at `path` already, unless it is an empty folder.
-        FileWriteError: when it cannot be written.
+        FileWriteError: when it cannot be made or named; errors of the block are raised as they are.
     """
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise ValueError(f"{path} exists already and is no empty folder; name another one or remove it")
     temporary = partial(path)
+    shutil.rmtree(temporary, ignore_errors=True)
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+        with _told(path):
+            temporary.mkdir(parents=True)
         yield temporary
-        temporary.replace(path)
-    except FileWriteError:
-        raise
+        with _told(path):
+            temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Make an error of the block one that says what could not be written."""
+    try:
+        yield
     except OSError as error:
         raise FileWriteError(
             f"{path} cannot be written ({error.strerror or error}); make room there or name another place"
         ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def partial(path: Path) -> Path:
