@@ -11,6 +11,8 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
+## tests start a hundred processes, each of which would compile every module anew
+unexport PYTHONDONTWRITEBYTECODE
 ## two processes share the test files, those with slow tests first
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 

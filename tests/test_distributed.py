@@ -56,6 +56,14 @@ def _worker(rank: int, port: int, folder: Path) -> None:
         torch.save(everything(folder), folder / f"{rank}.pt")
 
 
+def train_undisturbed(rank: int, port: int, settings: Config, folder: Path) -> None:
+    """One of two workers of a training in one go."""
+    os.environ |= environment(rank, port)
+    torch.set_num_threads(1)
+    with distributed.join():
+        fit(settings, folder, ignore)
+
+
 def long(**train: object) -> Config:
     steps = {"pretrain_steps": 2, "finetune_steps": 4}
     return config(gamma=1.0, **{"batch": 4, "finetune_batch": 4, "read_width_px": 600} | steps | train)
@@ -80,10 +88,11 @@ def gradients(batch: int) -> tuple[list[dict[str, float]], list[dict[str, torch.
     shared = distributed.wrap(codec)
     settings = long(lmbda_share=0.5, batch=batch, finetune_batch=batch)
     terms, found = [], []
-    for stage in (stages.pretrain, stages.finetune, stages.control):
+    for make in (stages.pretrain, stages.finetune, stages.control):
+        stage = make(settings, train_pages(settings.data))
         for step in range(2):
             codec.zero_grad()
-            values = stage(settings, train_pages(settings.data)).loss(shared, step)
+            values = stage.loss(shared, step)
             values["loss"].backward()
             ranks = distributed.gather(torch.stack([each.detach() for each in values.values()]))
             terms.append(dict(zip(values, map(statistics.mean, zip(*ranks, strict=True)), strict=True)))

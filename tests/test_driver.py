@@ -62,9 +62,10 @@ class Story:
     runs: list[Run]
 
 
-def sweep_in(folder: Path, disturbances: Mapping[str, Callable[[int], None]]) -> Ended:
+def sweep_in(folder: Path, disturbances: Mapping[str, Callable[[int], None]], *flags: str) -> Ended:
     """Run the command; each disturbance is called once, with the driver's process id, at a line of its pattern."""
-    command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", "sqlite:///mlflow.db"]
+    store = ["--tracking-uri", "sqlite:///mlflow.db"]
+    command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", *store, *flags]
     left = dict(disturbances)
     lines = []
     with (
@@ -140,8 +141,9 @@ def story(tmp_path_factory: pytest.TempPathFactory, laid_out: Callable[[Path], s
     killed = sweep_in(
         folder, {"pretrain step 2 of": kill_the_trials, r"pretrain lmbda 0\.003 .*tried again": kill_the_driver}
     )
-    broken = sweep_in(folder, {"pretrain step": press_ctrl_c})
-    done = sweep_in(folder, {})
+    one_at_a_time = ("--concurrent", "1")  # each process of trials spends seconds on its start
+    broken = sweep_in(folder, {"pretrain step": press_ctrl_c}, *one_at_a_time)
+    done = sweep_in(folder, {}, *one_at_a_time)
     client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("trouble")
     assert experiment is not None

@@ -12,11 +12,12 @@ from typing import Any
 
 import psutil
 import pytest
-from made_troubles import QUIET, SMALL, assert_trained_as_alone
+from made_troubles import BARE, QUIET, SMALL, assert_trained_as_alone
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from ray.cluster_utils import Cluster
 
+STEPS = 44
 SETTINGS = """
 recipe = "tiny"
 name = "lost"
@@ -27,7 +28,7 @@ gammas = [1.0]
 jpeg = []
 webp = []
 avif = []
-""" + SMALL.format(test_count=1, steps=60, every=4)
+""" + SMALL.format(test_count=1, steps=STEPS, every=4)
 pytestmark = pytest.mark.slow
 
 
@@ -56,9 +57,9 @@ def story(tmp_path_factory: pytest.TempPathFactory, laid_out: Callable[[Path], s
     with pytest.MonkeyPatch.context() as patch:
         for name, value in QUIET.items():
             patch.setenv(name, value)
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0} | BARE)
         try:
-            nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+            nodes = [cluster.add_node(num_cpus=1, **BARE) for _ in range(2)]
             yield lose_a_node(folder, uri, cluster, nodes)
         finally:
             cluster.shutdown()
@@ -129,7 +130,7 @@ def test_the_loss_is_told_and_the_sweep_completes(story: Story) -> None:
 def test_training_goes_on_from_the_state_in_the_store_and_logs_each_step_once(story: Story) -> None:
     run = story.of("pretrain")
     steps = [each.step for each in story.client.get_metric_history(run.info.run_id, "train_loss")]
-    assert steps == list(range(4, 61, 4))
+    assert steps == list(range(4, STEPS + 1, 4))
     after = story.out.split("tried again")[1]
     told = [int(line.split(" step ")[1].split()[0]) for line in after.splitlines() if "pretrain step" in line]
     assert min(told) > story.kept_step

@@ -24,7 +24,7 @@ def reader() -> PPOCRPageReader:
 
 @pytest.mark.slow
 def test_drawn_test_pages_are_read_but_not_perfectly(reader: PPOCRPageReader) -> None:
-    pages = [draw(0, "test", i) for i in range(24)]
+    pages = [draw(0, "test", i) for i in range(12)]
     mean = np.mean([accuracy(page.text, page_text(reader.read(page.image))) for page in pages])
     assert 0.90 <= mean <= 0.99
 

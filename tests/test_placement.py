@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import ray
-from made_troubles import QUIET, SMALL
+from made_troubles import BARE, QUIET, SMALL
 from mlflow.tracking import MlflowClient
 from ray.cluster_utils import Cluster
 from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
@@ -56,10 +56,10 @@ def cluster() -> Iterator[str]:
         for name, value in QUIET.items():
             patch.setenv(name, value)
         patch.setenv("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(100, 108))))  # no machine has such
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0} | BARE)
         try:
             for node in MACHINES[1:]:
-                cluster.add_node(num_cpus=node.cpus, num_gpus=node.gpus)
+                cluster.add_node(num_cpus=node.cpus, num_gpus=node.gpus, **BARE)
             ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
             yield cluster.address
         finally:

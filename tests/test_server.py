@@ -6,9 +6,7 @@ Trials reach the artifacts through the server: no client here has credentials fo
 import contextlib
 import multiprocessing
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -18,15 +16,15 @@ from pathlib import Path
 import psutil
 import pytest
 from made_server import BUCKET, ROOT, Head, healthy, made_head, wait_for
-from made_troubles import SMALL
+from made_troubles import QUIET, SMALL
+from made_writers import STEPS, fill, weights
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from sweep.spec.presets import preset
-from sweep.spec.trials import Trial
+from sweep.spec.presets import from_tables, preset, read_toml
 from sweep.store.tracking import CHECKPOINT, Tracker
+from sweep.trial.run import run_trial
 
-STEPS = (2, 4, 6)
 SETTINGS = """
 recipe = "tiny"
 name = "resumed"
@@ -52,22 +50,6 @@ def runs(head: Head, sweep: str) -> list[Run]:
     experiment = store.get_experiment_by_name(sweep)
     assert experiment is not None
     return list(store.search_runs([experiment.experiment_id]))
-
-
-def weights(trial: Trial) -> bytes:
-    """A megabyte that is this trial's and no other's."""
-    return trial.key.encode() * (1_000_000 // len(trial.key))
-
-
-def fill(uri: str, sweep: str, trial: Trial, run_id: str, folder: Path) -> None:
-    """What a trial does with the store, in a process of its own."""
-    tracker = Tracker(uri, sweep)
-    for step in STEPS:
-        tracker.log_steps(run_id, [(step, {"train_loss": 1.0 / step})])
-    file = folder / trial.key / CHECKPOINT
-    file.parent.mkdir(parents=True)
-    file.write_bytes(weights(trial))
-    tracker.finish(run_id, {"bpp": 0.1, "accuracy": 0.7, "psnr_db": 15.0}, folder / trial.key)
 
 
 def test_trials_write_at_once_and_anyone_gets_their_codecs_without_rights_on_the_bucket(
@@ -120,40 +102,29 @@ def test_what_an_unfinished_training_needs_is_found_elsewhere_and_gone_when_it_h
     assert not [each["Key"] for each in kept if each["Key"].endswith("state.pt")]
 
 
-def sweep_in(folder: Path, uri: str, until: str = "a line that never comes") -> tuple[int, str]:
-    """Run the sweep of SETTINGS, with Ctrl-C at a line that matches `until`; the exit code and what was said."""
-    other = {"RAY_ADDRESS": "127.0.0.1:9"}  # somebody else's cluster; without --address no sweep goes there
-    quiet = {"RAY_AUTH_MODE": "disabled", "CUDA_VISIBLE_DEVICES": "", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-    command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", uri]
-    lines = []
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=os.environ | quiet | other,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            if re.search(until, line):
-                os.killpg(process.pid, signal.SIGINT)
-        return process.wait(timeout=300), "".join(lines)
+def leave_unfinished(folder: Path, tracker: Tracker) -> None:
+    """What a driver leaves that dies in stage 2, whose machine is lost: the store alone has anything of it."""
+    file = folder / "sweep.toml"
+    sweep = from_tables(read_toml(file), str(file), "tiny")
+    for trial in (sweep.reference(), sweep.pretrain(0.003)):
+        run_trial(trial, tracker, tracker.start(trial), folder / "lost" / trial.key, lambda event: None)
+    tracker.start(sweep.finetune(0.003, 1.0))
+    shutil.rmtree(folder / "lost")
 
 
 def test_a_sweep_goes_on_from_the_server_where_nothing_else_is_left(head: Head, tmp_path: Path) -> None:
     (tmp_path / "sweep.toml").write_text(SETTINGS)
-    code, said = sweep_in(tmp_path, head.uri, r"finetune .* starts")
-    assert code == 130, said
+    leave_unfinished(tmp_path, Tracker(head.uri, "resumed"))
     before = {run.data.tags["kind"]: run for run in runs(head, "resumed")}
     assert before["pretrain"].info.status == "FINISHED"
-    shutil.rmtree(tmp_path / "runs")
+    assert before["finetune"].info.status == "RUNNING"
 
-    code, said = sweep_in(tmp_path, head.uri)
-    assert code == 0, said
-    assert "pretrain lmbda 0.003" not in said.split("No other codec")[0]
+    other = {"RAY_ADDRESS": "127.0.0.1:9"}  # somebody else's cluster; without --address no sweep goes there
+    command = [sys.executable, "-m", "sweep.run", "--config", "sweep.toml", "--tracking-uri", head.uri]
+    env = os.environ | QUIET | other
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pretrain lmbda 0.003" not in done.stdout.split("No other codec")[0]
     after = runs(head, "resumed")
     assert Counter(run.data.tags["kind"] for run in after) == {"uncompressed": 1, "pretrain": 1, "finetune": 1}
     assert {run.info.status for run in after} == {"FINISHED"}

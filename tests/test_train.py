@@ -33,6 +33,8 @@ def config(gamma: float = 0.0, **train: object) -> Config:
         "checkpoint_every": 2,
         "log_every": 1,
         "klt_start": False,
+        "crop_height_px": 128,
+        "read_width_px": 300,
     } | train
     return replace(tiny, lmbda=0.01, gamma=gamma, train=replace(tiny.train, **settings))
 
@@ -279,8 +281,9 @@ start's eigenvectors differ, and the last steps of reading amplify the digits in
 
 def test_the_same_settings_train_what_they_always_did(tmp_path: Path) -> None:
     losses: list[float] = []
-    cold = config(pretrain_steps=3, learning_rate=1e-4, finetune_learning_rate=1e-4)
-    fit(config(pretrain_steps=1, klt_start=True), tmp_path / "klt", lambda p: losses.append(p.loss))
+    crops = {"crop_height_px": 256, "read_width_px": 600}
+    cold = config(pretrain_steps=3, learning_rate=1e-4, finetune_learning_rate=1e-4, **crops)
+    fit(config(pretrain_steps=1, klt_start=True, **crops), tmp_path / "klt", lambda p: losses.append(p.loss))
     fit(replace(cold, gamma=1.0), tmp_path / "both", lambda p: losses.append(p.loss))
     assert any(losses == pytest.approx(known, rel=1e-3) for known in GOLDEN.get(TRAINING_VERSION, ())), (
         f"{losses}: "
@@ -290,6 +293,6 @@ def test_the_same_settings_train_what_they_always_did(tmp_path: Path) -> None:
 
 
 def test_every_setting_of_training_is_used() -> None:
-    source = "".join(Path(f"tfic/{name}.py").read_text() for name in ("train", "stages", "plans"))
+    source = "".join(Path(f"tfic/training/{name}.py").read_text() for name in ("train", "stages", "plans"))
     for field in dataclasses.fields(config().train):
         assert f".{field.name}" in source, f"TrainConfig.{field.name} decides nothing"

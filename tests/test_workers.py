@@ -15,20 +15,19 @@ from typing import Any
 import psutil
 import pytest
 import ray
-import torch
 import torch.multiprocessing as mp
+from made_troubles import BARE
 from ray import tune
 from ray.cluster_utils import Cluster
-from test_distributed import environment, free_port
-from test_train import config, ignore, same, weights
+from test_distributed import free_port, train_undisturbed
+from test_train import config, same, weights
 
 from sweep.on_ray.driver import resources
 from sweep.on_ray.resources import Slot
 from sweep.on_ray.workers import fit_on_workers
 from tfic.config import Config
 from tfic.system.devices import Device
-from tfic.training import distributed
-from tfic.training.train import CODEC_FILE, STATE_FILE, Progress, fit
+from tfic.training.train import CODEC_FILE, STATE_FILE, Progress
 
 pytestmark = [
     pytest.mark.slow,
@@ -133,9 +132,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             patch.setenv(name, value)
         patch.setenv("PYTHONPATH", os.pathsep.join([tests, str(Path(tests).parent)]))
         # the driver's host has no CPU
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0} | BARE)
         try:
-            cluster.add_node(num_cpus=2)
+            cluster.add_node(num_cpus=2, **BARE)
             ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
             results = tune.Tuner(
                 tune.with_resources(trial, resources(SLOT)),
@@ -184,15 +183,8 @@ def test_the_workers_of_a_killed_trial_end_with_it_or_there_would_be_no_room_to_
     assert story.saved == [STATE_FILE] * 3
 
 
-def _undisturbed(rank: int, port: int, folder: Path) -> None:
-    os.environ |= environment(rank, port)
-    torch.set_num_threads(1)
-    with distributed.join():
-        fit(settings(), folder, ignore)
-
-
 def test_it_ends_with_the_weights_of_an_undisturbed_training_on_two_workers(story: Story, tmp_path: Path) -> None:
-    mp.spawn(_undisturbed, (free_port(), tmp_path), 2)
+    mp.spawn(train_undisturbed, (free_port(), settings(), tmp_path), 2)
     assert same(weights(story.run / CODEC_FILE), weights(tmp_path / CODEC_FILE))
     assert not (story.run / STATE_FILE).exists()
 
