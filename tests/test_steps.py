@@ -19,6 +19,8 @@ from tfic.training.loss_sums import LossSums
 from tfic.training.stages import Stage
 from tfic.training.steps import Steps
 
+STAGES = ("tic-small 96 pretrain", "tic-tiny 256 finetune", "lite-vbr 256 finetune")
+"""Codec, side of a crop in pixels, and stage."""
 MASK_BYTES = 2 * 256 * 256
 """The pixels on text of two crops in stage 2, a byte each."""
 
@@ -26,7 +28,7 @@ MASK_BYTES = 2 * 256 * 256
 @pytest.fixture(scope="module")
 def census() -> dict[str, Any]:
     """What a step of each stage asks of a pretend GPU, in a process of its own, since that changes torch."""
-    arguments = ["tic-small", "96", "pretrain", "tic-tiny", "256", "finetune"]
+    arguments = [word for each in STAGES for word in each.split()]
     program = [sys.executable, "-W", "ignore", str(Path(__file__).parent / "census.py"), *arguments]
     done = subprocess.run(program, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
@@ -35,7 +37,7 @@ def census() -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_a_step_of_stage_1_waits_for_nothing_and_sends_the_places_of_its_crops_alone(census: dict[str, Any]) -> None:
-    found = census["pretrain"]["gpu"]
+    found = census["tic-small pretrain"]["gpu"]
     assert found["step"] == {}
     assert list(found["sent"].values()) == [2 * 3 * 8], "two crops: page, top and left; no pixel"
     assert found["operations"] > 1000, "it did run there"
@@ -43,7 +45,7 @@ def test_a_step_of_stage_1_waits_for_nothing_and_sends_the_places_of_its_crops_a
 
 @pytest.mark.slow
 def test_a_step_of_stage_2_waits_for_the_lengths_that_ctc_copies_and_sends_no_pixel(census: dict[str, Any]) -> None:
-    found = census["finetune"]["gpu"]
+    found = census["tic-tiny finetune"]["gpu"]
     assert [place.partition(" at ")[0] for place in found["step"]] == ["CTC copies its lengths"] * 2
     assert sum(found["step"].values()) == 2, "once forward, once backward"
     mask, *others = sorted(found["sent"].values(), reverse=True)
@@ -52,7 +54,13 @@ def test_a_step_of_stage_2_waits_for_the_lengths_that_ctc_copies_and_sends_no_pi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["pretrain", "finetune"])
+def test_a_step_of_the_demo_waits_for_nothing(census: dict[str, Any]) -> None:
+    """Every rate at once, the encoder alone, the distance of features, and the detector."""
+    assert census["lite-vbr finetune"]["gpu"]["step"] == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["tic-small pretrain", "tic-tiny finetune", "lite-vbr finetune"])
 def test_terms_are_read_at_once_when_they_are_reported_and_are_those_of_the_cpu(
     census: dict[str, Any], stage: str
 ) -> None:

@@ -59,6 +59,8 @@ def board(height: int, width: int, device: torch.device) -> Board:
 class Context(nn.Module):
     """A network from anchors to the scales and means of the positions between them; before training it adds zero."""
 
+    offsets: Int[Tensor, "n 2"]
+
     def __init__(self, channels: int, features: int, told: int = 24, inner: int = 96) -> None:
         """Make a network.
 
@@ -69,6 +71,7 @@ class Context(nn.Module):
             inner: channels between the layers of the MLP.
         """
         super().__init__()
+        self.register_buffer("offsets", torch.tensor(_offsets()), persistent=False)
         self.reduce = nn.Linear(channels, told)
         self.widen = nn.Linear(len(_offsets()) * told + features, inner)
         self.out = nn.Linear(inner, 2 * channels)
@@ -83,7 +86,7 @@ class Context(nn.Module):
         wide = place.width + 2 * REACH
         around = told.new_zeros(B, (place.height + 2 * REACH) * wide, told.shape[2])
         around = around.index_copy(1, place.with_margin(place.order[: place.anchors]), told)
-        steps = torch.tensor([i * wide + j for i, j in _offsets()], device=told.device)
+        steps = self.offsets[:, 0] * wide + self.offsets[:, 1]
         neighbours = place.with_margin(place.order[place.anchors :])[:, None] + steps
         seen = around[:, neighbours].flatten(2)
         inner = F.relu(self.widen(torch.cat([seen, features[:, place.anchors :]], 2)))
