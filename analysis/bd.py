@@ -78,29 +78,7 @@ def rate_saving(
     return Difference(1 - 2**found.value, found.low, found.high)
 
 
-def _average(a: Curve, b: Curve, value_at: ValueAt, axis: str) -> Difference | NotComparable:
-    """Mean of curve b minus curve a over the range of x that both cover; `axis` names x.
-
-    Both are straight lines between neighbouring knots, so their value at the middle of a piece is their mean there.
-    """
-    common = _common(a[0][[0, -1]], b[0][[0, -1]], axis)
-    if isinstance(common, NotComparable):
-        return common
-    low, high = common
-    knots = np.unique(np.clip(np.concatenate([a[0], b[0]]), low, high))
-    middles = (knots[:-1] + knots[1:]) / 2
-    difference = value_at(middles, *b) - value_at(middles, *a)
-    return Difference(float(np.average(difference, weights=np.diff(knots))), low, high)
-
-
-def _rate_for(quality: np.ndarray, best: np.ndarray, rates: np.ndarray) -> np.ndarray:
-    """Least log2 rate at which the envelope reaches each quality; a plateau costs its left end."""
-    right = np.clip(np.searchsorted(best, quality), 1, len(best) - 1)
-    rise = best[right] - best[right - 1]
-    return rates[right - 1] + (quality - best[right - 1]) / rise * (rates[right] - rates[right - 1])
-
-
-def _common(a: np.ndarray, b: np.ndarray, axis: str) -> tuple[float, float] | NotComparable:
+def common(a: np.ndarray, b: np.ndarray, axis: str) -> tuple[float, float] | NotComparable:
     """The range that both (low, high) share, or why it is too little."""
     if a[0] == a[1] or b[0] == b[1]:
         return NotComparable(f"one of the curves has only a single point in its {axis}; each needs two that differ")
@@ -112,3 +90,25 @@ def _common(a: np.ndarray, b: np.ndarray, axis: str) -> tuple[float, float] | No
             f"below {LEAST_SHARE:.0%} no average is given"
         )
     return float(low), float(high)
+
+
+def _average(a: Curve, b: Curve, value_at: ValueAt, axis: str) -> Difference | NotComparable:
+    """Mean of curve b minus curve a over the range of x that both cover; `axis` names x.
+
+    Both are straight lines between neighbouring knots, so their value at the middle of a piece is their mean there.
+    """
+    shared = common(a[0][[0, -1]], b[0][[0, -1]], axis)
+    if isinstance(shared, NotComparable):
+        return shared
+    low, high = shared
+    knots = np.unique(np.clip(np.concatenate([a[0], b[0]]), low, high))
+    middles = (knots[:-1] + knots[1:]) / 2
+    difference = value_at(middles, *b) - value_at(middles, *a)
+    return Difference(float(np.average(difference, weights=np.diff(knots))), low, high)
+
+
+def _rate_for(quality: np.ndarray, best: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """Least log2 rate at which the envelope reaches each quality; a plateau costs its left end."""
+    right = np.clip(np.searchsorted(best, quality), 1, len(best) - 1)
+    rise = best[right] - best[right - 1]
+    return rates[right - 1] + (quality - best[right - 1]) / rise * (rates[right] - rates[right - 1])

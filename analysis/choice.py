@@ -1,20 +1,20 @@
 """The codec that keeps within limits of rate, reading and time, and how sure its reading is."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from analysis import runs, stats
-from analysis.matched import by_image
-from analysis.sweep_data import lossy
+from analysis import readers, runs, stats
+from analysis.judged import Judged, judged
+from analysis.matched import RateMatched, by_image, match_rate
+from analysis.sweep_data import SweepData, lossy
 from tfic.measuring.row import MEASURES
-from tfic.reader_names import FURTHER_READERS
-from tfic.task_names import FURTHER_TASKS, TASKS
 
-LOOKED_AT = 40
-"""Of the codecs that fit, so many of the cheapest are looked at for one whose whole interval fits."""
+AT_A_TIME = 50
+"""Codecs whose measurements are read at a time, cheapest first, to find one whose whole interval fits."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,6 @@ class Sureness:
     """Bits of the chosen codec over those of the rival, minus one, in percent."""
 
 
-def readers(points: pd.DataFrame) -> dict[str, str]:
-    """The accuracy of each reader that read in a sweep, as a column, by the reader's name; other tasks by theirs."""
-    columns = {"training": "accuracy"} | {name: f"accuracy_{name}" for name in ("heldout", *FURTHER_READERS)}
-    columns |= {name: TASKS[name].metric for name in FURTHER_TASKS}
-    return {name: column for name, column in columns.items() if column in points and points[column].notna().any()}
-
-
 def choose(points: pd.DataFrame, limits: Limits, metric: str) -> pd.DataFrame:
     """The codecs that keep all limits: cheapest first with a least accuracy, else the best reading first."""
     codecs = lossy(points)
@@ -117,20 +110,45 @@ def nearest_miss(points: pd.DataFrame, limits: Limits, metric: str) -> Miss | No
 def interval(
     sweep: runs.Sweep, fitting: pd.DataFrame, chosen: str, metric: str, least: float | None = None
 ) -> Sureness:
-    """The interval of a choice among `fitting`, from the rows of the first of them and of the cheapest other kind."""
+    """The interval of a choice among `fitting`, compared with the cheapest of another family that fits."""
     by_key = fitting.set_index("trial_key", drop=False)
     others = fitting[fitting["family"] != by_key.at[chosen, "family"]].sort_values("bpp")
     rival = others.iloc[0] if len(others) else None
-    looked = fitting.sort_values("bpp")["trial_key"].tolist()[:LOOKED_AT]
-    keys = list(dict.fromkeys([chosen, *looked, *([rival["trial_key"]] if rival is not None else [])]))
-    rows = runs.rows(sweep, keys)
-    table, bits = by_image(rows, metric), by_image(rows, "bpp")
+    rows = runs.rows(sweep, [chosen, *([rival["trial_key"]] if rival is not None else [])])
     confidence = stats.confidence_of_best(len(fitting))
-    intervals = {key: stats.mean(table[key].to_numpy(), confidence) for key in keys}
-    safe = [key for key in looked if least is not None and intervals[key].low >= least]
+    accuracy = stats.mean(by_image(rows, metric)[chosen].to_numpy(), confidence)
     fewer = None
     if rival is not None:
+        bits = by_image(rows, "bpp")
         ratio = stats.ratio(bits[chosen].to_numpy(), bits[rival["trial_key"]].to_numpy(), confidence)
         value, low, high = (100 * (each - 1) for each in (ratio.value, ratio.low, ratio.high))
         fewer = stats.Interval(value, low, high, ratio.images)
-    return Sureness(intervals[chosen], by_key.loc[safe[0]] if safe else None, rival, fewer)
+    safe = None if least is None else _safe(sweep, by_key, metric, least, confidence)
+    return Sureness(accuracy, safe, rival, fewer)
+
+
+def _safe(sweep: runs.Sweep, by_key: pd.DataFrame, metric: str, least: float, confidence: float) -> pd.Series | None:
+    """The cheapest codec whose whole interval is at `least` or above; measurements are read until it is found."""
+    keys = by_key.sort_values("bpp")["trial_key"].tolist()
+    for start in range(0, len(keys), AT_A_TIME):
+        some = keys[start : start + AT_A_TIME]
+        table = by_image(runs.rows(sweep, some), metric)
+        for key in some:
+            if stats.mean(table[key].to_numpy(), confidence).low >= least:
+                return by_key.loc[key]
+    return None
+
+
+def said_of(sweep: runs.Sweep, chosen: pd.Series, needed: Mapping[str, str]) -> tuple[RateMatched, list[Judged]] | None:
+    """What held-out readers say of a fine-tuned codec beside its control (or baseline) at equal rate.
+
+    None for a codec that was not trained for reading, and where no control reaches its rate.
+    """
+    if chosen["kind"] != "finetune":
+        return None
+    own = SweepData(sweep.points, pd.DataFrame()).baselines_for(chosen)
+    if own.empty or (control := match_rate(own, chosen["bpp"])).bits != "equal":
+        return None
+    rows = runs.rows(sweep, [chosen["trial_key"], *control.weights])
+    weights = {chosen["trial_key"]: 1.0} | {key: -weight for key, weight in control.weights.items()}
+    return control, judged(rows, readers.judges(needed, chosen), weights)

@@ -17,6 +17,7 @@ import pandas as pd
 
 from analysis import stats
 from analysis.matched import RateMatched, by_image, matched_values
+from analysis.readers import title
 from analysis.stats import show
 from analysis.sweep_data import LOW_RATE, SweepData
 
@@ -56,7 +57,7 @@ TEXTS: dict[int, tuple[str, str]] = {
     ),
     3: (
         "At low bit rates TFIC even surpasses the accuracy on uncompressed images.",
-        "TFIC at low rate minus uncompressed: above 0 for the training reader and for the held-out reader alike.",
+        "TFIC at low rate minus uncompressed: above 0 for the training reader and for each held-out reader.",
     ),
     4: (
         "The baseline has the higher PSNR at equal rate.",
@@ -74,9 +75,8 @@ TEXTS: dict[int, tuple[str, str]] = {
 """Claim and rule by number."""
 
 
-def judge(points: pd.DataFrame, rows: pd.DataFrame, others: int = 0) -> list[Claim]:
-    """All six claims, in order; `others` as in `SweepData`."""
-    data = SweepData(points, rows, others)
+def judge(data: SweepData) -> list[Claim]:
+    """All six claims, in order."""
     return [Claim(number, *TEXTS[number], *decide(data)) for number, decide in _DECISIONS.items()]
 
 
@@ -128,23 +128,26 @@ def _surpasses(data: SweepData) -> tuple[Status, str]:
     confidence = data.confidence_of_best(len(pairs))
     gains = _over_uncompressed(data, pairs, "accuracy", confidence)
     assert gains is not None, "low rates are only known with an uncompressed reference"
-    seen = _over_uncompressed(data, pairs, "accuracy_heldout", confidence)
+    every = {title(name): _over_uncompressed(data, pairs, metric, confidence) for name, metric in data.heldout.items()}
+    seen = {name: gains for name, gains in every.items() if gains is not None}
     best = int(np.argmax([gain.value for gain in gains]))
     row = pairs[best][0]
     numbers = f"Best is {row['label']} at {row['bpp']:.3g} bpp: {show(gains[best], sign=True)} against uncompressed."
     if not any(gain.low > 0 for gain in gains):
         return _all_below(gains, numbers)
-    if seen is None:
+    if not seen:
         return (
             "not testable here",
             f"{numbers} No held-out reader took part, and a gain that one reader sees may be a pattern made for it.",
         )
-    numbers += f" The held-out reader sees {show(seen[best], sign=True)} there."
-    if any(gain.low > 0 and other.low > 0 for gain, other in zip(gains, seen, strict=True)):
+    said = "; ".join(f"{name} sees {show(others[best], sign=True)}" for name, others in seen.items())
+    numbers += f" There {said}."
+    winning = [place for place, gain in enumerate(gains) if gain.low > 0]
+    if any(all(others[place].low > 0 for others in seen.values()) for place in winning):
         return "confirmed", numbers
-    if all(other.high < 0 for gain, other in zip(gains, seen, strict=True) if gain.low > 0):
-        return "refuted", f"{numbers} The gain belongs to the training reader alone."
-    return "not testable here", f"{numbers} The held-out reader's interval holds 0; more test images would tell."
+    if all(any(others[place].high < 0 for others in seen.values()) for place in winning):
+        return "refuted", f"{numbers} A held-out reader reads less wherever the training reader gains."
+    return "not testable here", f"{numbers} A held-out reader's interval holds 0; more test images would tell."
 
 
 def _psnr(data: SweepData) -> tuple[Status, str]:

@@ -54,7 +54,7 @@ def read(file: Path) -> pd.DataFrame:
     return points.assign(
         trial_key=[f"{name}-{number}" for number in range(count)], kind=PUBLISHED, family=name, codec=name,
         label=[f"{name} {number + 1}" for number in range(count)], variant="",
-        lmbda=math.nan, gamma=math.nan, quality=math.nan, seed=math.nan, run_id="", parent=None,
+        lmbda=math.nan, gamma=math.nan, quality=math.nan, seed=math.nan, trained_against="", run_id="", parent=None,
     )  # fmt: skip
 
 

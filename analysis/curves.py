@@ -49,10 +49,7 @@ def curves(points: pd.DataFrame, rows: pd.DataFrame, metric: str) -> list[Curve]
     found = []
     for family, own in by_family(lossy(points).dropna(subset=[metric])):
         own = own.sort_values("bpp")
-        intervals = [
-            stats.mean(table[key].to_numpy()) if key in table else stats.Interval(value, value, value, 0)
-            for key, value in own[["trial_key", metric]].itertuples(index=False)
-        ]
+        intervals = [stats.mean(table[key].to_numpy()) for key in own["trial_key"]]
         found.append(
             Curve(family, own["bpp"].tolist(), own[metric].tolist(), [each.low for each in intervals],
                   [each.high for each in intervals], [hover(point) for _, point in own.iterrows()],

@@ -7,8 +7,8 @@ importance) are made among all; figures, intervals and pictures are of the drawn
 import numpy as np
 import pandas as pd
 
-from analysis.choice import readers
 from analysis.front import front_of
+from analysis.readers import metrics
 from tfic.measuring.row import MEASURES
 
 LIMIT = 300
@@ -29,7 +29,7 @@ def drawn(points: pd.DataFrame, limit: int = LIMIT) -> pd.DataFrame:
     spread = np.unique(np.linspace(0, len(tuned) - 1, int(limit * SPREAD)).round().astype(int))
     taken = np.zeros(len(tuned), dtype=bool)
     taken[spread] = True
-    seconds = [*readers(tuned).values(), "psnr_db"]
+    seconds = [*metrics(tuned).values(), "psnr_db"]
     while taken.sum() < limit:
         layer = _layer(tuned, taken, seconds)
         room = limit - taken.sum()

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import pandas as pd
 from PIL import Image
 
-from analysis import runs
-from analysis.choice import readers
+from analysis import kept, readers, runs
 from analysis.palette import COLOURS, INK
 from analysis.pictures import busiest, by_image_name, marked
 from analysis.sweep_data import SweepData
+from tfic.measuring.details import Details
 from tfic.measuring.row import MEASURES
 
 PAGES, FEW_PAGES, MANY = 4, 2, 100
@@ -25,6 +25,8 @@ LARGEST_BYTES = 5_500_000
 """Bytes of all thumbnails together: a page whose thumbnails would exceed them is left out."""
 QUALITY = 62
 """WebP quality of a thumbnail, which is a copy of a reconstruction and not the reconstruction itself."""
+ALIGN_PX = 64
+"""Windows begin at multiples of this, which is one of the side of a block of bits."""
 SETTINGS = {"lmbda": ("lambda", True), "gamma": ("gamma", True), "lmbda_share": ("lmbda share", False),
             "seed": ("seed", False)}  # fmt: skip
 """Settings to brush along, with their titles, and whether their axis is logarithmic."""
@@ -38,6 +40,12 @@ class Look:
     """The reconstruction, or its busiest part, as a WebP thumbnail."""
     row: pd.Series
     """Its row of measurements."""
+    texts: Mapping[str, str]
+    """What readers beside the training reader read, by their names; none in stores of earlier versions."""
+    block_px: int
+    """Side of a block of `bits` in pixels of the reconstruction."""
+    bits: Sequence[Sequence[int]]
+    """Bits of each block of the window, by rows; none of classical codecs, and in stores of earlier versions."""
 
 
 def axes(points: pd.DataFrame, metadata: pd.DataFrame) -> list[dict[str, object]]:
@@ -51,7 +59,7 @@ def axes(points: pd.DataFrame, metadata: pd.DataFrame) -> list[dict[str, object]
         "seed": _numbers(stored.get("train.seed"), len(keys)),
         "gpu_hours": points["gpu_hours"].tolist() if "gpu_hours" in points else [math.nan] * len(keys),
     }
-    measured = ("bpp", *readers(points).values(), "psnr_db", "encode_ms")
+    measured = ("bpp", *readers.metrics(points).values(), "psnr_db", "encode_ms")
     titles = {name: title for name, (title, _) in SETTINGS.items()}
     titles |= {name: MEASURES[name].head for name in measured} | {"gpu_hours": "GPU-hours"}
     for name, title in titles.items():
@@ -66,7 +74,9 @@ def axes(points: pd.DataFrame, metadata: pd.DataFrame) -> list[dict[str, object]
 def looks(sweep: runs.Sweep, data: SweepData) -> dict[str, dict[str, Look]]:
     """Thumbnails of every point by page and trial key, of the pages that most codecs have kept, within the bytes."""
     names = sorted(set(data.rows["image"]))
-    files = {key: by_image_name(runs.pictures(sweep, key), names) for key in data.points["trial_key"]}
+    beside = {key: kept.names(sweep, key) for key in data.points["trial_key"]}
+    files = {key: by_image_name(own, names) for key, own in beside.items()}
+    told = {key: kept.known(sweep, key, own) for key, own in beside.items()}
     counts = pd.Series([name for found in files.values() for name in found], dtype=str).value_counts()
     pages = sorted(counts.index, key=lambda name: (-counts[name], name))[: FEW_PAGES if len(files) > MANY else PAGES]
     rows = data.rows.set_index(["trial_key", "image"])
@@ -74,16 +84,34 @@ def looks(sweep: runs.Sweep, data: SweepData) -> dict[str, dict[str, Look]]:
     spent = 0
     original = data.kind("uncompressed")["trial_key"].tolist()
     for page in pages:
-        first = next(files[key][page] for key in [*original, *files] if page in files[key])
-        window = busiest(first)
-        some = {
-            key: Look(thumbnail(own[page], window), rows.loc[(key, page)]) for key, own in files.items() if page in own
-        }
+        first = next(key for key in [*original, *files] if page in files[key])
+        window = aligned(busiest(kept.file(sweep, first, files[first][page])))
+        some = {}
+        for key, own in files.items():
+            if page in own:
+                known = told[key].get(page, Details())
+                webp = thumbnail(kept.file(sweep, key, own[page]), window)
+                some[key] = Look(webp, rows.loc[(key, page)], known.texts, known.block_px, within(known, window))
         spent += sum(len(look.webp) for look in some.values())
         if found and spent > LARGEST_BYTES:
             break
         found[page] = some
     return found
+
+
+def aligned(window: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """A window moved up and left so that it begins with a block."""
+    left, top, right, bottom = window
+    x, y = left % ALIGN_PX, top % ALIGN_PX
+    return left - x, top - y, right - x, bottom - y
+
+
+def within(known: Details, window: tuple[int, int, int, int]) -> list[list[int]]:
+    """The bits of the blocks of a window that begins with one; [] where none are known."""
+    if not known.bits:
+        return []
+    left, top, right, bottom = (math.ceil(side / known.block_px) for side in window)
+    return [list(row[left:right]) for row in known.bits[top:bottom]]
 
 
 def thumbnail(png: bytes, window: tuple[int, int, int, int]) -> bytes:
@@ -122,7 +150,12 @@ def _look(look: Look) -> dict[str, object]:
         "src": f"data:image/webp;base64,{base64.b64encode(look.webp).decode()}",
         "numbers": ", ".join(f"{MEASURES[name].label} {MEASURES[name].show(value)}" for name, value in numbers.items()),
         "bpp": numbers["bpp"],
-        "text": [[piece.text, piece.wrong] for piece in marked(row["text"], row["truth"])],
+        "read": [
+            {"reader": readers.title(name), "text": [[piece.text, piece.wrong] for piece in marked(text, row["truth"])]}
+            for name, text in ({readers.TRAINING: row["text"]} | dict(look.texts)).items()
+        ],
+        "bits": look.bits,
+        "block_px": look.block_px,
     }
 
 

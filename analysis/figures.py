@@ -15,7 +15,6 @@ import plotly.offline
 from analysis.bd import envelope
 from analysis.curves import by_family, curves, front, hover, ticks
 from analysis.front import OBJECTIVES, front_of
-from analysis.matched import by_image
 from analysis.palette import COLOURS, GRID, INK, PAPER, QUIET, SYMBOLS, WALL
 from analysis.sweep_data import lossy
 from tfic.measuring.row import MEASURES
@@ -69,7 +68,7 @@ def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp:
     shown = [*(rate for curve in drawn for rate in curve.x), *([text_bpp] if text_bpp else [])]
     _log_axis(figure, shown)
     figure.update_yaxes(title=MEASURES[metric].axis, range=[-0.02, 1.04] if metric == "accuracy" else None)
-    return _styled(figure, 520 if metric == "accuracy" else 440)
+    return styled(figure, 520 if metric == "accuracy" else 440)
 
 
 def _origins(figure: go.Figure, points: pd.DataFrame, metric: str) -> None:
@@ -107,7 +106,7 @@ def front_figure(points: pd.DataFrame, x: str, y: str, third: str) -> go.Figure:
         figure.update_xaxes(title=MEASURES[x].axis)
     figure.update_yaxes(title=MEASURES[y].axis)
     figure.update_layout(coloraxis=_colour_axis(codecs[third], third))
-    return _styled(figure, 400)
+    return styled(figure, 400)
 
 
 def space_figure(points: pd.DataFrame) -> go.Figure:
@@ -139,54 +138,7 @@ def space_figure(points: pd.DataFrame) -> go.Figure:
         "aspectmode": "cube",
     }
     figure.update_layout(scene=axes, coloraxis=_colour_axis(codecs["psnr_db"], "psnr_db"))
-    return _styled(figure, 440).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
-
-
-def readers_figure(points: pd.DataFrame) -> go.Figure:
-    """The held-out reader against the training reader; codecs that only the latter reads lie far below the diagonal."""
-    figure = go.Figure()
-    seen = points.dropna(subset=["accuracy_heldout"])
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": "#b9b5ad", "width": 1, "dash": "dash"},
-                       hoverinfo="skip", showlegend=False)  # fmt: skip
-    for family, own in by_family(seen):
-        figure.add_scatter(
-            x=own["accuracy"], y=own["accuracy_heldout"], mode="markers", name=family,
-            customdata=own["trial_key"].tolist(), hovertemplate="%{text}<extra></extra>",
-            text=[hover(point) for _, point in own.iterrows()],
-            marker={"symbol": SYMBOLS.get(family, "star"), "size": 10, "color": COLOURS.get(family, INK),
-                    "line": {"color": PAPER, "width": 1}},
-        )  # fmt: skip
-    figure.update_xaxes(title="accuracy, training reader", range=[-0.02, 1.02])
-    figure.update_yaxes(title=MEASURES["accuracy_heldout"].axis, range=[-0.02, 1.02])
-    return _styled(figure, 420)
-
-
-def pages_figure(rows: pd.DataFrame, tuned: pd.Series, baseline: pd.Series) -> go.Figure:
-    """Each test page as a line from the baseline's accuracy to TFIC's, from the greatest loss to the greatest gain."""
-    table = by_image(rows, "accuracy")[[baseline["trial_key"], tuned["trial_key"]]].dropna()
-    table.columns = pd.Index(["before", "after"])
-    table = table.assign(gain=table["after"] - table["before"]).sort_values("gain")
-    places = list(range(len(table)))
-    figure = go.Figure()
-    for rising, colour in ((True, COLOURS["TFIC"]), (False, COLOURS["baseline"])):
-        x: list[float | None] = []
-        y: list[float | None] = []
-        for place, (_, page) in enumerate(table.iterrows()):
-            if (page["gain"] > 0) == rising:
-                x += [place, place, None]
-                y += [page["before"], page["after"], None]
-        figure.add_scatter(x=x, y=y, mode="lines", line={"color": colour, "width": 2}, opacity=0.35, hoverinfo="skip",
-                           showlegend=False)  # fmt: skip
-    for name, column, family in ((baseline["label"], "before", "baseline"), (tuned["label"], "after", "TFIC")):
-        figure.add_scatter(
-            x=places, y=table[column], mode="markers", name=name, text=table.index,
-            hovertemplate="%{text}<br>accuracy %{y:.3f}<extra></extra>",
-            marker={"color": COLOURS[family], "symbol": SYMBOLS[family], "size": 8 if len(table) < 80 else 4},
-        )  # fmt: skip
-    figure.update_yaxes(title="reading accuracy", range=[-0.02, 1.04])
-    return _styled(figure, 420).update_xaxes(
-        title="test pages, from loss to gain", showticklabels=False, ticks="", showgrid=False
-    )
+    return styled(figure, 440).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
 
 
 def surface_figure(lmbdas: np.ndarray, gammas: np.ndarray, values: np.ndarray, tuned: pd.DataFrame) -> go.Figure:
@@ -203,7 +155,7 @@ def surface_figure(lmbdas: np.ndarray, gammas: np.ndarray, values: np.ndarray, t
     )  # fmt: skip
     figure.update_xaxes(title="lambda", type="log")
     figure.update_yaxes(title="gamma", type="log")
-    return _styled(figure, 400)
+    return styled(figure, 400)
 
 
 def importance_figure(parts: Mapping[str, Mapping[str, float]]) -> go.Figure:
@@ -215,9 +167,9 @@ def importance_figure(parts: Mapping[str, Mapping[str, float]]) -> go.Figure:
                        x=[each.get(setting, 0.0) for each in parts.values()], name=SETTINGS.get(setting, setting),
                        orientation="h", marker={"color": colour},
                        hovertemplate="%{y}: %{x:.0%}<extra>%{fullData.name}</extra>")  # fmt: skip
-    figure.update_xaxes(title="share of the variance", tickformat=".0%", range=[0, 1.0])
+    figure.update_xaxes(title="importance", tickformat=".0%", range=[0, 1.0])
     figure.update_yaxes(autorange="reversed", automargin=True)
-    return _styled(figure, 400).update_layout(barmode="group")
+    return styled(figure, 400).update_layout(barmode="group")
 
 
 def html(figure: go.Figure, name: str) -> str:
@@ -260,7 +212,7 @@ def _colour_axis(values: pd.Series, name: str) -> dict[str, object]:
     return {"colorscale": "Cividis", "colorbar": bar}
 
 
-def _styled(figure: go.Figure, height_px: int) -> go.Figure:
+def styled(figure: go.Figure, height_px: int) -> go.Figure:
     """The look that all figures share."""
     figure.update_xaxes(gridcolor=GRID, zeroline=False, linecolor=QUIET, ticks="outside", tickcolor=QUIET)
     figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor=QUIET, ticks="outside", tickcolor=QUIET)

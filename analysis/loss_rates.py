@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis import stats
-from analysis.choice import readers
 from analysis.curves import by_family
 from analysis.matched import by_image
+from analysis.readers import metrics
 from analysis.stats import Interval
 from analysis.sweep_data import SweepData, lossy
 
@@ -49,14 +49,16 @@ def table(data: SweepData) -> list[RateAtLoss]:
         return []
     found = []
     bits = by_image(data.rows, "bpp")
-    for name, metric in readers(data.points).items():
-        accuracy = by_image(data.rows, metric)
+    for name, metric in metrics(data.points).items():
+        # a codec that this reader did not read takes no part; a page that one lacks is left out for all
+        accuracy = by_image(data.rows, metric).dropna(axis="columns", how="all")
         whole = accuracy.notna().all(axis=1)
-        if not whole.any():
+        first = reference.iloc[0]["trial_key"]
+        if first not in accuracy or not whole.any():
             continue
         weights = stats.resamples(int(whole.sum()))
         weights = np.vstack([np.full(weights.shape[1], 1 / weights.shape[1]), weights])
-        bar = weights @ accuracy.loc[whole, reference.iloc[0]["trial_key"]].to_numpy()
+        bar = weights @ accuracy.loc[whole, first].to_numpy()
         curves = {}
         for family, own in by_family(lossy(data.points)):
             keys = [key for key in own.sort_values("bpp")["trial_key"] if key in accuracy]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import lsq_linear
 
-from analysis.bd import LEAST_SHARE, Difference, NotComparable
+from analysis.bd import Difference, NotComparable, common
 
 FEWEST = 4
 """Points of different rates that a fit needs."""
@@ -65,10 +65,10 @@ def average_gain(
         return a
     if isinstance(b, NotComparable):
         return b
-    low, high = max(a.low, b.low), min(a.high, b.high)
-    share = (high - low) / min(a.high - a.low, b.high - b.low)
-    if share < LEAST_SHARE:
-        return NotComparable(f"the curves share {max(share, 0.0):.0%} of the shorter one's range of rates")
+    shared = common(np.array([a.low, a.high]), np.array([b.low, b.high]), "rates")
+    if isinstance(shared, NotComparable):
+        return shared
+    low, high = shared
     rates = np.linspace(low, high, STEPS)
     return Difference(float(np.mean(b.at(rates) - a.at(rates))), 2**low, 2**high)
 

@@ -1,19 +1,25 @@
 """The command `python -m analysis.pareto`: the points of a sweep and its front, as a table, JSON or CSV."""
 
+import sys
+
+from tfic.system import extras
+
+if __name__ == "__main__":  # before the imports that need the extra
+    sys.exit(extras.run("analysis.pareto", None, "report"))
+
 import csv
 import json
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis import compressai_json, runs
+from analysis import compressai_json, readers, runs
 from analysis.front import OBJECTIVES, front_of
 from tfic.measuring.row import MEASURES
 from tfic.system import cli
 
-COLUMNS = ("bpp", "accuracy", "accuracy_heldout", "psnr_db", "encode_ms")
-"""The measures in the table; the JSON has all."""
+FIRST, LAST = ("bpp", "accuracy"), ("psnr_db", "encode_ms")
+"""The measures in the table, those of held-out readers between them; the JSON has all."""
 
 
 @cli.piped
@@ -31,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         sweep = runs.load(options.tracking_uri, options.name, options.test_set)
+        needed = readers.heldout(sweep.points, sweep.metadata, options.heldout)
         points = compressai_json.with_published(sweep.points, options.compare)
         if options.compressai:
             for file in compressai_json.write(points, sweep.name, options.compressai):
@@ -46,19 +53,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         writer.writerows(records)
     elif options.json:
         found: dict[str, object] = {"sweep": sweep.name, "chosen": sweep.chosen, "test_set": sweep.test_set}
-        found |= {"other_test_sets": list(sweep.others)}
+        found |= {"other_test_sets": list(sweep.others), "heldout": list(needed)}
         print(json.dumps({**found, "points": records}, indent=1, allow_nan=False))
     else:
         print(f"sweep {sweep.name} ({sweep.chosen}); * is on the front of bpp, accuracy and PSNR")
         if sweep.on:
             print(sweep.on)
-        print(table(records))
+        print(table(records, [*FIRST, *needed.values(), *LAST]))
     return 0
 
 
-def table(records: Sequence[dict]) -> str:
-    """Points as text, by rate: the settings of each, its rate, reading and PSNR, and a star on the front."""
-    measures = {name: MEASURES[name] for name in COLUMNS}
+def table(records: Sequence[dict], columns: Sequence[str]) -> str:
+    """Points as text, by rate: the settings of each, some measures, and a star on the front."""
+    measures = {name: MEASURES[name] for name in columns}
     head = ("", "kind", "codec", "lambda", "gamma", "quality", *(measure.head for measure in measures.values()))
     keys = ("kind", "codec", "lmbda", "gamma", "quality", *measures)
     formats = ("", "", "g", "g", "g", *(f".{measure.digits}f" for measure in measures.values()))
@@ -84,7 +91,3 @@ def _plain(record: dict) -> dict:
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in record.items()
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,7 +4,7 @@ import base64
 import difflib
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from analysis import runs
+from analysis import kept, runs
 from analysis.matched import nearest
 from analysis.sweep_data import SweepData
 from analysis.verdict import BestPair
@@ -74,10 +74,14 @@ def side_by_side(sweep: runs.Sweep, data: SweepData, best: BestPair) -> list[tup
     original = nearest(data.kind("uncompressed"), best.tuned["bpp"])
     points = [point for point in (original, classical, near, best.tuned) if point is not None]
     names = sorted(set(data.rows["image"]))
-    files = {point["trial_key"]: by_image_name(runs.pictures(sweep, point["trial_key"]), names) for point in points}
-    kept = sorted(set.intersection(*(set(found) for found in files.values())))
+    files = {point["trial_key"]: by_image_name(kept.names(sweep, point["trial_key"]), names) for point in points}
+
+    def png(point: pd.Series, image: str) -> bytes:
+        return kept.file(sweep, point["trial_key"], files[point["trial_key"]][image])
+
+    shared = sorted(set.intersection(*(set(found) for found in files.values())))
     rows = data.rows.set_index(["trial_key", "image"])
-    accuracy = rows["accuracy"].astype(float).unstack("trial_key").loc[kept]
+    accuracy = rows["accuracy"].astype(float).unstack("trial_key").loc[shared]
     order = (accuracy[near["trial_key"]] - accuracy[best.tuned["trial_key"]]).sort_values(kind="stable").index.tolist()
     places = {"In between": len(order) // 2, "Where it gains least": len(order) - 1, "Where TFIC gains most": 0}
     # With fewer than three pages one page has several places; the last title in the dict is the one that stays.
@@ -85,17 +89,17 @@ def side_by_side(sweep: runs.Sweep, data: SweepData, best: BestPair) -> list[tup
     shown = []
     for place in sorted(titles):
         name = order[place]
-        window = busiest(files[points[0]["trial_key"]][name])
+        window = busiest(png(points[0], name))
         cut = [
-            Shown(point["label"], crop(files[point["trial_key"]][name], window), rows.loc[(point["trial_key"], name)])
+            Shown(point["label"], crop(png(point, name), window), rows.loc[(point["trial_key"], name)])
             for point in points
         ]
         shown.append((f"{titles[place]}: {name}", cut))
     return shown
 
 
-def by_image_name(files: dict[str, bytes], names: Sequence[str]) -> dict[str, bytes]:
-    """Pictures by the name of their image: `picture_name`, or its stem where an earlier version wrote them.
+def by_image_name(files: Collection[str], names: Sequence[str]) -> dict[str, str]:
+    """Files of pictures by the name of their image: `picture_name`, or its stem where an earlier version wrote them.
 
     Of several images with one stem such a picture is nobody's.
     """
@@ -105,7 +109,7 @@ def by_image_name(files: dict[str, bytes], names: Sequence[str]) -> dict[str, by
         old = f"{Path(name).stem}.png" if stems[Path(name).stem] == 1 else ""
         file = picture_name(name) if picture_name(name) in files else old
         if file in files:
-            found[name] = files[file]
+            found[name] = file
     return found
 
 

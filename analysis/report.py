@@ -3,9 +3,15 @@
 The text and the layout are in `analysis/templates`; this module computes what they show.
 """
 
+import sys
+
+from tfic.system import extras
+
+if __name__ == "__main__":  # before the imports that need the extra
+    sys.exit(extras.run("analysis.report", None, "report"))
+
 import json
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -25,13 +31,15 @@ from analysis import (
     loss_rates,
     palette,
     pictures,
+    reader_figures,
+    readers,
     runs,
     seeds,
     summaries,
     surface,
+    transfer,
     verdict,
 )
-from analysis.choice import readers
 from analysis.front import OBJECTIVES, front_of
 from analysis.published import publish
 from analysis.sweep_data import SweepData, lossy
@@ -51,22 +59,33 @@ COUNTED = {"pretrain": "baselines", "control": "controls", "finetune": "TFIC cod
 """Kinds of runs that the first line of the report counts, and their names there."""
 
 
-def write(sweep: runs.Sweep, out: Path) -> None:
-    """Write the report of `sweep` to the file `out`."""
-    write_whole(out, page(sweep).encode())
+def write(sweep: runs.Sweep, out: Path, heldout: str | None = None) -> None:
+    """Write the report of `sweep` to the file `out`; arguments and errors as those of `page`."""
+    write_whole(out, page(sweep, heldout).encode())
 
 
-def page(sweep: runs.Sweep) -> str:
-    """The whole report as HTML: 5 MB of plotly.js and figures, and up to 8 MB of thumbnails."""
+def page(sweep: runs.Sweep, heldout: str | None = None) -> str:
+    """The whole report as HTML: 5 MB of plotly.js and figures, and up to 8 MB of thumbnails.
+
+    Args:
+        sweep: the sweep.
+        heldout: names of the readers that the verdict needs, with commas; None for those that the sweep records.
+
+    Raises:
+        ValueError: for a reader that is not known or measured nothing, and when measurements are gone.
+    """
+    needed = readers.heldout(sweep.points, sweep.metadata, heldout)
     points = sweep.points.assign(on_front=front_of([sweep.points[name] for name in OBJECTIVES], [*OBJECTIVES.values()]))
     shown = drawn.drawn(points)
     by_key, cheapest = points.set_index("trial_key").to_dict("index"), summaries.cheapest(points)
-    data = SweepData(shown, runs.rows(sweep, shown["trial_key"].tolist()), len(points) - len(shown))
+    rows = runs.rows(sweep, shown["trial_key"].tolist())
+    data = SweepData(shown, rows, len(points) - len(shown), needed)
     best = verdict.best_pair(data)
     volumes, corner = summaries.volumes(points)
     looks = explore.looks(sweep, data)
     fitted = _surface(points)
-    drawings = _figures(data, best, fitted)
+    cells = transfer.matrix(data)
+    drawings = _figures(data, best, fitted, cells)
     block = explore.block(data, sweep.metadata, looks, _pair(data, best))
     counts = points["kind"].value_counts()
     return (
@@ -77,19 +96,21 @@ def page(sweep: runs.Sweep) -> str:
             counts=[f"{counts[kind]} {name}" for kind, name in COUNTED.items() if kind in counts],
             images=data.rows["image"].nunique(),
             rates=loss_rates.table(data),
-            readers=list(readers(points)),
+            readers={name: readers.title(name) for name in readers.metrics(points)},
+            needed=[readers.title(name) for name in needed],
+            transfer=cells,
             infinite=float("inf"),
             gallery_pages=list(looks),
             explore=Markup(json.dumps(block, allow_nan=False).replace("<", "\\u003c")),
             dark=Markup(json.dumps(palette.DARK)),
             tuned_count=int((points["kind"] == "finetune").sum()),
             explained=fitted[1].explained if fitted else 0.0,
-            sentences=verdict.sentences(data),
+            sentences=verdict.sentences(data, best),
             departure=verdict.departure(sweep.metadata),
             text_bpp=verdict.text_bpp(data.rows),
             best=best,
             summarised=drawn.sentence(points, shown),
-            claims=claims.judge(data.points, data.rows, data.others),
+            claims=claims.judge(data),
             findings=findings.findings(data, best),
             side_by_side=pictures.side_by_side(sweep, data, best) if best else [],
             averages=summaries.averages(points),
@@ -164,7 +185,7 @@ def _surface(points: pd.DataFrame) -> Fitted | None:
     tuned = points[(points["kind"] == "finetune") & (points["gamma"] > 0)]
     names, settings = surface.settings_of(tuned)
     parts = {}
-    for name in ("bpp", *readers(points).values(), "psnr_db"):
+    for name in ("bpp", *readers.metrics(points).values(), "psnr_db"):
         known = tuned[name].notna().to_numpy()
         found = surface.fit(names, settings[known], tuned.loc[known, name].to_numpy(dtype=float))
         if found and len(names) == 2:
@@ -181,7 +202,9 @@ def _pair(data: SweepData, best: verdict.BestPair | None) -> list[str]:
     return lossy(data.points)["trial_key"].tolist()[:2]
 
 
-def _figures(data: SweepData, best: verdict.BestPair | None, fitted: Fitted | None) -> dict[str, figures.go.Figure]:
+def _figures(
+    data: SweepData, best: verdict.BestPair | None, fitted: Fitted | None, cells: Sequence[transfer.Cell]
+) -> dict[str, figures.go.Figure]:
     """Every figure of the report by its name in the templates."""
     points, rows = data.points, data.rows
     found = {
@@ -192,9 +215,11 @@ def _figures(data: SweepData, best: verdict.BestPair | None, fitted: Fitted | No
     for x, y, third in (("bpp", "accuracy", "psnr_db"), ("bpp", "psnr_db", "accuracy"), ("psnr_db", "accuracy", "bpp")):
         found[f"front-{x}-{y}"] = figures.front_figure(points, x, y, third)
     if points["accuracy_heldout"].notna().any():
-        found["readers"] = figures.readers_figure(points)
+        found["readers"] = reader_figures.readers_figure(points)
+    if cells:
+        found["transfer"] = reader_figures.transfer_figure(cells)
     if best:
-        found["pages"] = figures.pages_figure(rows, best.tuned, best.baseline)
+        found["pages"] = reader_figures.pages_figure(rows, best.tuned, best.baseline)
     if fitted:
         settings, accuracy, parts = fitted
         found["surface"] = figures.surface_figure(*surface.grid(accuracy, settings), data.kind("finetune"))
@@ -223,10 +248,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.watch is not None and not options.watch > 0:
             raise ValueError(f"--watch is {options.watch:g}; it must be a number of seconds above 0")
         sweep = runs.load(options.tracking_uri, options.name, options.test_set)
-        write(sweep, options.out)
+        write(sweep, options.out, options.heldout)
         _say(sweep, options.out, options.log)
         if options.watch is not None:
-            watch(sweep, options.out, options.watch, time.sleep, options.test_set, options.log)
+            watch(sweep, options.out, options.watch, time.sleep, options.test_set, options.log, options.heldout)
     except ValueError as error:
         return cli.bad_input(error)
     except KeyboardInterrupt:
@@ -241,6 +266,7 @@ def watch(
     sleep: Callable[[float], None],
     test_set: str | None = None,
     log: bool = False,
+    heldout: str | None = None,
 ) -> None:
     """Write the report anew each time that runs of the sweep have finished or ended, until `sleep` raises.
 
@@ -251,13 +277,14 @@ def watch(
         sleep: waits so many seconds.
         test_set: the test set, as `runs.load` takes it.
         log: log it to the store too.
+        heldout: readers that the verdict needs, as `page` takes them.
     """
     while True:
         sleep(every_s)
         now = runs.load(sweep.uri, sweep.name, test_set)
         if (len(now.points), now.unfinished) != (len(sweep.points), sweep.unfinished):
             sweep = now
-            write(sweep, out)
+            write(sweep, out, heldout)
             _say(sweep, out, log)
 
 
@@ -268,7 +295,3 @@ def _say(sweep: runs.Sweep, out: Path, log: bool) -> None:
     cli.say(f"{out.resolve()}: {len(sweep.points)} points of sweep {sweep.name} ({sweep.chosen})")
     if sweep.on:
         cli.say(sweep.on)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

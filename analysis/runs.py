@@ -1,4 +1,4 @@
-"""A sweep's results from MLflow: one row per finished run, one row per run and test image, and the pictures.
+"""A sweep's results from MLflow: one row per finished run, one row per run and test image.
 
 Only FINISHED runs are points. Reading changes nothing in the store, and creates none where there is none.
 """
@@ -19,10 +19,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
-from analysis import ranges, records, row_tables, sets
+from analysis import ranges, readers, records, row_tables, sets
 from analysis.records import StoredRun
 from tfic.config import TrainConfig
-from tfic.measuring.row import MEASURES, PICTURES, ROWS_FILE
+from tfic.measuring.row import MEASURES, ROWS_FILE
 from tfic.strict import first_names
 from tfic.system.store_uri import DEFAULT, check_exists, first_line, quiet_mlflow, resolve, shown
 
@@ -37,7 +37,8 @@ FAMILIES = {
 """Name of a kind of run in figures; a classical codec goes by its own name."""
 CLASSICAL = {
     "jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "avif_slow": "AVIF, speed 0", "avif_444": "AVIF 4:4:4",
-    "avif_half": "AVIF at half size", "avif_flat": "AVIF, text alone", "jpeg_flat": "JPEG, text alone",
+    "avif_half": "AVIF at half size", "webp_half": "WebP at half size",
+    "avif_flat": "AVIF, text alone", "jpeg_flat": "JPEG, text alone",
     "jxl": "JPEG XL", "heic": "HEIC",
 }  # fmt: skip
 TRAINED = ("pretrain", "control", "halfway", "finetune", "candidate")
@@ -65,7 +66,7 @@ class Sweep:
     """One row per finished run, by rising bpp.
 
     Columns: trial_key, kind, family, codec, label, variant (sets apart codecs of one lambda and gamma), lmbda,
-    gamma, quality, seed, all METRICS, run_id, parent; nan for none.
+    gamma, quality, seed, trained_against (as `train.readers`, "" for none), all METRICS, run_id, parent; nan for none.
     """
     metadata: pd.DataFrame
     """Tags and parameters of the same runs, indexed by trial_key, with the times `started` and `ended`."""
@@ -90,6 +91,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--test-set", metavar="SET", help="the test set, if the sweep has several; default the last one"
     )
+    words = "held-out readers that a verdict needs, with commas: tesseract,easyocr; default those of the sweep"
+    parser.add_argument("--heldout", metavar="NAMES", help=words)
     parser.add_argument(
         "--tracking-uri",
         default="",
@@ -106,7 +109,7 @@ def load(uri: str, name: str | None = None, test_set: str | None = None) -> Swee
         ValueError: when there is no store, no such sweep or test set (naming those that are), or no finished run.
     """
     uri = resolve(uri)
-    client = _open(uri)
+    client = opened(uri)
     try:
         experiment, chosen = _choose(client, name, uri)
         stored = records.read(client, uri, experiment.experiment_id)
@@ -138,7 +141,7 @@ def rows(sweep: Sweep, keys: Sequence[str] | None = None) -> pd.DataFrame:
     Raises:
         ValueError: when a finished run's rows.csv is gone.
     """
-    client = _open(sweep.uri)
+    client = opened(sweep.uri)
     places = sweep.metadata["place"]
     runs = sweep.points.set_index("trial_key")["run_id"]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(8) as threads:
@@ -157,25 +160,13 @@ def rows(sweep: Sweep, keys: Sequence[str] | None = None) -> pd.DataFrame:
     return table.assign(**{name: float("nan") for name in MEASURES if name not in table})
 
 
-def pictures(sweep: Sweep, trial_key: str) -> dict[str, bytes]:
-    """PNG files of a run's reconstructions (of the originals for the uncompressed reference) by their names."""
-    here = _here(str(sweep.metadata.at[trial_key, "place"]), PICTURES)
-    if here is not None:
-        return {file.name: file.read_bytes() for file in sorted(here.glob("*.png"))}
-    client = _open(sweep.uri)
-    run_id = str(sweep.points.set_index("trial_key").at[trial_key, "run_id"])
-    with tempfile.TemporaryDirectory() as folder:
-        found = [each.path for each in client.list_artifacts(run_id, PICTURES) if each.path.endswith(".png")]
-        return {Path(path).name: Path(client.download_artifacts(run_id, path, folder)).read_bytes() for path in found}
-
-
-def _here(place: str, name: str) -> Path | None:
+def here(place: str, name: str) -> Path | None:
     """An artifact where it lies, if that is on this machine."""
     path = Path(local_file_uri_to_path(place), name) if is_local_uri(place) else None
     return path if path is not None and path.exists() else None
 
 
-def _open(uri: str) -> MlflowClient:
+def opened(uri: str) -> MlflowClient:
     """A client for a store that exists and answers; a database that is missing is never created."""
     quiet_mlflow()
     check_exists(uri)
@@ -255,6 +246,7 @@ def _point(run: StoredRun, runs: Mapping[str, StoredRun], named: Sequence[str]) 
         "variant": more.strip(),
         **numbers,
         "seed": float(params.get("train.seed", "nan")),
+        "trained_against": readers.stated(params) if kind == "finetune" else "",
         **{name: metrics.get(name, float("nan")) for name in METRICS},
         "run_id": run.run_id,
         "parent": parent,
@@ -277,9 +269,9 @@ def _metadata(run: StoredRun) -> dict[str, object]:
 
 def _rows_file(client: MlflowClient, trial_key: str, run_id: str, place: str, folder: Path) -> Path:
     """The rows.csv of a run: where it lies, if that is on this machine, else downloaded into a folder."""
-    here = _here(place, ROWS_FILE)
-    if here is not None:
-        return here
+    lies = here(place, ROWS_FILE)
+    if lies is not None:
+        return lies
     own = folder / run_id
     own.mkdir()
     try:

@@ -1,11 +1,10 @@
-"""A response surface: a quadratic of the logarithms of lambda and gamma, and of other settings, fitted to fine-tunings.
+"""A response surface: a quadratic of the logarithms of lambda and gamma, fitted to fine-tunings.
 
-Importance is permutation importance: the part of the surface's variance that is lost when one setting's values are
-shuffled among the codecs, mean over shuffles, so that settings that do not matter come out near 0. It says what
-decided a measure within the ranges of this sweep, and no more.
+Importance is permutation importance: the squared change of the surface when one setting's values are shuffled among
+the codecs, mean over shuffles, as a part of the sum over the settings, so that a setting that does not matter comes
+out near 0. It says what decided a measure within the ranges of this sweep, and no more.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,10 +38,9 @@ class Surface:
         return _terms((settings - self.centre) / self.scale, self.squares) @ self.coefficients
 
 
-def settings_of(tuned: pd.DataFrame, more: Sequence[str] = ()) -> tuple[tuple[str, ...], np.ndarray]:
+def settings_of(tuned: pd.DataFrame) -> tuple[tuple[str, ...], np.ndarray]:
     """The settings of fine-tunings that vary: their names, and values with lambda and gamma as logarithms."""
     columns = {name: np.log(tuned[name].to_numpy(dtype=float)) for name in ("lmbda", "gamma")}
-    columns |= {name: tuned[name].to_numpy(dtype=float) for name in more}
     varying = {name: values for name, values in columns.items() if len(np.unique(values)) > 1}
     return tuple(varying), np.stack(list(varying.values()), axis=1) if varying else np.empty((len(tuned), 0))
 

@@ -1,12 +1,13 @@
 """The points and rows of a sweep, and the pairs of codecs that the claims and the verdict compare."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from analysis import stats
+from analysis import readers, stats
 from analysis.matched import RateMatched, by_image, match_rate, matched_values
 
 LOW_RATE = 0.9
@@ -23,6 +24,14 @@ class SweepData:
     """As from `runs.rows`."""
     others: int = 0
     """TFIC codecs of the sweep that are not among the points; the choice of the best was among them too."""
+    needed: Mapping[str, str] | None = None
+    """Measures of the held-out readers that a verdict needs, by name; None for all that read."""
+
+    @cached_property
+    def heldout(self) -> Mapping[str, str]:
+        """Measures of the held-out readers that a verdict needs, by name."""
+        every = {name: each for name, each in readers.measured(self.points).items() if name != readers.TRAINING}
+        return every if self.needed is None else self.needed
 
     def confidence_of_best(self, count: int) -> float:
         """Confidence of each interval of `count` codecs here from which the best is taken."""

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from analysis import stats
+from analysis.judged import Judged, judged, verdict
 from analysis.matched import by_image, matched_values, nearest
+from analysis.readers import judges
 from analysis.runs import LMBDA_SHARE, distinct
 from analysis.stats import show
 from analysis.sweep_data import SweepData, lossy
@@ -65,9 +67,8 @@ def _sent_bytes(text: str) -> int:
     return min(len(text.encode()), len(packer.compress(text.encode()) + packer.flush()))
 
 
-def sentences(data: SweepData) -> list[str]:
-    """The verdict, most important first."""
-    best = best_pair(data)
+def sentences(data: SweepData, best: BestPair | None) -> list[str]:
+    """The verdict on the best pair, most important first."""
     bound = (
         f"Upper bound: OCR on the device, which sends the text instead of an image, would take "
         f"{text_bpp(data.rows):.2g} bpp and lose no more than the reader's own errors. Compression for reading pays "
@@ -76,7 +77,7 @@ def sentences(data: SweepData) -> list[str]:
     if best is None:
         none = "This sweep has no finished pair of a baseline and a TFIC codec yet, so there is nothing to decide."
         return [none, bound]
-    parts = (_headline, _equal_rate, _training, _heldout, _reference, _cheapest, _classical, _psnr)
+    parts = (_headline, _decided, _equal_rate, _training, _heldout, _reference, _cheapest, _classical, _psnr)
     return [*(sentence for part in parts for sentence in part(data, best)), *convergence(data), bound]
 
 
@@ -162,24 +163,37 @@ def _training(data: SweepData, best: BestPair) -> list[str]:
     ]
 
 
+def _said(data: SweepData, best: BestPair) -> list[Judged]:
+    """What the readers say of the best pair that the verdict needs."""
+    needed = judges(data.heldout, best.tuned)
+    return judged(data.rows, needed, {best.tuned["trial_key"]: 1.0, best.baseline["trial_key"]: -1.0})
+
+
+def _decided(data: SweepData, best: BestPair) -> list[str]:
+    return [verdict(best.gain if best.fair else None, _said(data, best))]
+
+
 def _heldout(data: SweepData, best: BestPair) -> list[str]:
-    gain = _difference(data, best.tuned, best.baseline, "accuracy_heldout")
-    if gain is None:
+    said = _said(data, best)
+    if not said:
         return ["No held-out reader took part, so nothing here shows that another reader sees the gain."]
     won, lost = best.gain.low > 0, best.gain.high < 0
-    if gain.low > 0:
-        sees = "sees a gain too" if won else "sees a gain"
-    elif gain.high < 0:
-        sees = "reads less there" + (" too" if lost else ", so the gain belongs to the training reader" if won else "")
-    else:
-        sees = "sees no significant difference"
+    told = []
+    for each in said:
+        if each.difference.low > 0:
+            sees = "sees a gain too" if won else "sees a gain"
+        elif each.lower:
+            sees = "reads less" + (" too" if lost else ", so the gain belongs to the training reader" if won else "")
+        else:
+            sees = "sees no significant difference"
+        told.append(f"{each.reader} {sees}, {show(each.difference, sign=True)}")
     than = f"against the {_called(best.baseline)} at {best.baseline['bpp']:.3f} bpp"
-    return [f"The held-out reader, which no codec was trained against, {sees}: {show(gain, sign=True)} {than}."]
+    return [f"Held-out readers, against which this codec was not trained, {than}: {'; '.join(told)}."]
 
 
 def _equal_rate(data: SweepData, best: BestPair) -> list[str]:
     """The greatest lead of TFIC at equal rate, which may be that of another codec than the best pair's."""
-    accuracy, heldout = by_image(data.rows, "accuracy"), by_image(data.rows, "accuracy_heldout")
+    accuracy = by_image(data.rows, "accuracy")
     pairs = [(row, baseline) for row, baseline in data.pairs() if baseline.bits == "equal"]
     if not pairs:
         return []
@@ -190,8 +204,9 @@ def _equal_rate(data: SweepData, best: BestPair) -> list[str]:
     ]
     first = int(np.argmax([gain.low for gain in gains]))
     row, baseline = pairs[first]
-    other = heldout[row["trial_key"]].to_numpy() - matched_values(heldout, baseline)
-    seen = f"; the held-out reader {show(stats.mean(other), sign=True)}" if np.isfinite(other).any() else ""
+    weights = {row["trial_key"]: 1.0} | {key: -weight for key, weight in baseline.weights.items()}
+    others = judged(data.rows, judges(data.heldout, row), weights)
+    seen = "".join(f"; {each.reader} {show(each.difference, sign=True)}" for each in others)
     leads = "leads most" if gains[first].low > 0 else "leads nowhere significantly, and most"
     return [
         f"At equal rate, the {_called(best.baseline)} interpolated between its measured neighbours, TFIC {leads} at "

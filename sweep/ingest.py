@@ -11,9 +11,15 @@ recorded in a run directory, so the trial has none. Do not ingest into a sweep t
 Exit codes: 0 all done, 1 some directories failed (the others are done), 2 bad input, 130 stopped by Ctrl-C.
 """
 
+import sys
+
+from tfic.system import extras
+
+if __name__ == "__main__":  # before the imports that need the extra
+    sys.exit(extras.run("sweep.ingest", None, "sweep"))
+
 import argparse
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -159,7 +165,3 @@ def _parser() -> argparse.ArgumentParser:
     add("--measure", action=argparse.BooleanOptionalAction, default=True, help=words)
     add("--classical", action="store_true", help="also measure the classical codecs on the same test images")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,8 +6,14 @@ pictures and rows are not found any more until this has run once. Nothing but th
 Exit codes: 0 changed, or nothing to change; 2 bad input.
 """
 
-import sqlite3
 import sys
+
+from tfic.system import extras
+
+if __name__ == "__main__":  # before the imports that need the extra
+    sys.exit(extras.run("sweep.relocate", None, "sweep"))
+
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,7 +39,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return bad_input(error)
     say(f"{database}: {changed} entries now name {moved.now} instead of {moved.before}.")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

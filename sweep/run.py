@@ -10,8 +10,14 @@ Exit codes: 0 all done, 1 some trials failed (the others are done) or the store 
 130 stopped by Ctrl-C.
 """
 
-import math
 import sys
+
+from tfic.system import extras
+
+if __name__ == "__main__":  # before the imports that need the extra
+    sys.exit(extras.run("sweep.run", None, "sweep"))
+
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -173,7 +179,3 @@ def _best(search: Search, target: Target) -> str:
         f"Best codec that holds {target}: {search.states[best].trial.title} ({best}), "
         f"bpp {metrics['bpp']:.3f}, accuracy {metrics['accuracy']:.3f}"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,8 +6,14 @@
 Exit codes: 0 shown, 2 bad input or no such sweep.
 """
 
-import argparse
 import sys
+
+from tfic.system import extras
+
+if __name__ == "__main__":  # before the imports that need the extra
+    sys.exit(extras.run("sweep.status", None, "sweep"))
+
+import argparse
 import time
 from collections.abc import Sequence
 
@@ -68,7 +74,3 @@ def _parser() -> argparse.ArgumentParser:
     add("--tracking-uri", metavar="URI", help=f"MLflow store; default $MLFLOW_TRACKING_URI, else {DEFAULT}")
     add("--watch", action="store_true", help=f"show it again every {EVERY_S:.0f} s until its driver ends")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

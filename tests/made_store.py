@@ -15,7 +15,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from analysis.readers import FIRST
 from analysis.runs import CLASSICAL, FAMILIES, METRICS
+from tfic.measuring import details
 
 IMAGES = 24
 PICTURES = 4
@@ -37,6 +39,7 @@ class Made:
     gamma: float | None = None
     quality: int | None = None
     parent: str | None = None
+    against: str = ""
 
 
 def points(gain: float = 2.0, heldout_gain: float = 1.2) -> list[Made]:
@@ -66,6 +69,23 @@ def points(gain: float = 2.0, heldout_gain: float = 1.2) -> list[Made]:
                     22.0 + 3 * step,
                     quality=quality,
                 )
+            )
+    return made
+
+
+def transferred() -> list[Made]:
+    """A sweep with controls whose codecs are trained against PP-OCRv6, EasyOCR or both, each gaining with its own."""
+    made = [Made("uncompressed", "uncompressed", "uncompressed", 9.1, 4.0, 3.0, math.inf)]
+    both = "ppocrv6-small+easyocr"
+    for lmbda, bpp, skill in ((0.001, 0.11, -1.0), (0.003, 0.24, 0.6), (0.01, 0.52, 1.9)):
+        first = f"pretrain-l{lmbda:g}"
+        for key, kind, parent in ((first, "pretrain", None), (f"control-l{lmbda:g}", "control", first)):
+            made.append(Made(key, kind, "tic-tiny", bpp, skill, skill - 1, 22.0, lmbda, 0.0, None, parent))
+        for against, gain, seen in (("ppocrv6-small", 2.0, 0.0), ("easyocr", 0.0, 1.0), (both, 1.5, -2.0)):
+            key, rate = f"finetune-l{lmbda:g}-{against}", bpp * (0.95 if lmbda == 0.01 else 1.1)
+            heldout = skill - 1 + seen
+            made.append(
+                Made(key, "finetune", "tic-tiny", rate, skill + gain, heldout, 20.0, lmbda, 1.0, None, first, against)
             )
     return made
 
@@ -143,6 +163,7 @@ def world(
                 "lmbda": float(point.lmbda or 0),
                 "gamma": float(point.gamma or 0),
                 "parent": point.parent,
+                "trained_against": (point.against or FIRST) if point.kind == "finetune" else "",
             }
         )
     return pd.DataFrame(points), pd.concat(rows, ignore_index=True)
@@ -164,6 +185,22 @@ def picture(text: str, point: Made) -> bytes:
     return out.getvalue()
 
 
+def known_of(point: Made, rows: pd.DataFrame) -> dict[str, details.Details]:
+    """What is kept of the pictures: bits where the text is, of what was trained, and a text that Tesseract read."""
+    bits = tuple(
+        tuple(int(40 * point.bpp * (60 if y % 3 == 1 and x < 10 else 3)) for x in range(16)) for y in range(16)
+    )
+    learned = point.lmbda is not None
+    return {
+        row["image"]: details.Details(
+            {"tesseract": row["truth"][: round(len(row["truth"]) * row["accuracy_heldout"])]},
+            16 if learned else 0,
+            bits if learned else (),
+        )
+        for row in rows.head(PICTURES).to_dict("records")
+    }
+
+
 def log_sweep(client: MlflowClient, name: str, made: list[Made], folder: Path, minute: int) -> None:
     """Log every point as one FINISHED run of experiment `name`, and one run that failed."""
     experiment = client.create_experiment(name, artifact_location=(folder / "mlartifacts" / name).as_uri())
@@ -181,7 +218,12 @@ def log_sweep(client: MlflowClient, name: str, made: list[Made], folder: Path, m
         run = client.create_run(experiment, start_time=start, tags=tags, run_name=point.key).info.run_id
         rows = rows_of(point, index)
         settings = {"lmbda": point.lmbda, "gamma": point.gamma, "quality": point.quality, "data.test_count": IMAGES}
-        params = {"codec": point.codec, **{key: str(value) for key, value in settings.items() if value is not None}}
+        against = {"train.readers": point.against} if point.against else {}
+        params = {
+            "codec": point.codec,
+            **against,
+            **{key: str(value) for key, value in settings.items() if value is not None},
+        }
         metrics = {**means_of(rows), "seconds": 42.0}
         client.log_batch(
             run,
@@ -194,6 +236,7 @@ def log_sweep(client: MlflowClient, name: str, made: list[Made], folder: Path, m
         rows.to_csv(local / "rows.csv", index=False)
         for number in range(PICTURES):
             (local / "pictures" / f"test-{number:05d}.png").write_bytes(picture(page_texts()[number], point))
+        (local / "pictures" / details.FILE).write_bytes(details.dump(known_of(point, rows)))
         client.log_artifacts(run, str(local))
         client.set_terminated(run, "FINISHED", end_time=start + 1000 * index)
     failed = client.create_run(

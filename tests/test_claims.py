@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from analysis import claims
+from analysis.sweep_data import SweepData
 
 
 def judged(made, change=lambda rows, point: rows):
     """The claims by number."""
-    return {claim.number: claim for claim in claims.judge(*made_store.world(made, change))}
+    return {claim.number: claim for claim in claims.judge(SweepData(*made_store.world(made, change)))}
 
 
 def test_the_made_up_sweep_is_judged_as_it_was_made():
@@ -54,7 +55,7 @@ def test_beating_uncompressed_counts_only_when_the_heldout_reader_agrees():
     assert both.status == "confirmed"
     alone = judged(made_store.points(gain=8.0, heldout_gain=0.0))[3]
     assert alone.status == "refuted"
-    assert "training reader alone" in alone.reason
+    assert "A held-out reader reads less wherever the training reader gains." in alone.reason
     nobody = judged(made_store.points(gain=8.0), lambda rows, _: rows.assign(accuracy_heldout=np.nan))[3]
     assert nobody.status == "not testable here"
     assert "No held-out reader" in nobody.reason

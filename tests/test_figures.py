@@ -4,7 +4,7 @@ import made_store
 import numpy as np
 import pytest
 
-from analysis import figures
+from analysis import figures, reader_figures
 from analysis.front import OBJECTIVES, front_of
 from analysis.sweep_data import SweepData, lossy
 from analysis.verdict import best_pair
@@ -67,7 +67,7 @@ def test_the_3d_figure_enlarges_exactly_the_front(world):
 
 def test_pages_go_from_the_greatest_loss_to_the_greatest_gain(world):
     best = best_pair(SweepData(*world))
-    before, after = drawn(figures.pages_figure(world[1], best.tuned, best.baseline))[-2:]
+    before, after = drawn(reader_figures.pages_figure(world[1], best.tuned, best.baseline))[-2:]
     gains = np.array(after["y"]) - np.array(before["y"])
     assert (np.diff(gains) >= 0).all()
     assert len(gains) == made_store.IMAGES

@@ -21,10 +21,10 @@ def test_a_curve_that_falls_again_keeps_its_best():
 def test_the_table_has_each_reader_and_loss_with_the_cheapest_family_first():
     points, rows = made_store.world(made_store.points())
     found = table(SweepData(points, rows))
-    assert {each.reader for each in found} == {"training", "heldout"}
+    assert {each.reader for each in found} == {"training", "tesseract"}
     known = points.set_index("trial_key")
     reference = known.at["uncompressed", "accuracy"]
-    for reader in ("training", "heldout"):
+    for reader in ("training", "tesseract"):
         for loss in LOSSES:
             some = [each for each in found if (each.reader, each.loss) == (reader, loss)]
             assert [each.bpp.value for each in some] == sorted(each.bpp.value for each in some)

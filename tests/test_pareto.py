@@ -31,7 +31,8 @@ def test_pareto_as_a_table_stars_the_front(tracking_uri, capsys):
 
 def test_the_table_goes_by_rate_and_stars_the_front():
     record = {"kind": "pretrain", "codec": "tic", "lmbda": 0.01, "gamma": 0.0, "quality": None, "accuracy": 0.5}
-    lines = table([{**record, "bpp": 2.0, "on_front": False}, {**record, "bpp": 1.0, "on_front": True}]).split("\n")
+    records = [{**record, "bpp": 2.0, "on_front": False}, {**record, "bpp": 1.0, "on_front": True}]
+    lines = table(records, ["bpp", "accuracy"]).split("\n")
     assert "accuracy" in lines[0]
     assert lines[1].startswith("*")
     assert "1.000" in lines[1]

@@ -10,6 +10,7 @@ import pytest
 
 from analysis import __main__ as commands
 from analysis import claims, palette, pareto, report, runs
+from analysis.sweep_data import SweepData
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_every_id_is_given_once_and_every_link_leads_to_one(body):
 
 def test_every_claim_is_there_with_its_decision_and_numbers(tracking_uri, body, text):
     sweep = runs.load(tracking_uri, "demo")
-    judged = claims.judge(sweep.points, runs.rows(sweep))
+    judged = claims.judge(SweepData(sweep.points, runs.rows(sweep)))
     assert len(judged) == 6
     for claim in judged:
         assert claim.text in text

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import row_tables, runs
+from analysis import kept, row_tables, runs
 from tfic.measuring.row import Row, write_rows
 
 
@@ -62,10 +62,11 @@ def test_a_page_that_reads_na_or_nothing_stays_text(tmp_path):
 
 def test_pictures_come_back_by_image(tracking_uri):
     sweep = runs.load(tracking_uri, "demo")
-    found = runs.pictures(sweep, "jpeg-q5")
-    assert sorted(found) == [f"test-{number:05d}.png" for number in range(made_store.PICTURES)]
+    found = kept.names(sweep, "jpeg-q5")
+    assert found == ["details.json", *(f"test-{number:05d}.png" for number in range(made_store.PICTURES))]
     point = next(each for each in made_store.points() if each.key == "jpeg-q5")
-    assert found["test-00001.png"] == made_store.picture(made_store.page_texts()[1], point)
+    page = kept.file(sweep, "jpeg-q5", "test-00001.png")
+    assert page == made_store.picture(made_store.page_texts()[1], point)
 
 
 def test_without_a_name_the_most_recent_sweep_is_taken_and_said(tracking_uri):

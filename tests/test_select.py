@@ -5,7 +5,8 @@ import pytest
 
 from analysis import __main__ as commands
 from analysis import runs, select
-from analysis.choice import Limits, choose, nearest_miss, readers
+from analysis.choice import Limits, choose, nearest_miss
+from analysis.readers import measured
 
 
 def answer(capsys, tracking_uri, *arguments):
@@ -52,7 +53,7 @@ def test_where_none_fits_the_nearest_miss_is_named_with_exit_code_1(tracking_uri
         (("--min-accuracy", "95"), "--min-accuracy is 95; it must lie between 0 and 1, such as 0.95"),
         (
             ("--max-bpp", "1", "--reader", "nobody"),
-            "no reader 'nobody' read in this sweep; there are: training, heldout",
+            "no reader 'nobody' read in this sweep; there are: training, tesseract",
         ),
     ],
 )  # fmt: skip
@@ -64,7 +65,7 @@ def test_bad_input_is_one_line_with_exit_code_2(tracking_uri, capsys, arguments,
 def test_limits_are_held_by_each_codec_and_by_the_reader_that_is_asked_for():
     points, _ = made_store.world(made_store.points())
     points["accuracy_words"] = points["accuracy_from_20px"] = 0.5  # measures of the training reader, no readers
-    assert readers(points) == {"training": "accuracy", "heldout": "accuracy_heldout"}
+    assert measured(points) == {"training": "accuracy", "tesseract": "accuracy_heldout"}
     limits = Limits(max_bpp=0.6, min_accuracy=0.5)
     by_heldout = choose(points, limits, "accuracy_heldout")
     assert (by_heldout["accuracy_heldout"] >= 0.5).all()

@@ -8,12 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import verdict
 from analysis.sweep_data import SweepData
-from analysis.verdict import best_pair, departure, sentences, text_bpp
+from analysis.verdict import best_pair, departure, text_bpp
 
 
 def sweep_data(made=None, change=lambda rows, point: rows):
     return SweepData(*made_store.world(made_store.points() if made is None else made, change))
+
+
+def sentences(data):
+    return verdict.sentences(data, best_pair(data))
 
 
 def test_the_best_codec_beats_a_measured_baseline_of_no_fewer_bits():

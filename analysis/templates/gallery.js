@@ -4,6 +4,7 @@ const gallery = {
   first: document.getElementById("gallery-first"),
   second: document.getElementById("gallery-second"),
   box: document.getElementById("gallery-pictures"),
+  bits: document.getElementById("gallery-bits"),
   page() { return explore.pages[this.pageSelect?.value ?? 0]; },
 };
 
@@ -24,22 +25,49 @@ gallery.lists = () => {
   gallery.options(gallery.second, others, times, gallery.second.value || explore.pair[1]);
 };
 
-gallery.figure = (title, look) => element(
-  "figure", {},
-  element("img", { src: look.src, alt: title }),
-  element("figcaption", {}, element("strong", {}, title), element("span", { class: "numbers" }, look.numbers),
-    element("pre", {}, ...(look.text.length ? look.text : [["nothing was read", true]]).map(
-      ([text, wrong]) => (wrong ? element("mark", {}, text) : text)))),
-);
+gallery.read = ({ reader, text }, alone) => [
+  ...(alone ? [] : [element("span", { class: "reader" }, reader)]),
+  element("pre", {}, ...(text.length ? text : [["nothing was read", true]]).map(
+    ([piece, wrong]) => (wrong ? element("mark", {}, piece) : piece))),
+];
+
+// A block's colour is as strong as its bits, against the most that a block of the shown codecs takes.
+gallery.overlay = (look, most) => {
+  const canvas = element("canvas", { width: look.bits[0].length, height: look.bits.length, class: "bits" });
+  const pixels = canvas.getContext("2d").createImageData(canvas.width, canvas.height);
+  look.bits.flat().forEach((bits, place) => pixels.data.set([213, 94, 0, 235 * Math.sqrt(Math.max(0, bits) / most)], 4 * place));
+  canvas.getContext("2d").putImageData(pixels, 0, 0);
+  return canvas;
+};
+
+gallery.figure = (title, look, most) => {
+  const picture = element("div", { class: "look" }, element("img", { src: look.src, alt: title }));
+  if (most && look.bits.length) {
+    const canvas = gallery.overlay(look, most);
+    picture.append(canvas);
+    picture.firstChild.addEventListener("load", ({ target }) => {
+      canvas.style.width = `${(100 * canvas.width * look.block_px) / target.naturalWidth}%`;
+      canvas.style.height = `${(100 * canvas.height * look.block_px) / target.naturalHeight}%`;
+    });
+  }
+  return element("figure", {}, picture, element("figcaption", {}, element("strong", {}, title),
+    element("span", { class: "numbers" }, look.numbers), ...look.read.flatMap((each) => gallery.read(each, look.read.length === 1))));
+};
 
 gallery.show = () => {
   const page = gallery.page();
   gallery.lists();
   document.getElementById("gallery-truth").textContent = `True text: ${page.truth.split("\n").join(" / ")}`;
   const shown = [original?.key, gallery.first.value, gallery.second.value].filter((key) => page.looks[key]);
-  gallery.box.replaceChildren(...shown.map((key) => gallery.figure(codecs.get(key).label, page.looks[key])));
+  const bits = shown.flatMap((key) => page.looks[key].bits.flat());
+  gallery.bits.disabled = !bits.length;
+  const most = gallery.bits.checked && bits.length ? Math.max(1, ...bits) : 0;
+  const side = shown.map((key) => page.looks[key].block_px).find((each) => each);
+  document.getElementById("gallery-scale").textContent = !bits.length ? "These codecs have no likelihoods to tell where bits went, or were measured before that was kept."
+    : most ? `The strongest colour is ${most} bits in a block of ${side} x ${side} pixels; classical codecs do not tell.` : "";
+  gallery.box.replaceChildren(...shown.map((key) => gallery.figure(codecs.get(key).label, page.looks[key], most)));
 };
 
 if (gallery.box) {
-  [gallery.pageSelect, gallery.first, gallery.second].forEach((each) => each.addEventListener("change", gallery.show));
+  [gallery.pageSelect, gallery.first, gallery.second, gallery.bits].forEach((each) => each.addEventListener("change", gallery.show));
 }

@@ -26,6 +26,8 @@ class Qualities:
     """AVIF with colour at full resolution."""
     avif_half: tuple[int, ...] = ()
     """AVIF of half the size, enlarged again before it is read."""
+    webp_half: tuple[int, ...] = ()
+    """WebP of half the size, likewise: the lowest rates, for its container is the smallest."""
     avif_flat: tuple[int, ...] = ()
     """AVIF after blurring what the detector does not take for text."""
     jpeg_flat: tuple[int, ...] = ()

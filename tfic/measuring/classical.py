@@ -15,13 +15,15 @@ SETTINGS = {
     "avif_slow": Setting("avif", (1, 10, 25, 40, 60, 80), _AVIF | {"speed": 0}),
     "avif_444": Setting("avif", (1, 10, 25, 40, 60, 80), _AVIF | {"subsampling": "4:4:4"}),
     "avif_half": Setting("avif", (1, 10, 25, 40, 60, 80), _AVIF, prepared="half"),
+    "webp_half": Setting("webp", (0, 10, 20, 40, 60, 80), {"method": 6}, prepared="half"),
     "avif_flat": Setting("avif", (1, 10, 25, 40, 60, 80), _AVIF, prepared="flat"),
     "jpeg_flat": Setting("jpeg", (1, 5, 10, 20, 40, 75), {"optimize": True}, prepared="flat"),
     "jxl": Setting("jxl", (5, 20, 40, 60, 80, 92), {"effort": 7, "num_threads": 1}, package="pillow_jxl"),
     "heic": Setting("heif", (0, 5, 15, 30, 45, 60, 80), {}, package="pillow_heif"),
 }
-"""Classical codecs by their names: ordinary ones, then AVIF at its slowest, with full colour, of half the size and with
-all flat that is not text (so also JPEG), JPEG XL and HEIC (`tfic-sweep[rivals]`)."""
+"""Classical codecs by their names: ordinary ones, then AVIF at its slowest, with full colour, of half the size (so also
+WebP, whose files have the smallest container) and with all flat that is not text (so also JPEG), JPEG XL and HEIC
+(`tfic-sweep[rivals]`)."""
 QUALITIES = {name: each.qualities for name, each in SETTINGS.items()}
 """Qualities that trace the curve of each classical codec."""
 _PREPARED = {"": FileFormat, "half": Half, "flat": Flat}

@@ -1,0 +1,77 @@
+"""What held-out readers say of a codec that reads more than another, and the verdict that needs their consent.
+
+A gain that only the training reader sees may be a pattern made for it. So a verdict is positive only where the gain is
+significant and none of the readers that it needs reads significantly less. A reader's interval here is one of 95 % and
+is not widened for several readers: wider ones would let a loss pass more easily.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis import stats
+from analysis.matched import by_image
+from analysis.readers import title
+from analysis.stats import show
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A held-out reader's accuracy of one codec minus that of another."""
+
+    reader: str
+    """The reader, for people."""
+    difference: stats.Interval
+    """Paired by image."""
+
+    @property
+    def lower(self) -> bool:
+        """It reads significantly less."""
+        return self.difference.high < 0
+
+
+def judged(rows: pd.DataFrame, names: Mapping[str, str], weights: Mapping[str, float]) -> list[Judged]:
+    """Each reader's difference between codecs, without readers that read no image of all of them.
+
+    Args:
+        rows: as from `runs.rows`.
+        names: measures by the readers' names.
+        weights: trial keys and their weights in the difference: 1 for the codec, -1 for the other, or less for each
+            part of a mixture.
+    """
+    found = []
+    for name, metric in names.items():
+        table = by_image(rows, metric)
+        difference = sum(
+            (weight * table[key].to_numpy() for key, weight in weights.items()), start=np.zeros(len(table))
+        )
+        if np.isfinite(difference).any():
+            found.append(Judged(title(name), stats.mean(difference)))
+    return found
+
+
+def verdict(gain: stats.Interval | None, said: Sequence[Judged]) -> str:
+    """The verdict on a codec, as a sentence.
+
+    Args:
+        gain: its lead by the training reader; None where nothing decides it.
+        said: what the readers say that the verdict needs.
+    """
+    lower = [each for each in said if each.lower]
+    names = _listed([each.reader for each in said])
+    if gain is None or gain.low <= 0:
+        why = "no lead of the training reader is significant"
+        return f"Verdict: not positive, for {why}."
+    if lower:
+        less = _listed([f"{each.reader} ({show(each.difference, sign=True)})" for each in lower])
+        return f"Verdict: not positive, for {less} {'reads' if len(lower) == 1 else 'read'} significantly less."
+    if not said:
+        return "Verdict: open, for no held-out reader took part."
+    none = f"{names} does not read" if len(said) == 1 else f"none of {names} reads"
+    return f"Verdict: positive: the lead is significant, and {none} significantly less."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

@@ -1,0 +1,60 @@
+"""The transfer matrix: what codecs gain that were trained against some readers, as each reader of the sweep sees it.
+
+A cell is a group of fine-tunings with the same `train.readers`, read by one reader: accuracy minus that of the control
+(or the baseline) at equal rate, page by page, first averaged over the group's codecs, then over pages with a paired
+bootstrap. Codecs outside of the rates of their controls take no part. On the diagonal a reader judges codecs that were
+trained against itself; a gain off it is one that the codec did not learn from that reader.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis import readers, stats
+from analysis.matched import by_image, matched_values
+from analysis.sweep_data import SweepData
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Codecs trained against some readers, read by one."""
+
+    trained: str
+    """The readers that they were trained against, for people."""
+    read_by: str
+    """The reader, for people."""
+    own: bool
+    """They were trained against this reader, alone or with others."""
+    codecs: int
+    """Codecs in the mean."""
+    gain: stats.Interval
+    """Accuracy minus that of the control at equal rate."""
+
+
+def matrix(data: SweepData) -> list[Cell]:
+    """The cells by group and reader, empty where fewer than two groups have a control at their rate."""
+    if "trained_against" not in data.points:
+        return []
+    pairs = [(row, control) for row, control in data.pairs() if control.bits == "equal" and row["trained_against"]]
+    groups = list(dict.fromkeys(row["trained_against"] for row, _ in pairs))
+    if len(groups) < 2:
+        return []
+    found = []
+    for name, metric in readers.measured(data.points).items():
+        table = by_image(data.rows, metric)
+        name = readers.FIRST if name == readers.TRAINING else name
+        for group in groups:
+            gains = np.array(
+                [
+                    table[row["trial_key"]].to_numpy() - matched_values(table, control)
+                    for row, control in pairs
+                    if row["trained_against"] == group
+                ]
+            )
+            known = gains[np.isfinite(gains).any(axis=1)]
+            if not (len(known) and np.isfinite(known).all(axis=0).any()):
+                continue
+            mean = stats.mean(known.mean(axis=0))
+            own = name in readers.against(group)
+            found.append(Cell(readers.against_title(group), readers.title(name), own, len(known), mean))
+    return sorted(found, key=lambda cell: [readers.against_title(group) for group in groups].index(cell.trained))
