@@ -126,6 +126,7 @@ def page(sweep: runs.Sweep, heldout: str | None = None) -> str:
             corner=corner,
             families=set(lossy(points)["family"]),
             points=shown.to_dict("records"),
+            unknown=[name for name in MEASURES if shown[name].isna().all()],
             by_key=by_key,
             provenance=provenance(sweep, data),
             plots={name: Markup(figures.html(figure, f"figure-{name}")) for name, figure in drawings.items()},

@@ -36,14 +36,16 @@ def matrix(data: SweepData) -> list[Cell]:
     if "trained_against" not in data.points:
         return []
     pairs = [(row, control) for row, control in data.pairs() if control.bits == "equal" and row["trained_against"]]
-    groups = list(dict.fromkeys(row["trained_against"] for row, _ in pairs))
+    groups = sorted(
+        {row["trained_against"] for row, _ in pairs}, key=lambda group: (len(readers.against(group)), group)
+    )
     if len(groups) < 2:
         return []
+    by = {name: by_image(data.rows, metric) for name, metric in readers.measured(data.points).items()}
     found = []
-    for name, metric in readers.measured(data.points).items():
-        table = by_image(data.rows, metric)
-        name = readers.FIRST if name == readers.TRAINING else name
-        for group in groups:
+    for group in groups:
+        for named, table in by.items():
+            name = readers.FIRST if named == readers.TRAINING else named
             gains = np.array(
                 [
                     table[row["trial_key"]].to_numpy() - matched_values(table, control)
@@ -57,4 +59,4 @@ def matrix(data: SweepData) -> list[Cell]:
             mean = stats.mean(known.mean(axis=0))
             own = name in readers.against(group)
             found.append(Cell(readers.against_title(group), readers.title(name), own, len(known), mean))
-    return sorted(found, key=lambda cell: [readers.against_title(group) for group in groups].index(cell.trained))
+    return found

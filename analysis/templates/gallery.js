@@ -35,7 +35,7 @@ gallery.read = ({ reader, text }, alone) => [
 gallery.overlay = (look, most) => {
   const canvas = element("canvas", { width: look.bits[0].length, height: look.bits.length, class: "bits" });
   const pixels = canvas.getContext("2d").createImageData(canvas.width, canvas.height);
-  look.bits.flat().forEach((bits, place) => pixels.data.set([213, 94, 0, 235 * Math.sqrt(Math.max(0, bits) / most)], 4 * place));
+  look.bits.flat().forEach((bits, place) => pixels.data.set([213, 94, 0, 165 * Math.sqrt(Math.max(0, bits) / most)], 4 * place));
   canvas.getContext("2d").putImageData(pixels, 0, 0);
   return canvas;
 };

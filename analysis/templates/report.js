@@ -18,7 +18,14 @@ document.querySelectorAll("table.sortable").forEach((table) => {
   });
 });
 
-// A figure is drawn while the page around it is still being laid out, and print has its own width: fit them again.
-const fit = () => document.querySelectorAll(".js-plotly-plot").forEach((plot) => Plotly.Plots.resize(plot));
+// A figure is drawn while the page around it is still being laid out: fit them again. Paper has a width of its own, which is
+// not known yet when printing begins: that of A4 and of Letter within their margins.
+const paper = 680;
+const plots = () => [...document.querySelectorAll(".js-plotly-plot")];
+const fit = () => plots().forEach((plot) => Plotly.Plots.resize(plot));
 window.addEventListener("load", fit);
-window.addEventListener("beforeprint", fit);
+window.addEventListener("beforeprint", () => plots().forEach((plot) => Plotly.relayout(plot, { autosize: false, width: paper })));
+window.addEventListener("afterprint", () => {
+  plots().forEach((plot) => Plotly.relayout(plot, { autosize: true, width: null }));
+  fit();
+});
