@@ -57,7 +57,7 @@ def transfer_figure(cells: Sequence[Cell]) -> go.Figure:
     figure.add_heatmap(
         x=columns, y=rows, z=values, text=texts, texttemplate="%{text}", hovertext=hovers,
         hovertemplate="%{hovertext}<extra></extra>", zmin=-most, zmax=most, colorscale=DIVERGING, xgap=2, ygap=2,
-        textfont={"size": 14, "color": "#26282b"}, hoverongaps=False,
+        textfont={"size": 14, "color": "#1d1f21"}, hoverongaps=False,
         colorbar={"title": {"text": "accuracy against the control", "side": "right"}, "thickness": 10,
                   "outlinewidth": 0},
     )  # fmt: skip
