@@ -29,8 +29,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/installed
-	$(BIN)/python -m sweep.run --recipe demo
-	$(BIN)/python -m analysis.report
+	$(BIN)/python -m sweep.run --recipe demo --report
 
 static: $(VENV)/installed
 	$(BIN)/ruff check .

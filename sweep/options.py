@@ -55,6 +55,8 @@ class Options:
     """The machine or cluster, and the resources of a trial."""
     plan: bool
     """Show the plan and run nothing."""
+    report: str
+    """File of the report that is written and logged at the end; "" for none."""
 
 
 def parse(arguments: Sequence[str] | None, description: str | None) -> Options:
@@ -70,7 +72,7 @@ def parse(arguments: Sequence[str] | None, description: str | None) -> Options:
     placement = Placement(
         args.address, args.gpus_per_trial, args.workers_per_trial, args.concurrent, args.pretrain_gpus
     )
-    return Options(sweep, why, uri, placement, args.plan)
+    return Options(sweep, why, uri, placement, args.plan, args.report or "")
 
 
 def _sweep(args: argparse.Namespace) -> tuple[Sweep, str]:
@@ -235,4 +237,6 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     add("--concurrent", type=int, metavar="N", help=words)
     add("--address", default="", help="Ray cluster to run on (auto, or host:port); default this machine alone")
     add("--plan", action="store_true", help="show what would run and what is already done, and run nothing")
+    words = "at the end write the report into FILE (default report.html) and log it, as analysis.report --log does"
+    add("--report", metavar="FILE", nargs="?", const="report.html", help=words)
     return options

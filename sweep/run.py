@@ -4,6 +4,7 @@
     python -m sweep.run --plan                   what would run, and what is already done
     python -m sweep.run --gammas 0.1 0.3 1.0     grows the sweep; what is finished is not run again
     python -m sweep.run --config sweep.toml      settings from a file (flags win over it)
+    python -m sweep.run --report                 also writes report.html at the end and logs it to MLflow
     python -m sweep.run --gpu-hours 20 --target "accuracy>=0.95"      the cheapest codec that reads so well
 
 Exit codes: 0 all done, 1 some trials failed (the others are done) or the store or Ray went away, 2 bad input,
@@ -18,13 +19,14 @@ if __name__ == "__main__":  # before the imports that need the extra
     sys.exit(extras.run("sweep.run", None, "sweep"))
 
 import math
+import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.on_ray.resources import Placement
-from sweep.options import parse
+from sweep.options import Options, parse
 from sweep.search.front import table
 from sweep.search.plan import memory_line, plan
 from sweep.search.search import Search, Turn
@@ -77,7 +79,35 @@ def _main(arguments: Sequence[str] | None) -> int:
             return code
     else:
         say(f"All {search.total} trials are finished; nothing to run.")
-    return _conclude(search, options.uri)
+    code = _conclude(search)
+    assert tracker is not None
+    _show_views(tracker, options)
+    return code or (report(sweep.name, options.uri, options.report) if options.report else 0)
+
+
+def _show_views(tracker: "Tracker", options: Options) -> None:
+    """Print the commands and addresses that show the sweep."""
+    from sweep.store import view
+    from sweep.store.retry import StoreAwayError
+
+    uri = shown(options.uri)
+    if not options.report:
+        say(f"\nReport: python -m analysis.report --name {options.sweep.name} --tracking-uri {uri}")
+    try:
+        experiment = tracker.keep_view()
+    except StoreAwayError as error:
+        say(f"The columns of MLflow's page were not kept: {error}")
+        return
+    if uri.startswith("http"):
+        say(f"MLflow: {view.link(uri, experiment)}")
+    else:
+        say(f"MLflow: mlflow ui --backend-store-uri {uri}, then {view.link('http://127.0.0.1:5000', experiment)}")
+
+
+def report(name: str, uri: str, file: str) -> int:
+    """Write the report of a sweep into a file and log it to the store, as a process of its own: 0, or 1 if it fails."""
+    command = [sys.executable, "-m", "analysis.report", "--log", "--name", name, "--tracking-uri", uri, "--out", file]
+    return 1 if subprocess.run(command).returncode else 0
 
 
 def _open(uri: str, sweep: Sweep, plan: bool) -> "Tracker | None":
@@ -143,8 +173,8 @@ def _run(search: Search, tracker: "Tracker", placement: Placement) -> int:
     return 0
 
 
-def _conclude(search: Search, uri: str) -> int:
-    """Print the front, the trials that did not finish and the next commands; the exit code."""
+def _conclude(search: Search) -> int:
+    """Print the front, and the trials that did not finish; the exit code."""
     turn = search.ask()  # ends what stands on a lost trial
     assert turn is Turn.DONE
     say("\nNo other codec reads more at fewer bits than these:")
@@ -163,8 +193,6 @@ def _conclude(search: Search, uri: str) -> int:
         print(f"failed: {search.states[key].trial.title} ({key}): {reason}", file=sys.stderr, flush=True)
     if lost:
         print(f"{len(lost)} of {search.total} trials failed; the same command tries them again.", file=sys.stderr)
-    say(f"\nReport: python -m analysis.report --name {search.sweep.name} --tracking-uri {shown(uri)}")
-    say(f"MLflow: mlflow ui --backend-store-uri {shown(uri)}")
     return 1 if lost else 0
 
 

@@ -154,8 +154,47 @@ def test_the_gallery_shows_two_codecs_and_the_original_with_the_errors_of_readin
     assert titles[:2] == ["uncompressed", "JPEG q 5"]
     assert page.locator("#gallery-pictures img").evaluate_all("all => all.every((img) => img.naturalWidth > 0)")
     assert "~" in "".join(page.locator("#gallery-pictures figure:nth-child(2) mark").all_text_contents())
+    readers = page.locator("#gallery-pictures figure:nth-child(2) .reader").all_text_contents()
+    assert readers == ["the training reader", "Tesseract"]
     truth = made_store.page_texts()[1].replace("\n", " / ")
     assert page.locator("#gallery-truth").text_content() == f"True text: {truth}"
+
+
+def test_the_gallery_shows_where_the_bits_went_where_codecs_tell(opened) -> None:
+    page, said, _ = opened
+    page.select_option("#gallery-page", "1")
+    page.select_option("#gallery-first", "finetune-l0.01-g1")
+    page.select_option("#gallery-second", "pretrain-l0.01")
+    assert page.locator("#gallery-pictures canvas").count() == 0
+    page.check("#gallery-bits")
+    assert page.locator("#gallery-pictures canvas").count() == 2, "the original has no bits"
+    covers = """() => [...document.querySelectorAll("#gallery-pictures .look")].slice(1).every((look) =>
+      Math.abs(look.querySelector("canvas").clientWidth - look.querySelector("img").clientWidth) <= 2)"""
+    page.wait_for_function(covers)
+    alpha = page.evaluate(
+        """() => { const canvas = document.querySelector("#gallery-pictures canvas");
+          const of = (x, y) => canvas.getContext("2d").getImageData(x, y, 1, 1).data[3]; return [of(2, 1), of(12, 1)]; }"""
+    )
+    assert alpha[1] > 0
+    assert alpha[0] > 3 * alpha[1], "a block with text has more bits than one without"
+    page.select_option("#gallery-first", "jpeg-q5")
+    page.select_option("#gallery-second", "webp-q5")
+    assert page.locator("#gallery-bits").is_disabled()
+    assert page.locator("#gallery-pictures canvas").count() == 0
+    page.select_option("#gallery-first", "finetune-l0.01-g1")
+    page.uncheck("#gallery-bits")
+    assert said == []
+
+
+def test_on_paper_figures_have_its_width_and_after_it_that_of_the_screen(opened) -> None:
+    page, said, _ = opened
+    width = "() => document.getElementById('figure-accuracy-bpp')._fullLayout.width"
+    before = page.evaluate(width)
+    page.evaluate("() => window.dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(width) == 680
+    page.evaluate("() => window.dispatchEvent(new Event('afterprint'))")
+    page.wait_for_function(f"() => ({width})() === {before}")
+    assert said == []
 
 
 def test_in_dark_surroundings_figures_are_dark_and_codecs_keep_their_colours(opened) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Trial
+from sweep.store import view
 from sweep.store.datasets import inputs
 from sweep.store.measured import Measured, find_measured
 from sweep.store.moved import find_moved
@@ -218,6 +219,12 @@ class Tracker:
             repository = get_artifact_repository(str(run.info.artifact_uri), tracking_uri=self.uri)
             self._retry(repository.delete_artifacts, STATE)
             self._retry(self._client.delete_tag, run_id, "state_step")
+
+    def keep_view(self) -> str:
+        """Keep the columns to be shown with the sweep; returns the id of its experiment."""
+        if self._retry(self.experiment_tag, view.TAG) != view.state():
+            self._retry(self.set_experiment_tag, view.TAG, view.state())
+        return self._experiment
 
     def experiment_tag(self, name: str) -> dict[str, Any]:
         """A tag of the sweep's experiment, as the JSON object in it; {} if there is none. Does not wait."""
