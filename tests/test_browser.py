@@ -173,7 +173,8 @@ def test_the_gallery_shows_where_the_bits_went_where_codecs_tell(opened) -> None
     page.wait_for_function(covers)
     alpha = page.evaluate(
         """() => { const canvas = document.querySelector("#gallery-pictures canvas");
-          const of = (x, y) => canvas.getContext("2d").getImageData(x, y, 1, 1).data[3]; return [of(2, 1), of(12, 1)]; }"""
+          const of = (x, y) => canvas.getContext("2d").getImageData(x, y, 1, 1).data[3];
+          return [of(2, 1), of(12, 1)]; }"""
     )
     assert alpha[1] > 0
     assert alpha[0] > 3 * alpha[1], "a block with text has more bits than one without"
