@@ -48,6 +48,7 @@ def settings(codec: str, side_px: int) -> Config:
         crop_height_px=side_px,
         crop_width_px=side_px,
         finetune_steps=20,  # takes as many crops as there are images, so that the GPU holds these
+        tasks="reading+detection",
         reading="ctc+features+logits",
         rest_distortion=0.1,
         lmbda_share=1.0,
