@@ -43,3 +43,14 @@ def test_the_table_has_each_reader_and_loss_with_the_cheapest_family_first():
 def test_without_the_reference_there_is_no_table():
     points, rows = made_store.world(made_store.points()[1:])
     assert table(SweepData(points, rows)) == []
+
+
+def test_a_codec_that_a_reader_did_not_read_is_left_out_of_that_reader_s_table_alone():
+    def change(rows, point):
+        return rows.assign(accuracy_heldout=float("nan")) if point.codec == "jpeg" else rows
+
+    points, rows = made_store.world(made_store.points(), change)
+    points.loc[points["codec"] == "jpeg", "accuracy_heldout"] = float("nan")
+    families = {(each.reader, each.family) for each in table(SweepData(points, rows))}
+    assert ("tesseract", "AVIF") in families
+    assert ("tesseract", "JPEG") not in families

@@ -74,3 +74,14 @@ def test_limits_are_held_by_each_codec_and_by_the_reader_that_is_asked_for():
     assert choose(points, Limits(max_bpp=0.3), "accuracy")["accuracy"].is_monotonic_decreasing
     miss = nearest_miss(points, Limits(min_accuracy=1.0), "accuracy")
     assert miss.point["accuracy"] == points[points["kind"] != "uncompressed"]["accuracy"].max()
+
+
+def test_a_codec_whose_whole_interval_fits_is_looked_for_among_all_that_fit(tracking_uri, capsys, monkeypatch):
+    monkeypatch.setattr("analysis.choice.AT_A_TIME", 2)
+    code, lines, _ = answer(capsys, tracking_uri, "--min-accuracy", "0.5")
+    assert code == 0
+    (sure,) = [line for line in lines if line.startswith("The interval reaches below")]
+    assert sure.endswith("is the cheapest whose whole interval is.")
+    code, lines, _ = answer(capsys, tracking_uri, "--max-bpp", "0.5")
+    assert code == 0
+    assert not [line for line in lines if "whole interval" in line], "nobody asked for a least accuracy"
