@@ -50,16 +50,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory, empty_store: str, tracking_
     added.html is of a sweep that it measured, older.html of a sweep that was measured without the field.
     """
     folder = tmp_path_factory.mktemp("changed")
-    (folder / "tfic").mkdir()
+    (folder / "tfic" / "measuring").mkdir(parents=True)
     for package in ("sweep", "analysis"):
         (folder / package).symlink_to(ROOT / package)
-    for path in (ROOT / "tfic").iterdir():
-        if path.name not in ("row.py", "__pycache__"):
-            (folder / "tfic" / path.name).symlink_to(path)
-    source = (ROOT / "tfic" / "row.py").read_text(encoding="utf-8")
+    for place, own in (("tfic", "measuring"), ("tfic/measuring", "row.py")):
+        for path in (ROOT / place).iterdir():
+            if path.name not in (own, "__pycache__"):
+                (folder / place / path.name).symlink_to(path)
+    source = (ROOT / "tfic" / "measuring" / "row.py").read_text(encoding="utf-8")
     last = '    """The text as the training reader read it."""\n'
     assert source.count(last) == 1
-    (folder / "tfic" / "row.py").write_text(source.replace(last, last + ADDED), encoding="utf-8")
+    (folder / "tfic" / "measuring" / "row.py").write_text(source.replace(last, last + ADDED), encoding="utf-8")
     command = [sys.executable, "-c", MEASURE_AND_REPORT, empty_store, tracking_uri]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -91,8 +92,7 @@ def test_a_field_added_to_the_row_is_a_column_of_rows_csv_a_metric_in_mlflow_and
 @pytest.mark.slow
 def test_a_store_from_before_a_measure_was_added_still_makes_a_report(folder: Path) -> None:
     table = points_table(folder / "older.html")
-    assert ">sharpness %<" in table
-    assert "12.3" not in table
+    assert ">sharpness %<" not in table, "a column that no codec has is left out"
     assert "pretrain-l0.001" in table
 
 
