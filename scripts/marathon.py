@@ -145,7 +145,6 @@ class Marathon:
     def evaluate(self) -> None:
         """Append what the average does on held pages, in real bytes."""
         codec, reader = self.averaged(), PPOCRPageReader(256, 1)
-        self.codec.latents.take_medians(codec.latents)
         pages = draw_set("test", self.scale.held_count, DataConfig(seed=1))
         for quality in QUALITIES:
             measured = np.mean([_measured(codec.at(quality), page, reader) for page in pages], 0)

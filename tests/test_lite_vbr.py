@@ -210,3 +210,21 @@ def test_the_command_line_encodes_at_a_quality_and_tells_it(
     assert "quality      0 to 100; 50 where none is asked for" in told
     assert main(["encode", "page.png", "b.tfic", "--model", "m.safetensors", "--quality", "120"]) == 2
     assert "quality is 120.0; it must be between 0" in capsys.readouterr().err
+
+
+def test_z_counts_from_where_it_did_in_training_whose_rounded_values_are_all_that_the_decoder_knows(
+    codec: VariableRate,
+) -> None:
+    trained = copy.deepcopy(codec)
+    with torch.no_grad():
+        for name, bias in trained.latents.entropy_bottleneck.named_parameters():
+            if "bias" in name:
+                bias += 0.7  # the density moves, as in training
+    shown = trained.train()(tensor(PAGE), quality=torch.tensor([50.0])).x_hat.detach().clamp(0, 1)
+    trained.eval().update()
+    assert torch.equal(trained.latents.medians(), codec.latents.medians())
+    assert not torch.equal(trained.latents.entropy_bottleneck.quantiles, codec.latents.entropy_bottleneck.quantiles)
+    decoded = torch.from_numpy(np.array(trained.decode(trained.encode(PAGE, quality=50)))).permute(2, 0, 1)[None] / 255
+    assert (decoded - shown).abs().mean() < 0.5 / 255, (
+        "rounding to bytes, and floats that a decoder must repeat exactly"
+    )

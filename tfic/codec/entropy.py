@@ -133,19 +133,20 @@ class LatentCoder(nn.Module):
             raise ValueError("this codec has no coding tables yet; call update() once it is trained")
         return {"z": frequencies(self.entropy_bottleneck), "y": frequencies(self.gaussian_conditional)}
 
-    def update(self) -> None:
-        """Fix the coding tables to the present weights; to be called after training, before coding."""
+    def update(self, keep_medians: bool = False) -> None:
+        """Fix the coding tables to the present weights; to be called after training, before coding.
+
+        Args:
+            keep_medians: let symbols of z count from where they did; for a codec that was trained on rounded z, whose
+                decoder knows no other values of z_hat.
+        """
+        before = self.medians().flatten().clone()
         self.entropy_bottleneck.update(force=True, update_quantiles=True)
+        if keep_medians:
+            self.entropy_bottleneck.quantiles.data[:, 0, 1] = before
+            self.entropy_bottleneck.update(force=True, update_quantiles=False)
         self.gaussian_conditional.update()
         self._tables = None
-
-    def take_medians(self, other: "LatentCoder") -> None:
-        """Round z around the medians of another coder, whose tables were made from weights like these.
-
-        Training finds no medians; where it rounds z, those of its start would soon be a step away from the true ones.
-        """
-        with torch.no_grad():
-            self.entropy_bottleneck.quantiles.copy_(other.entropy_bottleneck.quantiles)
 
     def z_symbols(self, z: Float[Tensor, "1 N h w"]) -> Int[Tensor, "1 N h w"]:
         """Rounded distance of z from the channel's median."""

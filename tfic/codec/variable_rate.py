@@ -196,7 +196,7 @@ class VariableRate(ImageCodec):
         return like.new_full((1,), self.level / 2)
 
     def _update_tables(self) -> None:
-        self.latents.update()
+        self.latents.update(keep_medians=True)  # training rounds z too
 
 
 def _straight_through(latent: Tensor, rounded: Tensor) -> Tensor:
