@@ -39,4 +39,5 @@ def test_it_dry_runs_from_call_to_call_and_ships(tmp_path: Path, monkeypatch: py
     assert call("--ship", "--out", str(tmp_path / "zoo")) == 0
     codec = tfic.load(tmp_path / "zoo" / "lite-vbr.safetensors")
     assert codec.decode(codec.encode(PAGE, 15)).size == PAGE.size
-    assert f"{done():,} (batch 2)" in (tmp_path / "zoo" / "lite-vbr.md").read_text(encoding="utf-8")
+    card, before = (tmp_path / "zoo" / "lite-vbr.md").read_text(encoding="utf-8"), marathon.steps_before()
+    assert f"{before + done():,} (batch 2), the last {done():,} in " in card
