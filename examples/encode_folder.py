@@ -17,7 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path, help="folder of images")
     parser.add_argument("out", type=Path, help="folder for .tfic files")
-    parser.add_argument("--model", default="zoo/lite-vbr", help="a codec, as tfic.load takes it")
+    parser.add_argument("--model", default="zoo/lite-vbr-reading", help="a codec, as tfic.load takes it")
     args = parser.parse_args()
 
     # A codec is loaded once and may be used for any number of images of any size.

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from equal_rates import comparison
-from marathon_card import by_quality
+from marathon_card import by_measure, by_quality
 
 from tfic.checkpoints import checkpoint, models
 from tfic.codec import LMBDA_MIDDLE
@@ -141,6 +141,8 @@ def _ship(scale: Scale, runs: Path, out: Path) -> None:
     if not weights.exists() or not (runs / "comparison.md").exists():
         raise ValueError(f"{runs} is not done; the same command without --ship goes on")
     shipped = f"{config.codec}-reading"
+    places = {quality: runs / name / "measured" / f"0-{quality:g}" for quality in scale.qualities}
+    own = min(scale.qualities, key=lambda quality: abs(quality - 50))
     card = f"""# zoo/{shipped}
 
 {FOUNDATION} with an encoder that was fine-tuned for reading, for every quality, 0 to 100. {FOUNDATION} decodes its
@@ -158,9 +160,11 @@ files.
 | licence | Apache-2.0 |
 
 Measured with these very weights on {data.test_count} test pages of fonts it was not trained on (detector at
-{config.eval.detect_side_px} pixels); brackets are 95 % bootstrap intervals over the pages:
+{config.eval.detect_side_px} pixels); brackets are 95 % bootstrap intervals over the pages. At quality {own:g}:
 
-{by_quality({quality: runs / name / "measured" / f"0-{quality:g}" for quality in scale.qualities})}
+{by_measure(places[own])}
+
+{by_quality(places)}
 
 {(runs / "comparison.md").read_text(encoding="utf-8")}"""
     out.mkdir(parents=True, exist_ok=True)

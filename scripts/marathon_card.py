@@ -72,7 +72,6 @@ def ship(codec: VariableRate, trained: Trained, run: Path, out: Path) -> None:
 def _card(trained: Trained, run: Path, config: Config, size_bytes: int) -> str:
     """The model card, from settings and measured rows alone."""
     places = {quality: run / "measured" / f"quality-{quality:g}" for quality in QUALITIES}
-    own = "\n".join(f"| {what} | {_shown(places[50.0], column)} |" for what, column in zip(WORDS, COLUMNS, strict=True))
     data, train = config.data, config.train
     last = f"the last {trained.steps:,} in {trained.seconds / 3600:.1f} hours"
     return f"""# zoo/{NAME}
@@ -94,12 +93,16 @@ a foundation to fine-tune.
 Measured with these very weights on {data.test_count} test pages of fonts it was not trained on (detector at
 {config.eval.detect_side_px} pixels); brackets are 95 % bootstrap intervals over the pages. At its own quality:
 
-| measure | mean |
-| --- | --- |
-{own}
+{by_measure(places[50.0])}
 
 {by_quality(places)}
 """
+
+
+def by_measure(place: Path) -> str:
+    """A table of one measurement, which lies in a folder."""
+    rows = (f"| {what} | {_shown(place, column)} |" for what, column in zip(WORDS, COLUMNS, strict=True))
+    return "\n".join(["| measure | mean |", "| --- | --- |", *rows])
 
 
 def by_quality(places: Mapping[float, Path]) -> str:

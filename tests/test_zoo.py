@@ -123,3 +123,14 @@ def test_fine_tuning_of_the_foundation_dry_runs_from_call_to_call_compares_and_s
     data = tuned.encode(pages[0], 30)
     assert np.array_equal(np.asarray(base.decode(data)), np.asarray(tuned.decode(data))), "one decoder reads both"
     assert "it goes with lambda" in (tmp_path / "zoo" / "lite-vbr-reading.md").read_text(encoding="utf-8")
+
+
+def test_the_foundation_decodes_the_files_of_the_codec_for_reading_and_the_other_way_round(
+    pages: list[Image.Image],
+) -> None:
+    foundation, reading = tfic.load("zoo/lite-vbr"), tfic.load("zoo/lite-vbr-reading")
+    data = reading.encode(pages[0], quality=30)
+    assert data != foundation.encode(pages[0], quality=30)
+    assert np.array_equal(np.array(foundation.decode(data)), np.array(reading.decode(data)))
+    data = foundation.encode(pages[0], quality=80)
+    assert np.array_equal(np.array(foundation.decode(data)), np.array(reading.decode(data)))

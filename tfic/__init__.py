@@ -1,6 +1,6 @@
 """A learned image codec for text: settings, images, networks, readers, training and measurement of one codec.
 
-    codec = tfic.load("zoo/lite-vbr")  # or a codec.safetensors, a run directory, runs:/ID, models:/NAME/VERSION
+    codec = tfic.load("zoo/lite-vbr-reading")  # or a codec.safetensors, a run directory, runs:/ID, models:/NAME/VERSION
     data = codec.encode(Image.open("page.png"), quality=30)
     image = codec.decode(data)         # raises tfic.BitstreamError for a file that cannot be decoded
 
