@@ -44,7 +44,7 @@ FEW = Qualities(jpeg=(5, 15, 40), webp=(0, 20, 50), avif=(10, 25, 45))
 """Classical codecs for a small test set."""
 SPACES: dict[str, Space] = {
     "tiny": Space((0.003,), (1.0,), classical=Qualities(jpeg=(10,), webp=(10,), avif=(20,))),
-    "demo": Space(lmbdas=(0.0016, 0.0032, 0.0064), gammas=(0.5,), controls=True, classical=FEW),
+    "demo": Space(lmbdas=(0.0016, 0.0032, 0.0064), gammas=(2.0,), controls=True, classical=FEW),
     "scratch": Space(lmbdas=(0.002, 0.004), gammas=(10.0,), controls=True, halfway=True, classical=FEW),
     "base": Space(trials=4, controls=True, halfway=True),
     "paper": Space(trials=8, controls=True, halfway=True),
