@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -44,7 +45,13 @@ assert report.main(["--tracking-uri", old, "--name", "older", "--out", "older.ht
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, empty_store: str, tracking_uri: str) -> Path:
+def own_store(tmp_path_factory: pytest.TempPathFactory, laid_out: Callable[[Path], str]) -> str:
+    """A store in which nobody has measured uncompressed images yet: they are measured once in a store."""
+    return laid_out(tmp_path_factory.mktemp("own") / "mlflow.db")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, own_store: str, tracking_uri: str) -> Path:
     """A folder with reports by a project that has one more field in tfic/measuring/row.py.
 
     added.html is of a sweep that it measured, older.html of a sweep that was measured without the field.
@@ -61,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, empty_store: str, tracking_
     last = '    """The text as the training reader read it."""\n'
     assert source.count(last) == 1
     (folder / "tfic" / "measuring" / "row.py").write_text(source.replace(last, last + ADDED), encoding="utf-8")
-    command = [sys.executable, "-c", MEASURE_AND_REPORT, empty_store, tracking_uri]
+    command = [sys.executable, "-c", MEASURE_AND_REPORT, own_store, tracking_uri]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -77,9 +84,9 @@ def points_table(report: Path) -> str:
 
 @pytest.mark.slow
 def test_a_field_added_to_the_row_is_a_column_of_rows_csv_a_metric_in_mlflow_and_a_column_of_the_report(
-    folder: Path, empty_store: str, tmp_path: Path
+    folder: Path, own_store: str, tmp_path: Path
 ) -> None:
-    client = MlflowClient(tracking_uri=empty_store)
+    client = MlflowClient(tracking_uri=own_store)
     (run,) = client.search_runs([client.get_experiment_by_name("added").experiment_id])
     assert run.data.metrics["sharpness"] == pytest.approx(12.345)
     rows = Path(client.download_artifacts(run.info.run_id, "rows.csv", str(tmp_path))).read_text(encoding="utf-8")
