@@ -16,7 +16,7 @@ WAIT_MS = 120_000
 """A busy machine draws for a minute what takes two seconds on a quiet one."""
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine; apt-get install chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="a browser is no Python package; apt-get install chromium"),
 ]
 LEAST_FIGURES = 8
 POINTS = {each.key: each for each in made_store.points()}

@@ -54,7 +54,7 @@ def _worker(rank: int, port: int, folder: Path) -> None:
     torch.set_num_threads(1)
     with distributed.join():
         torch.save(everything(folder), folder / f"{rank}.pt")
-    os._exit(0)  # as below
+    os._exit(0)  # as in `train_undisturbed`
 
 
 def train_undisturbed(rank: int, port: int, settings: Config, folder: Path) -> None:

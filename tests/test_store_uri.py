@@ -43,8 +43,11 @@ def serving(asked: list[str], certificate: Path | None = None) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = http.server.HTTPServer(("127.0.0.1", 0), Refuse)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that hangs up
+    class Quiet(http.server.HTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A client that hangs up is no error here."""
+
+    server = Quiet(("127.0.0.1", 0), Refuse)
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)

@@ -103,7 +103,7 @@ def sync_errors() -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # whatever it is: the other ranks wait in a collective until they are told
         _gather_errors(error)
         raise
     for other, reason in enumerate(_gather_errors(None)):
