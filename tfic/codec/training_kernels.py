@@ -51,9 +51,9 @@ def enlarge(
     V = (to_tiles @ tiles.view(16, -1)).view(16, -1, x.shape[3])
     U = (to_kernel @ weight.flatten(2).permute(2, 0, 1).reshape(9, -1)).view(16, *weight.shape[:2])
     products = torch.bmm(V, U.transpose(1, 2))
-    products[5] += bias  # the one product that counts once in each of the 2 x 2 pixels
     Y = (to_pixels @ products.view(16, -1)).view(2, 2, B, H // 2, W // 2, side, side, -1)
-    return Y.permute(2, 3, 0, 5, 4, 1, 6, 7).reshape(B, H * side, W * side, -1)
+    pixels = Y.permute(2, 3, 0, 5, 4, 1, 6, 7).reshape(B, H, side, W, side, -1)
+    return (pixels + bias.view(side, 1, side, -1)).view(B, H * side, W * side, -1)
 
 
 def _winograd() -> tuple[Tensor, Tensor, Tensor]:
