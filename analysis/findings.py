@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from analysis.best import BestPair
 from analysis.matched import by_image
 from analysis.summaries import gamma_effect
 from analysis.sweep_data import SweepData, lossy
-from analysis.verdict import BestPair
 
 LOST = 0.1
 """A page read with less accuracy than this is lost."""

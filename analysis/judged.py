@@ -15,6 +15,7 @@ from analysis import stats
 from analysis.matched import by_image
 from analysis.readers import title
 from analysis.stats import show
+from tfic.task_names import TASKS
 
 
 @dataclass(frozen=True)
@@ -52,25 +53,28 @@ def judged(rows: pd.DataFrame, names: Mapping[str, str], weights: Mapping[str, f
     return found
 
 
-def verdict(gain: stats.Interval | None, said: Sequence[Judged]) -> str:
+def verdict(gain: stats.Interval | None, said: Sequence[Judged], task: str = "reading") -> str:
     """The verdict on a codec, as a sentence.
 
     Args:
-        gain: its lead by the training reader; None where nothing decides it.
-        said: what the readers say that the verdict needs.
+        gain: its lead by the training reader, or by the model of another task; None where nothing decides it.
+        said: what the readers say, or models of that task, that the verdict needs.
+        task: the machine task.
     """
+    agent, verb = TASKS[task].agent, TASKS[task].verb
+    head = "Verdict" if task == "reading" else f"Verdict on {task}"
     lower = [each for each in said if each.lower]
     names = _listed([each.reader for each in said])
     if gain is None or gain.low <= 0:
-        why = "no lead of the training reader is significant"
-        return f"Verdict: not positive, for {why}."
+        why = f"no lead of the training {agent} is significant"
+        return f"{head}: not positive, for {why}."
     if lower:
         less = _listed([f"{each.reader} ({show(each.difference, sign=True)})" for each in lower])
-        return f"Verdict: not positive, for {less} {'reads' if len(lower) == 1 else 'read'} significantly less."
+        return f"{head}: not positive, for {less} {verb}{'s' if len(lower) == 1 else ''} significantly less."
     if not said:
-        return "Verdict: open, for no held-out reader took part."
-    none = f"{names} does not read" if len(said) == 1 else f"none of {names} reads"
-    return f"Verdict: positive: the lead is significant, and {none} significantly less."
+        return f"{head}: open, for no held-out {agent} took part."
+    none = f"{names} does not {verb}" if len(said) == 1 else f"none of {names} {verb}s"
+    return f"{head}: positive: the lead is significant, and {none} significantly less."
 
 
 def _listed(names: Sequence[str]) -> str:

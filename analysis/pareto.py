@@ -19,7 +19,7 @@ from tfic.measuring.row import MEASURES
 from tfic.system import cli
 
 FIRST, LAST = ("bpp", "accuracy"), ("psnr_db", "encode_ms")
-"""The measures in the table, those of held-out readers between them; the JSON has all."""
+"""The measures in the table, those of held-out readers and of other machine tasks between them; the JSON has all."""
 
 
 @cli.piped
@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"sweep {sweep.name} ({sweep.chosen}); * is on the front of bpp, accuracy and PSNR")
         if sweep.on:
             print(sweep.on)
-        print(table(records, [*FIRST, *needed.values(), *LAST]))
+        tasks = [readers.column(name) for name in readers.tasks(points)]
+        print(table(records, [*FIRST, *needed.values(), *tasks, *LAST]))
     return 0
 
 

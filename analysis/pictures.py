@@ -13,9 +13,9 @@ import pandas as pd
 from PIL import Image
 
 from analysis import kept, runs
+from analysis.best import BestPair
 from analysis.matched import nearest
 from analysis.sweep_data import SweepData
-from analysis.verdict import BestPair
 from tfic.measuring.row import picture_name
 
 LARGEST_PX = 320

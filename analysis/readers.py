@@ -49,11 +49,14 @@ def measured(points: pd.DataFrame) -> dict[str, str]:
     return {name: each for name, each in columns.items() if each in points and points[each].notna().any()}
 
 
+def tasks(points: pd.DataFrame) -> list[str]:
+    """The machine tasks beside reading that were measured in a sweep."""
+    return [name for name in task_names.FURTHER_TASKS if column(name) in points and points[column(name)].notna().any()]
+
+
 def metrics(points: pd.DataFrame) -> dict[str, str]:
     """The measures that a codec may be chosen by: those of `measured`, and those of other tasks by the tasks' names."""
-    further = {name: column(name) for name in task_names.FURTHER_TASKS}
-    known = {name: each for name, each in further.items() if each in points and points[each].notna().any()}
-    return measured(points) | known
+    return measured(points) | {name: column(name) for name in tasks(points)}
 
 
 def against(stated: str) -> tuple[str, ...]:
@@ -109,7 +112,9 @@ def _recorded(metadata: pd.DataFrame) -> set[str] | None:
     return found
 
 
-def judges(names: Mapping[str, str], point: pd.Series) -> dict[str, str]:
-    """Those of held-out readers that a codec was not trained against."""
+def judges(names: Mapping[str, str], point: pd.Series, task: str = "reading") -> dict[str, str]:
+    """Those of held-out readers that a codec was not trained against; no other task has a held-out model."""
+    if task != "reading":
+        return {}
     known = against(str(point["trained_against"])) if "trained_against" in point else ()
     return {name: each for name, each in names.items() if name not in known}

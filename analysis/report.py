@@ -40,6 +40,7 @@ from analysis import (
     transfer,
     verdict,
 )
+from analysis.best import BestPair, best_pair
 from analysis.front import OBJECTIVES, front_of
 from analysis.published import publish
 from analysis.sweep_data import SweepData, lossy
@@ -80,7 +81,7 @@ def page(sweep: runs.Sweep, heldout: str | None = None) -> str:
     by_key, cheapest = points.set_index("trial_key").to_dict("index"), summaries.cheapest(points)
     rows = runs.rows(sweep, shown["trial_key"].tolist())
     data = SweepData(shown, rows, len(points) - len(shown), needed)
-    best = verdict.best_pair(data)
+    best = best_pair(data)
     volumes, corner = summaries.volumes(points)
     looks = explore.looks(sweep, data)
     fitted = _surface(points)
@@ -196,7 +197,7 @@ def _surface(points: pd.DataFrame) -> Fitted | None:
     return (settings, accuracy, parts) if "accuracy" in parts else None
 
 
-def _pair(data: SweepData, best: verdict.BestPair | None) -> list[str]:
+def _pair(data: SweepData, best: BestPair | None) -> list[str]:
     """The codecs that the gallery begins with: those of the verdict, else the first two."""
     if best:
         return [best.tuned["trial_key"], best.baseline["trial_key"]]
@@ -204,7 +205,7 @@ def _pair(data: SweepData, best: verdict.BestPair | None) -> list[str]:
 
 
 def _figures(
-    data: SweepData, best: verdict.BestPair | None, fitted: Fitted | None, cells: Sequence[transfer.Cell]
+    data: SweepData, best: BestPair | None, fitted: Fitted | None, cells: Sequence[transfer.Cell]
 ) -> dict[str, figures.go.Figure]:
     """Every figure of the report by its name in the templates."""
     points, rows = data.points, data.rows

@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-bpp", type=float, metavar="B", help="most bits per pixel of the whole file")
     parser.add_argument("--min-accuracy", type=float, metavar="A", help="least accuracy of the reader, 0 to 1")
     parser.add_argument("--max-encode-ms", type=float, metavar="T", help="longest mean time to encode a page")
-    parser.add_argument("--reader", default="training", metavar="NAME", help="the reader (default: training)")
+    parser.add_argument(
+        "--reader", default="training", metavar="NAME", help="the reader, or a task: detection (default: training)"
+    )
     runs.add_options(parser)
     options = parser.parse_args(arguments)
     try:

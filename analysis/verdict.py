@@ -1,57 +1,23 @@
 """The answer at the top of the report: the TFIC codec to take, compared with baselines, classical codecs and OCR."""
 
 import zlib
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from analysis import stats
+from analysis import readers, stats
+from analysis.best import BestPair, best_pair, greatest, leads
 from analysis.judged import Judged, judged, verdict
-from analysis.matched import by_image, matched_values, nearest
-from analysis.readers import judges
+from analysis.matched import by_image, nearest
 from analysis.runs import LMBDA_SHARE, distinct
 from analysis.stats import show
 from analysis.sweep_data import SweepData, lossy
+from tfic.measuring.row import MEASURES
 
 EQUAL_RATE = 1.25
 """Rates within this factor are called near."""
 NEARLY_ALL = 0.9
 """The part of the uncompressed accuracy for which the cheapest codec is named."""
-
-
-@dataclass(frozen=True)
-class BestPair:
-    """A TFIC codec beside the measured baseline that compares with it."""
-
-    tuned: pd.Series
-    """The TFIC point."""
-    baseline: pd.Series
-    """The cheapest baseline with no fewer bits; the costliest one where there is none such."""
-    gain: stats.Interval
-    """Accuracy, TFIC minus baseline, paired by image."""
-    fair: bool
-    """The baseline has no fewer bits."""
-
-
-def best_pair(data: SweepData) -> BestPair | None:
-    """The TFIC codec with the greatest lower end of its gain over a measured baseline of no fewer bits.
-
-    Codecs that lack such a baseline come after all that have one; None without any pair. The interval is widened for
-    the choice among all TFIC codecs.
-    """
-    accuracy = by_image(data.rows, "accuracy")
-    confidence = data.confidence_of_best(len(data.kind("finetune")))
-    pairs = []
-    for _, tuned in data.kind("finetune").iterrows():
-        baselines = data.baselines_for(tuned)
-        if baselines.empty:
-            continue
-        enough = baselines[baselines["bpp"] >= tuned["bpp"]]
-        baseline = baselines.iloc[-1] if enough.empty else enough.iloc[0]
-        gain = stats.mean((accuracy[tuned["trial_key"]] - accuracy[baseline["trial_key"]]).to_numpy(), confidence)
-        pairs.append(BestPair(tuned, baseline, gain, not enough.empty))
-    return max(pairs, key=lambda each: (each.fair, each.gain.low), default=None)
 
 
 def text_bpp(rows: pd.DataFrame) -> float:
@@ -68,7 +34,7 @@ def _sent_bytes(text: str) -> int:
 
 
 def sentences(data: SweepData, best: BestPair | None) -> list[str]:
-    """The verdict on the best pair, most important first."""
+    """The verdict on the best pair, most important first; after it what other machine tasks say of theirs."""
     bound = (
         f"Upper bound: OCR on the device, which sends the text instead of an image, would take "
         f"{text_bpp(data.rows):.2g} bpp and lose no more than the reader's own errors. Compression for reading pays "
@@ -78,7 +44,11 @@ def sentences(data: SweepData, best: BestPair | None) -> list[str]:
         none = "This sweep has no finished pair of a baseline and a TFIC codec yet, so there is nothing to decide."
         return [none, bound]
     parts = (_headline, _decided, _equal_rate, _training, _heldout, _reference, _cheapest, _classical, _psnr)
-    return [*(sentence for part in parts for sentence in part(data, best)), *convergence(data), bound]
+    said = [sentence for part in parts for sentence in part(data, best)]
+    for task in readers.tasks(data.points):
+        if other := best_pair(data, task):
+            said += [sentence for part in (_headline, _decided, _equal_rate) for sentence in part(data, other)]
+    return [*said, *convergence(data), bound]
 
 
 def convergence(data: SweepData) -> list[str]:
@@ -116,11 +86,12 @@ def departure(metadata: pd.DataFrame) -> str:
 
 def _named(point: pd.Series) -> str:
     """A TFIC point with its settings."""
-    return f"(λ {point['lmbda']:g}, γ {point['gamma']:g})"
+    variant = f", {point['variant']}" if point["variant"] else ""
+    return f"(λ {point['lmbda']:g}, γ {point['gamma']:g}{variant})"
 
 
-def _mean(data: SweepData, point: pd.Series) -> str:
-    return show(stats.mean(by_image(data.rows, "accuracy")[point["trial_key"]].to_numpy()))
+def _mean(data: SweepData, point: pd.Series, metric: str = "accuracy") -> str:
+    return show(stats.mean(by_image(data.rows, metric)[point["trial_key"]].to_numpy()))
 
 
 def _difference(data: SweepData, a: pd.Series, b: pd.Series, metric: str) -> stats.Interval | None:
@@ -132,22 +103,22 @@ def _difference(data: SweepData, a: pd.Series, b: pd.Series, metric: str) -> sta
 
 def _headline(data: SweepData, best: BestPair) -> list[str]:
     tuned, baseline = best.tuned, best.baseline
+    own, other = (_mean(data, point, best.metric) for point in (tuned, baseline))
+    reading, label = best.task == "reading", MEASURES[best.metric].label
+    has = f"reads {own} of the text" if reading else f"has a {label} of {own}"
     against = (
-        f"At {tuned['bpp']:.3f} bpp TFIC {_named(tuned)} reads {_mean(data, tuned)} "
-        f"of the text, against {_mean(data, baseline)} for the {_called(baseline)} at {baseline['bpp']:.3f} bpp"
+        f"At {tuned['bpp']:.3f} bpp TFIC {_named(tuned)} {has}, "
+        f"against {other} for the {best.called} at {baseline['bpp']:.3f} bpp"
     )
     gain = show(best.gain, sign=True)
     if not best.fair:
-        return [f"{against}. The {_called(baseline)} has fewer bits here, so the sweep does not decide between them."]
+        return [f"{against}. The {best.called} has fewer bits here, so the sweep does not decide between them."]
     if best.gain.low > 0:
         return [f"{against}: {gain} with {1 - tuned['bpp'] / baseline['bpp']:.0%} fewer bits."]
     more = f"{baseline['bpp'] / tuned['bpp'] - 1:.0%} more bits"
-    none = f"No TFIC codec of this sweep reads significantly more than a measured {_called(baseline)} of no fewer bits."
+    does = "reads significantly more" if reading else f"has a significantly higher {label}"
+    none = f"No TFIC codec of this sweep {does} than a measured {best.called} of no fewer bits."
     return [f"{against}, which has {more}: {gain}. {none}"]
-
-
-def _called(baseline: pd.Series) -> str:
-    return "control" if baseline["kind"] == "control" else "baseline"
 
 
 def _training(data: SweepData, best: BestPair) -> list[str]:
@@ -164,13 +135,12 @@ def _training(data: SweepData, best: BestPair) -> list[str]:
 
 
 def _said(data: SweepData, best: BestPair) -> list[Judged]:
-    """What the readers say of the best pair that the verdict needs."""
-    needed = judges(data.heldout, best.tuned)
-    return judged(data.rows, needed, {best.tuned["trial_key"]: 1.0, best.baseline["trial_key"]: -1.0})
+    """What is said of the best pair by the readers, or models of another task, that the verdict needs."""
+    return judged(data.rows, readers.judges(data.heldout, best.tuned, best.task), best.weights)
 
 
 def _decided(data: SweepData, best: BestPair) -> list[str]:
-    return [verdict(best.gain if best.fair else None, _said(data, best))]
+    return [verdict(best.gain if best.fair else None, _said(data, best), best.task)]
 
 
 def _heldout(data: SweepData, best: BestPair) -> list[str]:
@@ -187,31 +157,24 @@ def _heldout(data: SweepData, best: BestPair) -> list[str]:
         else:
             sees = "sees no significant difference"
         told.append(f"{each.reader} {sees}, {show(each.difference, sign=True)}")
-    than = f"against the {_called(best.baseline)} at {best.baseline['bpp']:.3f} bpp"
+    than = f"against the {best.called} at {best.baseline['bpp']:.3f} bpp"
     return [f"Held-out readers, against which this codec was not trained, {than}: {'; '.join(told)}."]
 
 
 def _equal_rate(data: SweepData, best: BestPair) -> list[str]:
     """The greatest lead of TFIC at equal rate, which may be that of another codec than the best pair's."""
-    accuracy = by_image(data.rows, "accuracy")
-    pairs = [(row, baseline) for row, baseline in data.pairs() if baseline.bits == "equal"]
-    if not pairs:
+    some = leads(data, best.metric, [pair for pair in data.pairs() if pair[1].bits == "equal"])
+    if not some:
         return []
-    confidence = data.confidence_of_best(len(pairs))
-    gains = [
-        stats.mean(accuracy[row["trial_key"]].to_numpy() - matched_values(accuracy, baseline), confidence)
-        for row, baseline in pairs
-    ]
-    first = int(np.argmax([gain.low for gain in gains]))
-    row, baseline = pairs[first]
-    weights = {row["trial_key"]: 1.0} | {key: -weight for key, weight in baseline.weights.items()}
-    others = judged(data.rows, judges(data.heldout, row), weights)
+    lead = greatest(some)
+    others = judged(data.rows, readers.judges(data.heldout, lead.tuned, best.task), lead.weights)
     seen = "".join(f"; {each.reader} {show(each.difference, sign=True)}" for each in others)
-    leads = "leads most" if gains[first].low > 0 else "leads nowhere significantly, and most"
+    how = "leads most" if lead.gain.low > 0 else "leads nowhere significantly, and most"
+    measure = "" if best.task == "reading" else f" in {MEASURES[best.metric].label}"
     return [
-        f"At equal rate, the {_called(best.baseline)} interpolated between its measured neighbours, TFIC {leads} at "
-        f"{row['bpp']:.3f} bpp {_named(row)}: {row['accuracy']:.2f} against "
-        f"{np.nanmean(matched_values(accuracy, baseline)):.2f}, {show(gains[first], sign=True)}{seen}."
+        f"At equal rate, the {best.called} interpolated between its measured neighbours, TFIC {how}{measure} at "
+        f"{lead.tuned['bpp']:.3f} bpp {_named(lead.tuned)}: {lead.own:.2f} against "
+        f"{lead.other:.2f}, {show(lead.gain, sign=True)}{seen}."
     ]
 
 
@@ -266,4 +229,4 @@ def _psnr(data: SweepData, best: BestPair) -> list[str]:
     change = _difference(data, best.tuned, best.baseline, "psnr_db")
     if change is None:
         return []
-    return [f"Against that {_called(best.baseline)} PSNR changes by {show(change, ' dB', sign=True)}."]
+    return [f"Against that {best.called} PSNR changes by {show(change, ' dB', sign=True)}."]

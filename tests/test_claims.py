@@ -98,3 +98,14 @@ def test_a_sweep_that_lacks_a_kind_is_judged_without_a_crash_and_says_what_is_mi
     assert found[2].status == "not testable here"
     assert "has not finished" in found[2].reason
     assert len(found) == 6
+
+
+def test_claim_2_states_the_lead_in_detection_and_is_decided_by_reading():
+    def change(rows, point):
+        noise = np.random.default_rng(len(point.key)).normal(0, 0.01, len(rows))
+        return rows.assign(detection_f1=0.7 + noise - (0.1 if point.kind == "finetune" else 0))
+
+    plain, found = judged(made_store.points())[2], judged(made_store.points(), change)[2]
+    assert found.status == plain.status == "confirmed"
+    assert found.reason.startswith(f"{plain.reason} In detection F1, which decides nothing here, finetune-l")
+    assert ": −0.10 [−0.1" in found.reason

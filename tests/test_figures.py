@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from analysis import figures, reader_figures
+from analysis.best import best_pair
 from analysis.front import OBJECTIVES, front_of
 from analysis.sweep_data import SweepData, lossy
-from analysis.verdict import best_pair
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import made_store
 import numpy as np
 import pytest
 
+from analysis.best import best_pair
 from analysis.findings import discordant, findings
 from analysis.sweep_data import SweepData
-from analysis.verdict import best_pair
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from analysis import claims, pareto, readers, report, select, verdict
+from analysis.best import best_pair
 from analysis.judged import Judged, judged
 from analysis.judged import verdict as sentence
 from analysis.stats import Interval
@@ -29,7 +30,7 @@ def data(needed=None, **columns):
 
 
 def said(shown):
-    return verdict.sentences(shown, verdict.best_pair(shown))
+    return verdict.sentences(shown, best_pair(shown))
 
 
 def test_a_verdict_is_positive_only_where_no_reader_that_it_needs_reads_significantly_less():

@@ -6,7 +6,7 @@ import pytest
 from analysis import __main__ as commands
 from analysis import runs, select
 from analysis.choice import Limits, choose, nearest_miss
-from analysis.readers import measured
+from analysis.readers import measured, metrics
 
 
 def answer(capsys, tracking_uri, *arguments):
@@ -85,3 +85,14 @@ def test_a_codec_whose_whole_interval_fits_is_looked_for_among_all_that_fit(trac
     code, lines, _ = answer(capsys, tracking_uri, "--max-bpp", "0.5")
     assert code == 0
     assert not [line for line in lines if "whole interval" in line], "nobody asked for a least accuracy"
+
+
+def test_detection_is_a_name_to_choose_by_where_it_was_measured(tracking_uri):
+    points = runs.load(tracking_uri, "demo").points
+    assert "detection" not in metrics(points)
+    found = points.assign(detection_f1=points["accuracy"].where(points["codec"] == "avif") / 2)
+    metric = metrics(found)["detection"]
+    fitting = choose(found, Limits(min_accuracy=0.2), metric)
+    assert metric == "detection_f1"
+    assert set(fitting["codec"]) == {"avif"}
+    assert Limits(min_accuracy=0.2).text(metric) == "detection F1 at least 0.2"

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from analysis import verdict
+from analysis.best import best_pair
 from analysis.sweep_data import SweepData
-from analysis.verdict import best_pair, departure, text_bpp
+from analysis.verdict import departure, text_bpp
 
 
 def sweep_data(made=None, change=lambda rows, point: rows):
@@ -140,3 +141,67 @@ def test_every_member_of_the_family_is_told_from_the_slides_stage_2(name: str, v
     assert words in said
     assert said.startswith("Stage 2 of this sweep")
     assert departure(pd.DataFrame(runs | {"kind": ["pretrain", "control"]})) == ""
+
+
+def found(gain: float):
+    """Measures the F1 score of detection, with that gain for TFIC's codecs."""
+
+    def change(rows, point):
+        noise = np.random.default_rng(len(point.key)).normal(0, 0.02, len(rows))
+        return rows.assign(
+            detection_f1=0.6 + 0.1 * np.log(point.bpp) + noise + (gain if point.kind == "finetune" else 0)
+        )
+
+    return change
+
+
+def test_detection_is_compared_with_the_control_as_reading_is_wherever_it_was_measured():
+    data = sweep_data(with_controls(), found(0.05))
+    said = [each for each in sentences(data) if "detection" in each]
+    chosen = best_pair(data, "detection")
+    control, rates = chosen.baseline, (chosen.tuned["bpp"], chosen.baseline["bpp"])
+    assert control["kind"] == "control"
+    assert rates[1] >= rates[0]
+    assert said[0].startswith(f"At {rates[0]:.3f} bpp TFIC (λ ")
+    assert re.search(r"has a detection F1 of 0\.\d\d \[.*, against 0\.\d\d \[.* for the control at", said[0])
+    assert said[1] == "Verdict on detection: open, for no held-out detector took part."
+    assert said[2].startswith(
+        "At equal rate, the control interpolated between its measured neighbours, TFIC leads most in"
+    )
+    table = data.rows.pivot(index="image", columns="trial_key", values="detection_f1")
+    equal = [(row, matched) for row, matched in data.pairs() if matched.bits == "equal"]
+    means = [
+        table[row["trial_key"]].mean() - sum(weight * table[key].mean() for key, weight in matched.weights.items())
+        for row, matched in equal
+    ]
+    shown = float(re.search(r", \+(0\.\d\d) \[", said[2])[1])
+    assert any(abs(shown - mean) < 0.006 for mean in means)
+    assert not any("detection" in each for each in sentences(sweep_data(with_controls())))
+
+
+def test_a_codec_that_finds_less_has_no_verdict_on_detection():
+    said = sentences(sweep_data(with_controls(), found(-0.05)))
+    assert "Verdict on detection: not positive, for no lead of the training detector is significant." in said
+    assert any("has a significantly higher detection F1 than a measured control" in each for each in said)
+    assert any("leads nowhere significantly, and most in detection F1" in each for each in said)
+
+
+def test_codecs_without_the_measure_of_a_task_take_no_part_in_its_verdict():
+    def change(rows, point):
+        known = point.kind == "control" or point.key == "finetune-l0.003-g0.3"
+        return found(0.05)(rows, point) if known else rows.assign(detection_f1=np.nan)
+
+    data = sweep_data(with_controls(), change)
+    assert best_pair(data, "detection").tuned["trial_key"] == "finetune-l0.003-g0.3"
+    said = [each for each in sentences(data) if "in detection F1" in each]
+    assert len(said) == 1
+    assert "(λ 0.003, γ 0.3)" in said[0]
+    nobody = sweep_data(with_controls(), lambda rows, point: found(0)(rows, point) if point.kind == "control" else rows)
+    assert best_pair(nobody, "detection") is None
+    assert not any("detection" in each for each in sentences(nobody))
+
+
+def test_a_codec_is_named_with_the_settings_that_set_it_apart():
+    points, rows = made_store.world(made_store.points())
+    data = SweepData(points.assign(variant=np.where(points["kind"] == "finetune", "for detection", "")), rows)
+    assert "TFIC (λ 0.003, γ 1, for detection) reads" in sentences(data)[0]

@@ -26,16 +26,20 @@ class Task:
     """The measure of the decoded pixels: a field of `tfic.measuring.row.Row`."""
     licence: str
     """Licence of the model, and where that is stated."""
+    agent: str
+    """What the model is, in sentences."""
+    verb: str
+    """What it does, in sentences."""
 
 
 TASKS: Mapping[str, Task] = MappingProxyType({
     "reading": Task(
         "PP-OCRv6 small's recogniser, or EasyOCR's (train.readers)", "the terms of train.reading", "accuracy",
-        "Apache-2.0; `python -m tfic readers` has that of each reader",
+        "Apache-2.0; `python -m tfic readers` has that of each reader", "reader", "read",
     ),
     "detection": Task(
         "PP-OCRv6 small's detector", "Kullback-Leibler divergence of its map of x_hat from its map of x",
-        "detection_f1", "Apache-2.0 (rapidocr)",
+        "detection_f1", "Apache-2.0 (rapidocr)", "detector", "find",
     ),
 })  # fmt: skip
 """The tasks, TFIC's own first."""
