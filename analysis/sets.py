@@ -44,6 +44,9 @@ def of_run(run: StoredRun, runs: Mapping[str, StoredRun]) -> TestSet:
         return TestSet(identity, place, f"{place}, at most {count} images{measured}")
     drawn = [params.get(name, "") for name in DRAWN]
     size = f", {drawn[1]} x {drawn[2]} pixels, seed {drawn[0]}" if drawn[0] else ""
+    if (share := params.get("data.document_share", "0.0")) != "0.0":
+        drawn.append(share)
+        size += f", a share of {share} of documents"
     return TestSet(json.dumps([*drawn, count]) + measured, "", f"{count} drawn images{size}{measured}".strip())
 
 

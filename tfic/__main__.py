@@ -69,7 +69,8 @@ def _synth(args: argparse.Namespace) -> None:
     if args.count < 1:
         raise ValueError(f"--count is {args.count}; it must be at least 1")
     folders = {"background_dir": args.backgrounds, "font_dir": args.fonts}
-    data = DataConfig(height_px=args.height, width_px=args.width, seed=args.seed, **folders)
+    size_px = {"height_px": args.height, "width_px": args.width}
+    data = DataConfig(**size_px, seed=args.seed, document_share=args.documents, **folders)
     write_folder(draw_set(args.split, args.count, data), args.out)
     print(f"{args.count} {args.split} images and metadata.jsonl in {args.out}")
 
@@ -192,6 +193,8 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--width", type=int, default=defaults["width_px"], metavar="PX", help="width in pixels (256)")
     synth.add_argument("--backgrounds", default="", metavar="DIR", help="photographs to draw on as well")
     synth.add_argument("--fonts", default="", metavar="DIR", help=".ttf and .otf fonts to draw with instead of ours")
+    words = "share of pages of documents, dark text on paper, from 0 to 1; the others are scenes (0)"
+    synth.add_argument("--documents", type=float, default=0.0, metavar="SHARE", help=words)
     synth.set_defaults(run=_synth)
 
     _add_import(commands)

@@ -43,11 +43,14 @@ class DataConfig:
     """Folder of photographs to draw text on, besides the drawn backgrounds."""
     font_dir: str = ""
     """Folder of .ttf/.otf fonts to draw with instead of the fonts that ship."""
+    document_share: float = 0.0
+    """Share of the synthetic images that are pages of documents, dark text on paper, 0 to 1; the others are scenes."""
 
     def __post_init__(self) -> None:
         for name in ("train_count", "test_count", "height_px", "width_px"):
             check_at_least(name, getattr(self, name), 1)
         check_at_least("seed", self.seed, 0)
+        check_share("document_share", self.document_share)
 
 
 @dataclass(frozen=True)
@@ -234,6 +237,12 @@ def check_at_least(name: str, value: float, least: int) -> None:
     """Raise ValueError unless `value` is a finite number of at least `least`."""
     if not (math.isfinite(value) and value >= least):
         raise ValueError(f"{name} is {value!r}; it must be {least} or more")
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise ValueError unless `value` is a number from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value!r}; it must be from 0 to 1")
 
 
 def half(steps: int) -> int:

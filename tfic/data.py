@@ -60,7 +60,8 @@ def draw_set(split: str, count: int, data: DataConfig) -> Sequence[Page]:
     typefaces.check_split(split)
     fonts = typefaces.folder(Path(data.font_dir).resolve(), split) if data.font_dir else None
     photographs = backgrounds.photographs(Path(data.background_dir).resolve()) if data.background_dir else None
-    return drawn_set(SetSpec(data.seed, split, count, data.height_px, data.width_px, fonts, photographs))
+    size_px = data.height_px, data.width_px
+    return drawn_set(SetSpec(data.seed, split, count, *size_px, fonts, photographs, data.document_share))
 
 
 def write_folder(pages: Iterable[Page], out: Path) -> int:

@@ -271,6 +271,8 @@ class Sweep:
         for name in ("background_dir", "font_dir"):
             if getattr(data, name):
                 drawn[name] = keys.folder_digest(Path(getattr(data, name)))
+        if data.document_share:
+            drawn["document_share"] = data.document_share
         return drawn
 
     @property

@@ -34,7 +34,8 @@ def dataset(data: DataConfig, split: str) -> Dataset:
         return Dataset(Path(folder).name, _digest(folder)[:DIGITS], "local", json.dumps(source))
     names = ("seed", "height_px", "width_px", "background_dir", "font_dir")
     source = {"split": split, "count": count, "drawing_version": DRAWING_VERSION}
-    text = json.dumps(source | {name: getattr(data, name) for name in names}, sort_keys=True)
+    share = {"document_share": data.document_share} if data.document_share else {}
+    text = json.dumps(source | share | {name: getattr(data, name) for name in names}, sort_keys=True)
     return Dataset("drawn", hashlib.sha256(text.encode()).hexdigest()[:DIGITS], "code", text)
 
 

@@ -52,6 +52,8 @@ class SetSpec:
     """The faces; None for those that ship."""
     photographs: tuple[Path, ...] | None = None
     """Photographs for backgrounds, besides the drawn ones."""
+    document_share: float = 0.0
+    """Share of the images that are pages of documents, 0 to 1."""
 
     @property
     def key(self) -> str:
@@ -63,13 +65,15 @@ class SetSpec:
         by_folder: dict[Path, list[str]] = {}
         for path in self.photographs or ():
             by_folder.setdefault(path.parent, []).append(path.name)
-        parts = {
+        parts: dict[str, Any] = {
             "drawing": [DRAWING_VERSION, REDRAWN],
             "libraries": [np.__version__, PIL.__version__, cv2.__version__, faker.VERSION],
             "set": [self.seed, self.split, self.count, self.height_px, self.width_px],
             "fonts": [[face.family, hashlib.sha256(face.path.read_bytes()).hexdigest()] for face in faces],
             "photographs": [[str(folder), digest(folder, names)] for folder, names in by_folder.items()],
         }
+        if self.document_share:
+            parts["documents"] = self.document_share
         return f"{self.split}-{self.count}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}"
 
     def job(self, array: Path, offset: int, start: int, step: int) -> dict[str, Any]:
@@ -79,7 +83,7 @@ class SetSpec:
             "height_px": self.height_px, "width_px": self.width_px,
             "fonts": None if self.fonts is None else [[face.family, str(face.path)] for face in self.fonts],
             "photographs": None if self.photographs is None else [str(path) for path in self.photographs],
-            "array": str(array), "offset": offset, "start": start, "step": step,
+            "document_share": self.document_share, "array": str(array), "offset": offset, "start": start, "step": step,
         }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from tfic.pages.lines import Line, Page, Quad, quad_of, upright_order
-from tfic.synth import backgrounds, layouts, texts, typefaces, warp
+from tfic.synth import backgrounds, documents, layouts, texts, typefaces, warp
 from tfic.synth.colours import colour_block
 from tfic.synth.layouts import Block, Placed
 from tfic.synth.typefaces import Face
@@ -31,6 +31,7 @@ def draw(
     width_px: int = 256,
     fonts: Sequence[Face] | None = None,
     photographs: Sequence[Path] | None = None,
+    document_share: float = 0.0,
 ) -> Page:
     """Image number `index` of a split: the same for every number of workers and on every machine.
 
@@ -45,6 +46,7 @@ def draw(
         width_px: width in pixels, from 32.
         fonts: the faces to draw with; those that ship for `split` by default.
         photographs: image files, one of which is the background of every second image.
+        document_share: share of the images that are pages of documents, 0 to 1; the others are as with 0.
 
     Raises:
         ValueError: for a number out of range or an unreadable photograph.
@@ -57,8 +59,17 @@ def draw(
         raise ValueError(
             f"an image of {width_px}x{height_px} is too small; both sides must be at least {MIN_SIDE_PX} px"
         )
-    rng = np.random.default_rng([seed, typefaces.SPLITS.index(split), index])
+    if not 0 <= document_share <= 1:
+        raise ValueError(f"document_share is {document_share}; it must be from 0 to 1")
+    place = [seed, typefaces.SPLITS.index(split), index]
     faces = typefaces.shipped(split) if fonts is None else fonts
+    if document_share:
+        rng = np.random.default_rng([*place, 1])  # of its own: a share of documents leaves the other images as they are
+        if rng.random() < document_share:
+            page = _document(rng, faces, f"{split}-{index:06d}.png", height_px, width_px)
+            if page is not None:
+                return page
+    rng = np.random.default_rng(place)
     if photographs and rng.random() < 0.5:
         path = photographs[int(rng.integers(len(photographs)))]
         ground = backgrounds.photograph(rng, height_px, width_px, path)
@@ -69,6 +80,20 @@ def draw(
     image = _ink(rng, ground, laid, blocks)
     lines = tuple(Line(line.ink.text, _quad(laid, line)) for block in blocks for line in block.lines)
     return Page(f"{split}-{index:06d}.png", _degrade(rng, image), lines)
+
+
+def _document(rng: np.random.Generator, faces: Sequence[Face], name: str, height_px: int, width_px: int) -> Page | None:
+    """A page of a document, every second one degraded; None for an image too small for a line."""
+    fake = texts.seeded_faker(int(rng.integers(2**62)))
+    sheet = documents.sheet_of(rng, fake, faces, height_px, width_px)
+    if sheet is None:
+        return None
+    image = documents.printed(sheet)
+    flat = warp.straight(height_px, width_px, 0)
+    places = (np.array((line.left, line.top, line.right, line.bottom)) / documents.SCALE for line, _ in sheet.placed)
+    quads = (flat.quad(*(float(each) for each in place)) for place in places)
+    lines = tuple(Line(line.ink.text, quad) for (line, _), quad in zip(sheet.placed, quads, strict=True))
+    return Page(name, _degrade(rng, image) if rng.random() < 0.5 else image, lines)
 
 
 def _lay_out(

@@ -50,7 +50,8 @@ def page_of(job: dict[str, Any], index: int) -> Page:
     """Image `index` of the job's set."""
     fonts = job["fonts"] and [Face(family, Path(path)) for family, path in job["fonts"]]
     photographs = job["photographs"] and [Path(path) for path in job["photographs"]]
-    return draw(job["seed"], job["split"], index, job["height_px"], job["width_px"], fonts, photographs)
+    size_px = job["height_px"], job["width_px"]
+    return draw(job["seed"], job["split"], index, *size_px, fonts, photographs, job["document_share"])
 
 
 if __name__ == "__main__":
