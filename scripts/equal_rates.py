@@ -14,21 +14,21 @@ WORDS = {"accuracy": "page", "accuracy_lines": "lines", "accuracy_heldout": "Tes
 """Heads of columns."""
 
 
-def comparison(runs: Path, seed: int, tuned: Sequence[str], others: Sequence[str]) -> str:
+def comparison(runs: Path, name_of_set: str, tuned: Sequence[str], others: Sequence[str]) -> str:
     """A table: each measured quality of the tuned codecs against others at its rate.
 
     The other codec is interpolated for each page over the log of its mean rates (`analysis.matched`); where its
     measured rates do not reach, the line says so.
 
     Args:
-        runs: Folder with RUN/measured/SEED-QUALITY/rows.csv.
-        seed: Seed of the test pages.
+        runs: Folder with RUN/measured/SET-QUALITY/rows.csv.
+        name_of_set: Name of the set of test pages.
         tuned: Names of runs.
         others: Names of runs to compare with.
     """
     tables = {
         path.parent: pd.DataFrame(map(asdict, read_rows(path)))
-        for path in sorted(runs.glob(f"*/measured/{seed}-*/{ROWS_FILE}"))
+        for path in sorted(runs.glob(f"*/measured/{name_of_set}-*/{ROWS_FILE}"))
     }
     rows = pd.concat([table.assign(trial_key=_key(folder)) for folder, table in tables.items()], ignore_index=True)
     rates = rows.groupby("trial_key")["bpp"].mean()
@@ -36,7 +36,7 @@ def comparison(runs: Path, seed: int, tuned: Sequence[str], others: Sequence[str
     metrics = {name: by_image(rows, name) for name in WORDS if rows[name].notna().any()}
     pages = rows["image"].nunique()
     lines = [
-        f"At equal rate on {pages} test pages of seed {seed}, difference and its 95 % interval:",
+        f"At equal rate on {pages} test pages of set {name_of_set}, difference and its 95 % interval:",
         "",
         f"| codec, quality | bpp | against | {' | '.join(WORDS[name] for name in metrics)} |",
         f"| --- | --- | --- |{' --- |' * len(metrics)}",

@@ -6,9 +6,9 @@
 The encoder alone learns, so that zoo/lite-vbr decodes what it writes; in the control all weights go on learning for
 pixels. Both see the same crops and qualities. RUNS/WEIGHTS-STEPS is for the foundation with these weights: where
 another has shipped, the same command begins anew. There, each codec has a run directory with its checkpoint, the same
-in half precision (`half.safetensors`, what ships) and `measured/SEED-QUALITY`, its measurements on two sets of test
-pages; AVIF's are beside them. `comparison.md` says what the codecs read at equal rate. Exit codes: 0 all done, 2 bad
-input, 3 call again.
+in half precision (`half.safetensors`, what ships) and `measured/SET-QUALITY`, its measurements on two sets of drawn
+scenes and one of pages of documents; AVIF's are beside them. `comparison.md` says what the codecs read at equal rate.
+Exit codes: 0 all done, 2 bad input, 3 call again.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from equal_rates import comparison
-from marathon_card import by_measure, by_quality
+from marathon_card import DOCUMENT_SHARE, by_measure, by_quality
 
 from tfic.checkpoints import checkpoint, models
 from tfic.codec import LMBDA_MIDDLE
@@ -33,8 +33,11 @@ from tfic.training.train import Progress, fit
 FOUNDATION = "zoo/lite-vbr"
 SHIPPED = Path(__file__).parent.parent / "tfic" / "zoo"
 CONTROL, HALF, MORE_CALLS = "control", "half.safetensors", 3
-SEEDS = (0, 1)
-"""Seeds of the two sets of test pages."""
+SETS = {
+    "0": DataConfig(test_count=100), "1": DataConfig(test_count=100, seed=1),
+    "documents": DataConfig(test_count=50, document_share=1.0),
+}  # fmt: skip
+"""Sets of test pages; a scale may take fewer of each."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ def scales(steps: int | None, gammas: tuple[float, ...]) -> dict[str, Scale]:
             finetune_batch=batch, read_width_px=read_width_px, finetune_learning_rate=3e-4, reading="features",
             learns="encoder", lmbda_share=1.0, rest_distortion=0.1, **train,
         )  # fmt: skip
-        data, measuring = DataConfig(train_count, test_count), EvalConfig(detect_side_px=256, pictures=1)
+        data = DataConfig(train_count, test_count, document_share=DOCUMENT_SHARE)
+        measuring = EvalConfig(detect_side_px=256, pictures=1)
         config = Config(
             checkpoint.config_of(models.find(FOUNDATION)).codec, LMBDA_MIDDLE, 0.0, data, settings, measuring
         )
@@ -69,8 +73,8 @@ def scales(steps: int | None, gammas: tuple[float, ...]) -> dict[str, Scale]:
     tiny = scale(16, 1, 1, 2, 300, log_every=1, checkpoint_every=1, threads=1, crop_height_px=64, crop_width_px=128)
     return {
         "tiny": replace(tiny, qualities=(25.0, 75.0), avif=(25,)),
-        "cpu": scale(6000, 100, 600, 4, 3000, log_every=10, checkpoint_every=20, threads=1),
-        "gpu": scale(20_000, 600, 10_000, 32, 24_000, log_every=50, checkpoint_every=500),
+        "cpu": scale(9000, 100, 600, 4, 3000, log_every=10, checkpoint_every=20, threads=1),
+        "gpu": scale(30_000, 600, 10_000, 32, 24_000, log_every=50, checkpoint_every=500),
     }
 
 
@@ -95,22 +99,24 @@ def _train(scale: Scale, runs: Path, until: float) -> None:
 
 
 def _measure(scale: Scale, runs: Path, until: float) -> None:
-    for seed in SEEDS:
+    for name_of_set in SETS:
         for name in trainings(scale):
             codec = checkpoint.load(runs / name / HALF)
             for quality in scale.qualities:
-                _measure_one(codec.at(quality), scale.config, runs / name, seed, quality, until)
+                _measure_one(codec.at(quality), scale.config, runs / name, name_of_set, quality, until)
         for quality in scale.avif:
-            _measure_one(classical("avif", quality), scale.config, runs / "avif", seed, quality, until)
+            _measure_one(classical("avif", quality), scale.config, runs / "avif", name_of_set, quality, until)
 
 
-def _measure_one(coder: Coder, config: Config, run: Path, seed: int, quality: float, until: float) -> None:
-    out = run / "measured" / f"{seed}-{quality:g}"
+def _measure_one(coder: Coder, config: Config, run: Path, name_of_set: str, quality: float, until: float) -> None:
+    out = run / "measured" / f"{name_of_set}-{quality:g}"
     if (out / ROWS_FILE).exists():
         return
     if time.monotonic() > until:
         raise _TimeUpError
-    result = measure(coder, replace(config, data=replace(config.data, seed=seed)), out)
+    pages = SETS[name_of_set]
+    pages = replace(pages, test_count=min(pages.test_count, config.data.test_count))
+    result = measure(coder, replace(config, data=pages), out)
     shown = ("bpp", "accuracy", "accuracy_lines", "accuracy_heldout", "psnr_db")
     print(f"{run.name} {out.name}: " + ", ".join(f"{key} {result[key]:.3f}" for key in shown), flush=True)
 
@@ -129,7 +135,7 @@ def _reporter(name: str, until: float) -> Callable[[Progress], None]:
 
 def _compare(scale: Scale, runs: Path) -> None:
     tuned = [name for name in trainings(scale) if name != CONTROL]
-    tables = [comparison(runs, seed, tuned, (CONTROL, "avif")) for seed in SEEDS]
+    tables = [comparison(runs, name, tuned, (CONTROL, "avif")) for name in SETS]
     (runs / "comparison.md").write_text("\n\n".join(tables) + "\n", encoding="utf-8")
     print("\n\n".join(tables))
 
@@ -142,6 +148,7 @@ def _ship(scale: Scale, runs: Path, out: Path) -> None:
         raise ValueError(f"{runs} is not done; the same command without --ship goes on")
     shipped = f"{config.codec}-reading"
     places = {quality: runs / name / "measured" / f"0-{quality:g}" for quality in scale.qualities}
+    documents = {quality: runs / name / "measured" / f"documents-{quality:g}" for quality in scale.qualities}
     own = min(scale.qualities, key=lambda quality: abs(quality - 50))
     card = f"""# zoo/{shipped}
 
@@ -155,7 +162,7 @@ files.
 | gamma | {config.gamma:g} at quality 50; it goes with lambda |
 | steps | {train.finetune_steps:,} of stage 2 (batch {train.finetune_batch}), from {train.start} |
 | reading | {train.reading}, distortion on text {train.text_distortion:g}, elsewhere {train.rest_distortion:g} |
-| data | {data.train_count:,} synthetic pages of {data.width_px} x {data.height_px} pixels, seed {data.seed} |
+| data | {data.train_count:,} pages of {data.width_px} x {data.height_px} pixels, {data.document_share:.0%} documents |
 | file | {weights.stat().st_size:,} bytes, half precision |
 | licence | Apache-2.0 |
 
@@ -165,6 +172,10 @@ Measured with these very weights on {data.test_count} test pages of fonts it was
 {by_measure(places[own])}
 
 {by_quality(places)}
+
+On {SETS["documents"].test_count} pages of documents:
+
+{by_quality(documents)}
 
 {(runs / "comparison.md").read_text(encoding="utf-8")}"""
     out.mkdir(parents=True, exist_ok=True)

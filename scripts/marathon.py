@@ -9,8 +9,8 @@ average of the weights. A call that was killed loses at most `SAVE_EVERY_S`. Sin
 two marathons give the same weights to the bit.
 
 RUN holds `state.pt` (weights, optimiser, average), `training.csv` (means over 100 steps, for three thirds of the range
-of quality), `evaluations.csv` (real bytes on a few pages that are neither trained nor tested on) and, after --ship,
-`half.safetensors` with a measurement for each quality. Exit codes: 0 done, 2 bad input.
+of quality), `evaluations.csv` (real bytes on a few scenes and documents, neither trained nor tested on) and, after
+--ship, `half.safetensors` with a measurement for each quality. Exit codes: 0 done, 2 bad input.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from marathon_card import NAME, Trained, ship
+from marathon_card import DOCUMENT_SHARE, KINDS, NAME, Trained, ship
 from torch import Tensor
 
 import tfic
@@ -58,9 +58,9 @@ class Scale:
     """How much a machine can do."""
 
     train_count: int
-    """Drawn training pages of 256 x 256 pixels."""
+    """Drawn training pages of 256 x 256 pixels, scenes and documents."""
     held_count: int
-    """Pages that are measured on the way."""
+    """Pages of each kind that are measured on the way."""
     test_count: int
     """Test pages of the model card."""
     batch: int
@@ -77,8 +77,8 @@ def scales() -> dict[str, Scale]:
     """Scales by name: a dry run, one CPU core, one GPU."""
     return {
         "tiny": Scale(16, 1, 2, batch=2, learning_rate=6e-4, evaluate_every=2),
-        "cpu": Scale(6000, 24, 100, batch=4, learning_rate=6e-4, evaluate_every=1500),
-        "gpu": Scale(20_000, 100, 600, batch=32, learning_rate=1e-3, evaluate_every=2000, device="cuda"),
+        "cpu": Scale(9000, 24, 100, batch=4, learning_rate=6e-4, evaluate_every=4000),
+        "gpu": Scale(30_000, 100, 600, batch=32, learning_rate=1e-3, evaluate_every=2000, device="cuda"),
     }
 
 
@@ -108,7 +108,7 @@ class Marathon:
     def train(self, minutes: float, fall: float = FALL) -> None:
         """Train for so many minutes, in whose last part, the share `fall`, the learning rate falls."""
         self.run.mkdir(parents=True, exist_ok=True)
-        pages = draw_set("train", self.scale.train_count, DataConfig())
+        pages = draw_set("train", self.scale.train_count, DataConfig(document_share=DOCUMENT_SHARE))
         begun = saved = before = time.monotonic()
         first, end = self.step, begun + 60 * minutes
         sums = np.zeros((3, 4))
@@ -145,13 +145,14 @@ class Marathon:
     def evaluate(self) -> None:
         """Append what the average does on held pages, in real bytes."""
         codec, reader = self.averaged(), PPOCRPageReader(256, 1)
-        pages = draw_set("test", self.scale.held_count, DataConfig(seed=1))
-        for quality in QUALITIES:
-            measured = np.mean([_measured(codec.at(quality), page, reader) for page in pages], 0)
-            row: dict[str, float] = {"step": self.step, "seconds": round(self.seconds), "quality": quality}
-            row |= {"lmbda": round(lmbda_of(quality), 6)}
-            row |= {name: round(float(value), 5) for name, value in zip(MEASURES, measured, strict=True)}
-            _append(self.run / "evaluations.csv", row)
+        for kind, share in KINDS.items():
+            pages = draw_set("test", self.scale.held_count, DataConfig(seed=1, document_share=share))
+            for quality in QUALITIES:
+                measured = np.mean([_measured(codec.at(quality), page, reader) for page in pages], 0)
+                row: dict[str, float | str] = {"step": self.step, "seconds": round(self.seconds), "quality": quality}
+                row |= {"lmbda": round(lmbda_of(quality), 6)}
+                row |= {name: round(float(value), 5) for name, value in zip(MEASURES, measured, strict=True)}
+                _append(self.run / "evaluations.csv", row | {"pages": kind})
 
     def _learn(self, pages: Sequence[Page], share: float, sums: np.ndarray) -> None:
         scale = self.scale
@@ -179,7 +180,7 @@ class Marathon:
         np.add.at(sums, np.minimum((qualities * 3 / 100).astype(int), 2), np.c_[terms.cpu().numpy().T, np.ones(len(x))])
 
     def _log(self, sums: np.ndarray) -> None:
-        row: dict[str, float] = {"step": self.step, "seconds": round(self.seconds, 1)}
+        row: dict[str, float | str] = {"step": self.step, "seconds": round(self.seconds, 1)}
         row["lr"] = self.optimiser.param_groups[0]["lr"]
         for third, name in zip(sums, ("low", "mid", "high"), strict=True):
             values = third[:3] / max(1, third[3])
@@ -210,7 +211,7 @@ def _measured(codec: ImageCodec, page: Page, reader: PPOCRPageReader) -> tuple[f
     return 8 * len(data) / page.image[..., 0].size, metrics.psnr_db(page.image, x_hat), float(np.mean(lines))
 
 
-def _append(path: Path, row: dict[str, float]) -> None:
+def _append(path: Path, row: dict[str, float | str]) -> None:
     new = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(row))

@@ -1,7 +1,7 @@
 """The foundation as it ships: half precision, measured at several qualities, and its model card."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,10 @@ NAME = "lite-vbr"
 """What it is called in the zoo, and the codec it is."""
 QUALITIES = (0.0, 25.0, 50.0, 75.0, 100.0)
 """Qualities that are measured for the card."""
+DOCUMENT_SHARE = 0.34
+"""Share of the training pages that are pages of documents; the others are scenes."""
+KINDS = {"scenes": 0.0, "documents": 1.0}
+"""Kinds of test pages, each with its share of documents."""
 COLUMNS = ("bpp", "psnr_db", "accuracy", "accuracy_lines", "accuracy_heldout")
 WORDS = (
     "bits per pixel, whole file", "PSNR, dB", "accuracy, page, PP-OCRv6", "accuracy, lines at their true place",
@@ -52,26 +56,32 @@ def ship(codec: VariableRate, trained: Trained, run: Path, out: Path) -> None:
     checkpoint.halve(codec)
     config = Config(
         codec=NAME, lmbda=lmbda_of(50), eval=EvalConfig(detect_side_px=256),
-        data=DataConfig(train_count=trained.train_count, test_count=trained.test_count),
+        data=DataConfig(trained.train_count, trained.test_count, document_share=DOCUMENT_SHARE),
         train=TrainConfig(
             pretrain_steps=max(1, trained.before + trained.steps), batch=trained.batch, threads=1,
             learning_rate=trained.learning_rate,
         ),
     )  # fmt: skip
     checkpoint.save(codec, config, half)
-    rows = {
-        quality: in_processes.measure(codec.at(quality), config, run / "measured" / f"quality-{quality:g}")
-        for quality in QUALITIES
-    }
+    rows = {}
+    for kind, share in KINDS.items():
+        measuring = replace(config, data=replace(config.data, document_share=share))
+        for quality, place in _places(run, kind).items():
+            rows[kind, quality] = in_processes.measure(codec.at(quality), measuring, place)
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{NAME}.safetensors").write_bytes(half.read_bytes())
     (out / f"{NAME}.md").write_text(_card(trained, run, config, half.stat().st_size), encoding="utf-8")
-    print({quality: {name: round(value, 4) for name, value in row.items()} for quality, row in rows.items()})
+    print({key: {name: round(value, 4) for name, value in row.items()} for key, row in rows.items()})
+
+
+def _places(run: Path, kind: str) -> dict[float, Path]:
+    """Where the measurements on a kind of pages lie."""
+    return {quality: run / "measured" / f"{kind}-{quality:g}" for quality in QUALITIES}
 
 
 def _card(trained: Trained, run: Path, config: Config, size_bytes: int) -> str:
     """The model card, from settings and measured rows alone."""
-    places = {quality: run / "measured" / f"quality-{quality:g}" for quality in QUALITIES}
+    scenes, documents = (_places(run, kind) for kind in KINDS)
     data, train = config.data, config.train
     last = f"the last {trained.steps:,} in {trained.seconds / 3600:.1f} hours"
     return f"""# zoo/{NAME}
@@ -86,16 +96,20 @@ a foundation to fine-tune.
 | quality | 50 where none is asked for, which is this lambda; quality 0 is {lmbda_of(0):g}, 100 is {lmbda_of(100):g} |
 | gamma | 0 (stage 1 alone: the baseline) |
 | steps | {train.pretrain_steps:,} (batch {train.batch}), {last}; averaged weights |
-| data | {data.train_count:,} synthetic pages of {data.width_px} x {data.height_px} pixels, seed {data.seed} |
+| data | {data.train_count:,} pages of {data.width_px} x {data.height_px} pixels, {data.document_share:.0%} documents |
 | file | {size_bytes:,} bytes, half precision |
 | licence | Apache-2.0 |
 
 Measured with these very weights on {data.test_count} test pages of fonts it was not trained on (detector at
 {config.eval.detect_side_px} pixels); brackets are 95 % bootstrap intervals over the pages. At its own quality:
 
-{by_measure(places[50.0])}
+{by_measure(scenes[50.0])}
 
-{by_quality(places)}
+{by_quality(scenes)}
+
+On as many pages of documents:
+
+{by_quality(documents)}
 """
 
 

@@ -28,6 +28,9 @@ def test_synth_writes_the_images_that_draw_draws(tmp_path: Path) -> None:
         assert np.array_equal(page.image, drawn.image)
         assert page.text == drawn.text
     assert len(pages) == 3
+    assert main(["synth", str(tmp_path / "papers"), "--count", "2", "--documents", "1", "--height", "64"]) == 0
+    papers = [draw(0, "train", i, height_px=64, document_share=1.0) for i in range(2)]
+    assert [page.text for page in read_folder(tmp_path / "papers")] == [page.text for page in papers]
 
 
 def test_an_image_is_encoded_and_decoded_through_files(tmp_path: Path, model: Path) -> None:
@@ -58,6 +61,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, model: Path, caps
     told(["train", tmp_path / "run", "--lmbda", "-1"], "lmbda is -1.0; it must be a positive number")
     told(["train", tmp_path / "run", "--lmbda", "1", "--recipe", "dmo"], "did you mean 'demo'")
     told(["synth", tmp_path / "out", "--count", "0"], "--count is 0")
+    told(["synth", tmp_path / "out", "--documents", "34"], "document_share is 34.0; it must be from 0 to 1")
     model.write_bytes(model.read_bytes()[:-7])
     told(["decode", tmp_path / "x.tfic", tmp_path / "y.png", "--model", model], "damaged")
 

@@ -46,6 +46,8 @@ def test_a_training_setting_changes_the_keys_of_the_stages_it_decides(name: str)
         ({"data": {"train_count": 33}}, [False, False, True, True]),
         ({"data": {"test_count": 5}}, [True, True, True, True]),
         ({"data": {"seed": 1}}, [True, True, True, True]),
+        ({"data": {"document_share": 0.0}}, [False, False, False, False]),
+        ({"data": {"document_share": 0.5}}, [True, True, True, True]),
         ({"eval": {"detect_side_px": 320}}, [True, True, True, True]),
         ({"name": "other"}, [False, False, False, False]),
         ({"space": {"lmbdas": [0.5], "trials": 9}}, [False, False, False, False]),
