@@ -90,7 +90,7 @@ def test_any_size_holds_a_line_and_is_of_that_size(height_px: int, width_px: int
 
 
 def test_a_share_out_of_range_is_refused() -> None:
-    with pytest.raises(ValueError, match="document_share is 1.5; it must be from 0 to 1"):
+    with pytest.raises(ValueError, match=r"document_share is 1\.5; it must be from 0 to 1"):
         DataConfig(document_share=1.5)
-    with pytest.raises(ValueError, match="document_share is -0.1; it must be from 0 to 1"):
+    with pytest.raises(ValueError, match=r"document_share is -0\.1; it must be from 0 to 1"):
         draw(0, "train", 0, document_share=-0.1)
