@@ -6,11 +6,14 @@ from collections.abc import Sequence
 import onnx
 from torch import fx, nn
 
+from tfic.ocr.fewer_operations import with_fewer_operations
 from tfic.ocr.shapes_as_numbers import shapes_as_numbers
 
 
 def converted(model: onnx.ModelProto) -> fx.GraphModule:
-    """The network of an ONNX file, whose graph is changed; its shapes and places are numbers.
+    """The network of an ONNX file, whose graph is changed, to be used with weights that do not learn.
+
+    Its shapes and places are numbers, and it has fewer operations than the file.
 
     Raises:
         ValueError: for a graph that computes shapes in a way that is not known here.
@@ -18,7 +21,7 @@ def converted(model: onnx.ModelProto) -> fx.GraphModule:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # onnx2torch imports deprecated corners of torch
         from onnx2torch import convert
-    return shapes_as_numbers(convert(_with_explicit_pads(model)))
+    return with_fewer_operations(shapes_as_numbers(convert(_with_explicit_pads(model))))
 
 
 def _with_explicit_pads(model: onnx.ModelProto) -> onnx.ModelProto:
