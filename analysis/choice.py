@@ -139,10 +139,12 @@ def _safe(sweep: runs.Sweep, by_key: pd.DataFrame, metric: str, least: float, co
     return None
 
 
-def said_of(sweep: runs.Sweep, chosen: pd.Series, needed: Mapping[str, str]) -> tuple[RateMatched, list[Judged]] | None:
-    """What held-out readers say of a fine-tuned codec beside its control (or baseline) at equal rate.
+def said_of(
+    sweep: runs.Sweep, chosen: pd.Series, needed: Mapping[str, str], task: str = "reading"
+) -> tuple[RateMatched, list[Judged]] | None:
+    """What held-out readers, or models of another task, say of a fine-tuned codec beside its control at equal rate.
 
-    None for a codec that was not trained for reading, and where no control reaches its rate.
+    The control is the baseline where there is none; None for a codec without stage 2, and where none reaches its rate.
     """
     if chosen["kind"] != "finetune":
         return None
@@ -151,4 +153,4 @@ def said_of(sweep: runs.Sweep, chosen: pd.Series, needed: Mapping[str, str]) -> 
         return None
     rows = runs.rows(sweep, [chosen["trial_key"], *control.weights])
     weights = {chosen["trial_key"]: 1.0} | {key: -weight for key, weight in control.weights.items()}
-    return control, judged(rows, readers.judges(needed, chosen), weights)
+    return control, judged(rows, readers.judges(needed, chosen, task), weights)

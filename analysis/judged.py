@@ -72,7 +72,9 @@ def verdict(gain: stats.Interval | None, said: Sequence[Judged], task: str = "re
         less = _listed([f"{each.reader} ({show(each.difference, sign=True)})" for each in lower])
         return f"{head}: not positive, for {less} {verb}{'s' if len(lower) == 1 else ''} significantly less."
     if not said:
-        return f"{head}: open, for no held-out {agent} took part."
+        names = " or ".join(TASKS[task].heldout)
+        remedy = f"; {names} in --heldout of `python -m sweep.run` brings one" if names else ""
+        return f"{head}: open, for no held-out {agent} took part{remedy}."
     none = f"{names} does not {verb}" if len(said) == 1 else f"none of {names} {verb}s"
     return f"{head}: positive: the lead is significant, and {none} significantly less."
 

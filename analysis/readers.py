@@ -113,8 +113,15 @@ def _recorded(metadata: pd.DataFrame) -> set[str] | None:
 
 
 def judges(names: Mapping[str, str], point: pd.Series, task: str = "reading") -> dict[str, str]:
-    """Those of held-out readers that a codec was not trained against; no other task has a held-out model."""
+    """Those of held-out readers that a codec was not trained against; of another task the models that they have for it.
+
+    Args:
+        names: measures of the held-out readers, by name.
+        point: the codec.
+        task: the machine task.
+    """
     if task != "reading":
-        return {}
+        further = task_names.TASKS[task].heldout
+        return {name: further[name] for name in names if name in further}
     known = against(str(point["trained_against"])) if "trained_against" in point else ()
     return {name: each for name, each in names.items() if name not in known}

@@ -27,6 +27,7 @@ from analysis.stats import show
 from tfic.measuring.row import MEASURES
 from tfic.system import cli
 from tfic.system.store_uri import shown
+from tfic.task_names import FURTHER_TASKS, TASKS
 
 
 @cli.piped
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         needed = readers.heldout(sweep.points, sweep.metadata, options.heldout)
         if options.reader not in known:
             raise ValueError(f"no reader {options.reader!r} read in this sweep; there are: {', '.join(known)}")
-        lines, code = answer(sweep, limits, known[options.reader], needed)
+        task = options.reader if options.reader in FURTHER_TASKS else "reading"
+        lines, code = answer(sweep, limits, known[options.reader], needed, task)
     except ValueError as error:
         return cli.bad_input(error)
     for line in lines:
@@ -56,14 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def answer(sweep: runs.Sweep, limits: Limits, metric: str, needed: Mapping[str, str]) -> tuple[list[str], int]:
+def answer(
+    sweep: runs.Sweep, limits: Limits, metric: str, needed: Mapping[str, str], task: str = "reading"
+) -> tuple[list[str], int]:
     """The sentences and the exit code.
 
     Args:
         sweep: the sweep.
         limits: what a codec must keep to.
-        metric: the accuracy of the reader, as a column of the points.
+        metric: the accuracy of the reader, or the measure of the task, as a column of the points.
         needed: measures of the held-out readers, by name.
+        task: the machine task.
     """
     fitting = choose(sweep.points, limits, metric)
     head = [f"sweep {sweep.name} ({sweep.chosen})", *([sweep.on] if sweep.on else [])]
@@ -87,25 +92,26 @@ def answer(sweep: runs.Sweep, limits: Limits, metric: str, needed: Mapping[str, 
             f"Against {found.rival['label']}, the cheapest of another kind that fits: "
             f"{show(found.fewer_bits, unit=' %', sign=True)} bits."
         )
-    lines += _readers_say(sweep, first, needed)
+    lines += _readers_say(sweep, first, needed, task)
     return [*head, *lines, f"Load it: {load_line(first, sweep.uri)}"], 0
 
 
-def _readers_say(sweep: runs.Sweep, chosen: pd.Series, needed: Mapping[str, str]) -> list[str]:
-    """A line with what held-out readers lose by the choice of a codec that was trained for reading."""
-    found = said_of(sweep, chosen, needed)
+def _readers_say(sweep: runs.Sweep, chosen: pd.Series, needed: Mapping[str, str], task: str) -> list[str]:
+    """A line with what held-out readers, or models of the task, lose by the choice of a codec that has a stage 2."""
+    found = said_of(sweep, chosen, needed, task)
     if found is None:
         return []
     control, said = found
+    agent, verb = TASKS[task].agent, TASKS[task].verb
     told = [
-        f"{each.reader} {'reads significantly less' if each.lower else 'does not read significantly less'}, "
+        f"{each.reader} {f'{verb}s' if each.lower else f'does not {verb}'} significantly less, "
         f"{show(each.difference, sign=True)}"
         for each in said
     ]
     kinds = sweep.points.set_index("trial_key")["kind"]
     name = "control" if all(kinds[key] == "control" for key in control.weights) else "baseline"
     than = f"Against its {name} at equal rate ({control.bpp:.3f} bpp): "
-    return [than + ("; ".join(told) or "no held-out reader took part") + "."]
+    return [than + ("; ".join(told) or f"no held-out {agent} took part") + "."]
 
 
 def load_line(point: pd.Series, uri: str) -> str:

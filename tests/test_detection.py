@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 
 from tfic.config import EvalConfig
+from tfic.errors import ReaderMissingError
 from tfic.measuring.classical import uncompressed
 from tfic.measuring.detection import detection_f1
 from tfic.measuring.in_processes import measure
 from tfic.measuring.row import MEASURES, read_rows
+from tfic.measuring.tasks import metrics_of
+from tfic.ocr.choice import check_installed, own_detector
 from tfic.ocr.detector import TextDetector
 from tfic.ocr.rectify import with_margin
 from tfic.pages.lines import Line, Page, Quad, quad_of
+from tfic.reader_names import FURTHER_READERS
 from tfic.recipes import recipe
 from tfic.synth import draw
 from tfic.task_names import FURTHER_TASKS, TASKS
@@ -83,6 +87,34 @@ def test_it_is_measured_where_it_is_asked_for_and_nan_elsewhere(tmp_path: Path) 
     assert measured["detection_f1"] == pytest.approx(np.mean(expected))
 
 
+def test_a_held_out_detector_measures_where_its_reader_is_asked_for(tmp_path: Path) -> None:
+    try:
+        check_installed("ppocrv4")
+    except ReaderMissingError as error:
+        pytest.skip(str(error))
+    pages, detector = [draw(0, "test", i) for i in range(4)], TextDetector(256, 1)
+    assert list(metrics_of(["detection"], detector)) == ["detection_f1"]
+    found = metrics_of(["detection"], detector, ["ppocrv4", "legere"])
+    assert list(found) == ["detection_f1", "detection_f1_ppocrv4"]
+    own, other = ([metric(page, page.image) for page in pages] for metric in found.values())
+    assert min(np.mean(own), np.mean(other)) > 0.7
+    assert detector.find(pages[0].image) != own_detector("ppocrv4", detector).find(pages[0].image), "two networks"
+    tiny = recipe("tiny")
+    settings = replace(tiny.eval, heldout=False, tasks="detection", readers="ppocrv4", detect_side_px=256)
+    measure(uncompressed(), replace(tiny, data=replace(tiny.data, test_count=4), eval=settings), tmp_path)
+    rows = read_rows(tmp_path / "rows.csv")
+    assert [row.detection_f1 for row in rows] == own
+    assert [row.detection_f1_ppocrv4 for row in rows] == other
+
+
+def test_a_held_out_detector_that_is_missing_is_a_sentence_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(ReaderMissingError, match=r"reader ppocrv4 .* is not installed; fetch it with"):
+        metrics_of(["detection"], TextDetector(256, 1), ["ppocrv4"])
+
+
 def test_every_task_names_its_model_its_loss_its_licence_and_a_measure_that_is_better_the_larger() -> None:
     assert list(TASKS) == ["reading", *FURTHER_TASKS]
     for task in TASKS.values():
@@ -90,5 +122,10 @@ def test_every_task_names_its_model_its_loss_its_licence_and_a_measure_that_is_b
         assert task.loss
         assert task.licence
         assert MEASURES[task.metric].sign == 1
+        assert task.agent
+        assert task.verb
+        for name, measure_ in task.heldout.items():
+            assert name in FURTHER_READERS
+            assert MEASURES[measure_].sign == 1
     with pytest.raises(ValueError, match=r"eval.tasks is 'reading'; it must be some of detection, each once"):
         EvalConfig(tasks="reading")

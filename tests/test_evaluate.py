@@ -167,7 +167,7 @@ class Refusing:
 def test_a_reader_that_fails_on_a_page_is_named_there_and_costs_no_other_its_result(reader: PPOCRPageReader) -> None:
     page, further = draw(0, "test", 0), {"gocr": Refusing(), "legere": reader}
     texts: dict[str, str] = {}
-    tasks = {"detection": lambda *_: 0.5}
+    tasks = {"detection_f1": lambda *_: 0.5}
     (row,) = evaluate(uncompressed(), [page], reader, Refusing(), lambda *its: texts.update(its[2]), further, tasks)
     (plain,) = evaluate(uncompressed(), [page], reader)
     assert row.missing == "Refuser: it is shut; Refuser: it is shut"

@@ -164,7 +164,10 @@ def test_detection_is_compared_with_the_control_as_reading_is_wherever_it_was_me
     assert rates[1] >= rates[0]
     assert said[0].startswith(f"At {rates[0]:.3f} bpp TFIC (λ ")
     assert re.search(r"has a detection F1 of 0\.\d\d \[.*, against 0\.\d\d \[.* for the control at", said[0])
-    assert said[1] == "Verdict on detection: open, for no held-out detector took part."
+    assert said[1] == (
+        "Verdict on detection: open, for no held-out detector took part; "
+        "ppocrv4 in --heldout of `python -m sweep.run` brings one."
+    )
     assert said[2].startswith(
         "At equal rate, the control interpolated between its measured neighbours, TFIC leads most in"
     )
@@ -177,6 +180,25 @@ def test_detection_is_compared_with_the_control_as_reading_is_wherever_it_was_me
     shown = float(re.search(r", \+(0\.\d\d) \[", said[2])[1])
     assert any(abs(shown - mean) < 0.006 for mean in means)
     assert not any("detection" in each for each in sentences(sweep_data(with_controls())))
+
+
+@pytest.mark.parametrize(
+    ("gain", "verdict_on_detection", "seen"),
+    [
+        (0.05, "positive: the lead is significant, and PP-OCRv4 does not find significantly less.", "; PP-OCRv4 +0.0"),
+        (-0.2, "not positive, for PP-OCRv4 (−0.", "; PP-OCRv4 −0."),
+    ],
+)
+def test_a_held_out_detector_has_its_say_in_the_verdict_on_detection(gain, verdict_on_detection, seen):
+    def change(rows, point):
+        heldout = found(gain)(rows, point)["detection_f1"]
+        return found(0.05)(rows, point).assign(detection_f1_ppocrv4=heldout, accuracy_ppocrv4=0.5)
+
+    said = [each for each in sentences(sweep_data(with_controls(), change)) if "detection" in each]
+    assert said[1].startswith(f"Verdict on detection: {verdict_on_detection}")
+    assert said[1].endswith("significantly less.")
+    assert seen in said[2]
+    assert "Tesseract" not in "".join(said), "a reader has no say on detection"
 
 
 def test_a_codec_that_finds_less_has_no_verdict_on_detection():

@@ -30,16 +30,21 @@ class Task:
     """What the model is, in sentences."""
     verb: str
     """What it does, in sentences."""
+    heldout: Mapping[str, str]
+    """The same measure of models that nothing is trained against, by the reader of `eval.readers` that the model is a
+    part of; none for reading, which `tfic.reader_names` has the readers of."""
 
 
 TASKS: Mapping[str, Task] = MappingProxyType({
     "reading": Task(
         "PP-OCRv6 small's recogniser, or EasyOCR's (train.readers)", "the terms of train.reading", "accuracy",
         "Apache-2.0; `python -m tfic readers` has that of each reader", "reader", "read",
+        MappingProxyType({}),
     ),
     "detection": Task(
         "PP-OCRv6 small's detector", "Kullback-Leibler divergence of its map of x_hat from its map of x",
         "detection_f1", "Apache-2.0 (rapidocr)", "detector", "find",
+        MappingProxyType({"ppocrv4": "detection_f1_ppocrv4"}),
     ),
 })  # fmt: skip
 """The tasks, TFIC's own first."""

@@ -24,7 +24,6 @@ from tfic.ocr.reader import BatchReader, LineRecogniser, PageReader
 from tfic.ocr.tesseract import TesseractPageReader
 from tfic.pages.lines import Line, Page
 from tfic.reader_names import further
-from tfic.task_names import TASKS
 
 T = TypeVar("T")
 OnRow = Callable[[Row, np.ndarray, Mapping[str, str]], None]
@@ -78,7 +77,7 @@ def evaluate(
         heldout: a reader that none is trained against.
         on_row: called with each row, its reconstruction and the texts of other readers as soon as they are known.
         further: other readers by name.
-        tasks: the metrics of other machine tasks, by their names.
+        tasks: the metrics of other machine tasks, by the field of `Row`.
 
     Raises:
         ValueError: for an empty test set, a coder that changes the size of an image, or if no image can be measured.
@@ -232,7 +231,7 @@ def _read_page(
     if heldout:
         takes.append((heldout.name, partial(judged, "tesseract", "accuracy_heldout", heldout)))
     takes += [(other.name, partial(judged, name, f"accuracy_{name}", other)) for name, other in further.items()]
-    takes += [(name, partial(_measured, name, metric, page, x_hat)) for name, metric in tasks.items()]
+    takes += [(field, partial(_measured, field, metric, page, x_hat)) for field, metric in tasks.items()]
     row = replace(row, **_line_measures(page, x_hat, reader))
     reasons = []
     for name, take in takes:
@@ -243,8 +242,8 @@ def _read_page(
     return replace(row, missing="; ".join(reasons)), texts
 
 
-def _measured(name: str, metric: Metric, page: Page, x_hat: np.ndarray) -> dict[str, Any]:
-    return {TASKS[name].metric: metric(page, x_hat)}
+def _measured(field: str, metric: Metric, page: Page, x_hat: np.ndarray) -> dict[str, Any]:
+    return {field: metric(page, x_hat)}
 
 
 def _page_measures(page: Page, x_hat: np.ndarray, reader: TrainingReader) -> dict[str, Any]:

@@ -72,8 +72,9 @@ class _Measurer:
         self._reader = PPOCRPageReader(config.eval.detect_side_px, threads)
         self._heldout = heldout_reader(config.eval)
         detector = TextDetector(config.eval.detect_side_px, threads)  # readers and tasks share what it finds
-        self._further = page_readers(further(config.eval.readers), detector)
-        self._tasks = metrics_of(further_tasks(config.eval.tasks), detector)
+        readers = further(config.eval.readers)
+        self._further = page_readers(readers, detector)
+        self._tasks = metrics_of(further_tasks(config.eval.tasks), detector, readers)
         self._pages = pages
         warm_up(coder, pages)
 

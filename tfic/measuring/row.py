@@ -135,6 +135,10 @@ class Row:
         default=math.nan, kw_only=True
     )
     """F1 score of the lines that the detector finds (`tfic.measuring.detection`); nan where it is not asked for."""
+    detection_f1_ppocrv4: Annotated[
+        float, Measure("detection F1, PP-OCRv4", "maximize", name="F1 score of detection, PP-OCRv4")
+    ] = field(default=math.nan, kw_only=True)
+    """The same of PP-OCRv4's detector, which nothing is trained against; nan where that reader does not read."""
     encode_ms: Annotated[float, Measure("encode", "minimize", 0, "ms", name="encoding time")]
     """Wall time from pixels to file bytes."""
     decode_ms: Annotated[float, Measure("decode", "minimize", 0, "ms", name="decoding time")]

@@ -40,6 +40,16 @@ def page_readers(names: Sequence[str], detector: TextDetector) -> dict[str, Page
     return {name: page_reader(name, detector) for name in names}
 
 
+def own_detector(name: str, detector: TextDetector) -> TextDetector:
+    """The detector of a further reader that has one of its own, with the size and the threads of `detector`.
+
+    Raises:
+        ReaderMissingError: when the reader is not installed.
+    """
+    find, _ = reader(name).files()
+    return TextDetector(detector.side_px, detector.threads, find, f"the detector of {reader(name).title}")
+
+
 def check_installed(name: str) -> None:
     """Raise ReaderMissingError, with the remedy, when a reader is not installed."""
     match name:
