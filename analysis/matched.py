@@ -5,6 +5,7 @@ the log of their mean rates. Outside their range nothing is extrapolated: the ne
 `RateMatched.bits` says whether it has more bits (so that a win against it is safe) or fewer.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,6 +56,25 @@ def matched_values(table: pd.DataFrame, matched: RateMatched) -> np.ndarray:
     """The matched codec's value for each image of a `by_image` table."""
     parts = (weight * table[key].to_numpy() for key, weight in matched.weights.items())
     return sum(parts, start=np.zeros(len(table)))
+
+
+def differences(
+    rows: pd.DataFrame, own: str, others: Sequence[str], metrics: Sequence[str]
+) -> tuple[RateMatched, pd.DataFrame]:
+    """A measured codec less another at its rate, image by image: (images, metrics), nan where one has no value.
+
+    Args:
+        rows: one row per image and trial key, with `image`, `trial_key`, `bpp` and the metrics.
+        own: trial key of the codec.
+        others: trial keys of the other one, one for each rate at which it is measured.
+        metrics: names of columns.
+    """
+    rates = rows.groupby("trial_key")["bpp"].mean()
+    points = pd.DataFrame({"trial_key": list(others), "bpp": rates[list(others)].to_numpy()})
+    matched = match_rate(points, float(rates[own]))
+    tables = {metric: by_image(rows, metric) for metric in metrics}
+    gains = {metric: table[own].to_numpy() - matched_values(table, matched) for metric, table in tables.items()}
+    return matched, pd.DataFrame(gains, index=next(iter(tables.values())).index)
 
 
 def nearest(points: pd.DataFrame, bpp: float) -> pd.Series | None:

@@ -5,8 +5,8 @@
     python scripts/debian_pages.py pages --debs folder      # packages that were downloaded before; no network
 
 The packages are downloaded with `apt-get download`, which needs no root, and unpacked in a temporary folder. Which
-pages are taken depends on the packages alone: evenly spread over each document, and one page of the reference card of
-each of twenty languages in Latin letters. `import.json` in each folder records the versions.
+pages are taken depends on the packages alone: evenly spread over each of 21 documents, and one page of the reference
+card of each of sixteen languages in Latin letters. `import.json` in each folder records the versions.
 """
 
 import argparse
@@ -43,16 +43,34 @@ class Document:
     package: str
     """Name of the package."""
     files: tuple[str, ...]
-    """The files under /usr/share/doc, perhaps with `.gz`."""
-    percent: int
+    """The files under /usr/share, perhaps with `.gz`; of several, each gives one page at most."""
+    percent: int = 4
     """Pages of a hundred that come from it."""
 
 
 DOCUMENTS = (
-    Document("bash-doc", ("bash-doc/bashref.pdf",), 35),
-    Document("gnuplot-doc", ("gnuplot/gnuplot.pdf",), 30),
-    Document("maint-guide", ("maint-guide/maint-guide.en.pdf",), 15),
-    Document("debian-refcard", tuple(f"debian-refcard/refcard-{each}-a4.pdf" for each in LATIN), 20),
+    Document("bash-doc", ("doc/bash/bashref.pdf",)),
+    Document("gnuplot-doc", ("doc/gnuplot/gnuplot.pdf",)),
+    Document("maint-guide", ("doc/maint-guide/maint-guide.en.pdf",)),
+    Document("debian-policy", ("doc/debian-policy/policy.pdf",)),
+    Document("graphviz-doc", ("doc/graphviz/pdf/dotguide.pdf",)),
+    Document("r-doc-pdf", ("R/doc/manual/R-intro.pdf",)),
+    Document("debian-refcard", tuple(f"doc/debian-refcard/refcard-{each}-a4.pdf" for each in LATIN), 16),
+    Document("debian-faq", ("doc/debian/FAQ/debian-faq.en.pdf",)),
+    Document("zsh-doc", ("doc/zsh-common/zsh.pdf",)),
+    Document("nauty-doc", ("doc/nauty/nug28.pdf",)),
+    Document("debian-reference-en", ("debian-reference/debian-reference.en.pdf",)),
+    Document("debian-policy", ("doc/debian-policy/fhs/fhs-3.0.pdf",)),
+    Document("r-doc-pdf", ("R/doc/manual/R-lang.pdf",)),
+    Document("developers-reference", ("developers-reference/developers-reference.pdf",)),
+    Document("bash-doc", ("doc/bash/bash.pdf",)),
+    Document("graphviz-doc", ("doc/graphviz/pdf/libguide.pdf",)),
+    Document("debmake-doc", ("doc/debmake-doc/debmake-doc.en.pdf",)),
+    Document("r-doc-pdf", ("R/doc/manual/R-exts.pdf",)),
+    Document("r-doc-pdf", ("R/doc/manual/R-FAQ.pdf",)),
+    Document("r-doc-pdf", ("R/doc/manual/R-data.pdf",)),
+    Document("r-doc-pdf", ("R/doc/manual/R-admin.pdf",)),
+    Document("r-doc-pdf", ("R/doc/manual/R-ints.pdf",)),
 )
 
 
@@ -71,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _make(args: argparse.Namespace) -> int:
     if args.count < len(DOCUMENTS):
-        raise ValueError(f"--count is {args.count}; it must be at least {len(DOCUMENTS)}, a page of each package")
+        raise ValueError(f"--count is {args.count}; it must be at least {len(DOCUMENTS)}, a page of each document")
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         debs = sorted(args.debs.glob("*.deb")) if args.debs else _downloaded(folder / "debs")
@@ -86,10 +104,15 @@ def _make(args: argparse.Namespace) -> int:
     return 0
 
 
+def _packages() -> list[str]:
+    """Names of all packages, each once."""
+    return list(dict.fromkeys(document.package for document in DOCUMENTS))
+
+
 def _downloaded(folder: Path) -> list[Path]:
     """The packages, as apt of this machine has them."""
     folder.mkdir()
-    names = [document.package for document in DOCUMENTS]
+    names = _packages()
     if not shutil.which("apt-get"):
         raise ValueError(
             f"apt-get is not here; download {', '.join(names)} from a mirror of Debian and name the folder: --debs"
@@ -112,7 +135,7 @@ def _unpacked(debs: list[Path], root: Path) -> dict[str, dict[str, str]]:
         subprocess.run(["dpkg-deb", "-x", deb, root], check=True)
         digest = hashlib.sha256(deb.read_bytes()).hexdigest()
         found[stated["Package"]] = {"version": stated["Version"], "sha256": digest}
-    missing = [document.package for document in DOCUMENTS if document.package not in found]
+    missing = [name for name in _packages() if name not in found]
     if missing:
         raise ValueError(
             f"there is no package {', '.join(missing)}; download it, with the others, and name their folder"
@@ -126,7 +149,7 @@ def _chosen(root: Path, count: int) -> list[tuple[Path, int]]:
     shares = [document.percent * count // 100 or 1 for document in DOCUMENTS]
     shares[0] += count - sum(shares)
     for document, share in zip(DOCUMENTS, shares, strict=True):
-        files = [_plain(root / "usr/share/doc" / name) for name in document.files]
+        files = [_plain(root / "usr/share" / name) for name in document.files]
         if len(files) > 1:
             spread = [files[i * len(files) // share] for i in range(share)]
             found += [(file, next(_worthy(file, i % 2, 2))) for i, file in enumerate(spread)]

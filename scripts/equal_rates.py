@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import stats
-from analysis.matched import by_image, match_rate, matched_values
+from analysis.matched import differences
 from tfic.measuring.row import ROWS_FILE, read_rows
 
 WORDS = {"accuracy": "page", "accuracy_lines": "lines", "accuracy_heldout": "Tesseract", "psnr_db": "PSNR, dB"}
@@ -31,9 +31,9 @@ def comparison(runs: Path, name_of_set: str, tuned: Sequence[str], others: Seque
         for path in sorted(runs.glob(f"*/measured/{name_of_set}-*/{ROWS_FILE}"))
     }
     rows = pd.concat([table.assign(trial_key=_key(folder)) for folder, table in tables.items()], ignore_index=True)
-    rates = rows.groupby("trial_key")["bpp"].mean()
-    points = {name: _points(rates, name) for name in (*tuned, *others)}
-    metrics = {name: by_image(rows, name) for name in WORDS if rows[name].notna().any()}
+    rates = rows.groupby("trial_key")["bpp"].mean().sort_values()
+    points = {name: [key for key in rates.index if _run(key) == name] for name in (*tuned, *others)}
+    metrics = [name for name in WORDS if rows[name].notna().any()]
     pages = rows["image"].nunique()
     lines = [
         f"At equal rate on {pages} test pages of set {name_of_set}, difference and its 95 % interval:",
@@ -41,16 +41,12 @@ def comparison(runs: Path, name_of_set: str, tuned: Sequence[str], others: Seque
         f"| codec, quality | bpp | against | {' | '.join(WORDS[name] for name in metrics)} |",
         f"| --- | --- | --- |{' --- |' * len(metrics)}",
     ]
-    for name in tuned:
-        for key, bpp in points[name].itertuples(index=False):
-            for other in others:
-                matched = match_rate(points[other], bpp)
-                gains = [
-                    _shown(stats.mean(table[key].to_numpy() - matched_values(table, matched)))
-                    for table in metrics.values()
-                ]
-                against = other if matched.bits == "equal" else f"{other}, which has {matched.bits} bits"
-                lines.append(f"| {key} | {bpp:.4f} | {against} | {' | '.join(gains)} |")
+    for key in (key for name in tuned for key in points[name]):
+        for other in others:
+            matched, gains = differences(rows, key, points[other], metrics)
+            cells = " | ".join(_shown(stats.mean(gains[metric].to_numpy())) for metric in metrics)
+            against = other if matched.bits == "equal" else f"{other}, which has {matched.bits} bits"
+            lines.append(f"| {key} | {rates[key]:.4f} | {against} | {cells} |")
     return "\n".join(lines)
 
 
@@ -63,6 +59,5 @@ def _key(folder: Path) -> str:
     return f"{folder.parent.parent.name}, {folder.name.partition('-')[2]}"
 
 
-def _points(rates: pd.Series, name: str) -> pd.DataFrame:
-    own = rates[[key.rpartition(", ")[0] == name for key in rates.index]].sort_values()
-    return pd.DataFrame({"trial_key": own.index, "bpp": own.to_numpy()})
+def _run(key: str) -> str:
+    return key.rpartition(", ")[0]
