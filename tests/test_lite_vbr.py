@@ -172,6 +172,20 @@ def test_training_bits_are_at_least_evaluation_bits_and_coded_bits_hardly_more_t
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("quality", [0, 70.5])
+def test_estimated_bits_are_those_of_the_forward_pass_and_need_no_decoder(codec: VariableRate, quality: float) -> None:
+    expected = float(codec.at(quality)(tensor(PAGE)).bits())
+    decoded: list[object] = []
+    hook = codec.g_s.register_forward_hook(lambda *_: decoded.append(1))
+    try:
+        assert codec.at(quality).estimated_bits(PAGE) == expected
+        codec.at(quality).bits_by_block(PAGE)
+    finally:
+        hook.remove()
+    assert not decoded
+
+
+@torch.no_grad()
 def test_in_training_each_image_has_a_quality_of_its_own(codec: VariableRate) -> None:
     training = copy.deepcopy(codec).train()
     x = tensor(PAGE)

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -30,7 +30,12 @@ class Reconstruction:
 
     def bits(self) -> Float[Tensor, ""]:
         """Estimated bits of the whole batch."""
-        return torch.stack([-each.log2().sum() for each in self.likelihoods]).sum()
+        return bits_of(self.likelihoods)
+
+
+def bits_of(likelihoods: Sequence[Tensor]) -> Float[Tensor, ""]:
+    """Bits that likelihoods promise."""
+    return torch.stack([-each.log2().sum() for each in likelihoods]).sum()
 
 
 class ImageCodec(nn.Module, ABC):
@@ -62,6 +67,11 @@ class ImageCodec(nn.Module, ABC):
     @abstractmethod
     def _evaluate(self, x: Float[Tensor, "1 3 H W"]) -> Reconstruction:
         """The forward pass of evaluation, equal with any number of threads."""
+
+    def _likelihoods(self, x: Float[Tensor, "1 3 H W"]) -> tuple[Tensor, ...]:
+        """Those of the forward pass; a codec that finds them without a reconstruction makes none."""
+        found: Reconstruction = self(x)
+        return found.likelihoods
 
     @abstractmethod
     def compress(self, x: Float[Tensor, "1 3 H W"]) -> Coded:
@@ -204,12 +214,12 @@ class ImageCodec(nn.Module, ABC):
     def estimated_bits(self, image: Image.Image) -> float:
         """Bits that the likelihoods promise for an image, without file overhead."""
         with torch.no_grad():
-            return float(self(_batch_of_one(image)[0].to(self._device())).bits())
+            return float(bits_of(self._likelihoods(_batch_of_one(image)[0].to(self._device()))))
 
     def bits_by_block(self, image: Image.Image) -> Float[np.ndarray, "h w"]:
         """The same bits by the places of the finest latent, side information spread over the places that it serves."""
         with torch.no_grad():
-            found = self(_batch_of_one(image)[0].to(self._device())).likelihoods
+            found = self._likelihoods(_batch_of_one(image)[0].to(self._device()))
         bits = [-each.log2().sum(dim=(0, 1)).cpu().numpy() for each in found]
         total = np.zeros(max(each.shape for each in bits))
         for each in bits:

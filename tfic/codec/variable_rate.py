@@ -165,9 +165,16 @@ class VariableRate(ImageCodec):
     @one_thread()
     def _evaluate(self, x: Float[Tensor, "1 3 H W"]) -> Reconstruction:
         found = self._latents(x)
+        return Reconstruction(self._synthesise(found.parts, found.place, *x.shape[-2:]), self._likelihoods_of(found))
+
+    @one_thread()
+    def _likelihoods(self, x: Float[Tensor, "1 3 H W"]) -> tuple[Tensor, ...]:
+        return self._likelihoods_of(self._latents(x))
+
+    def _likelihoods_of(self, found: _Latents) -> tuple[Tensor, Tensor]:
         _, z_likelihoods = self.latents.z_likelihoods(self.latents.z_hat(found.z_symbols))
         y_likelihoods = found.place.to_map(torch.cat([self.latents.part_likelihoods(part) for part in found.parts], 1))
-        return Reconstruction(self._synthesise(found.parts, found.place, *x.shape[-2:]), (y_likelihoods, z_likelihoods))
+        return y_likelihoods, z_likelihoods
 
     def _latents(self, x: Float[Tensor, "1 3 H W"]) -> _Latents:
         knots = knot_weights(self._quality(x))
