@@ -53,7 +53,7 @@ def enlarge(
     products = torch.bmm(V, U.transpose(1, 2))
     Y = (to_pixels @ products.view(16, -1)).view(2, 2, B, H // 2, W // 2, side, side, -1)
     pixels = Y.permute(2, 3, 0, 5, 4, 1, 6, 7).reshape(B, H, side, W, side, -1)
-    return (pixels + bias.view(side, 1, side, -1)).view(B, H * side, W * side, -1)
+    return (pixels + bias.view(side, 1, side, -1)).reshape(B, H * side, W * side, -1)
 
 
 def _winograd() -> tuple[Tensor, Tensor, Tensor]:
