@@ -28,9 +28,9 @@ class Interval:
     """Images it rests on."""
 
 
-def show(interval: Interval, unit: str = "", sign: bool = False) -> str:
+def show(interval: Interval, unit: str = "", sign: bool = False, digits: int = 2) -> str:
     """An interval as text: value, then both ends in brackets."""
-    how = "+.2f" if sign else ".2f"
+    how = f"{'+' if sign else ''}.{digits}f"
     text = f"{interval.value:{how}}{unit} [{interval.low:{how}}, {interval.high:{how}}]"
     return text.replace("-", "\N{MINUS SIGN}")
 

@@ -202,11 +202,12 @@ def report(points: Sequence[Point], coders: Sequence[str] | None = None) -> str:
     """Tables of each resolution and part: means, and learned codecs against every other one at equal rate.
 
     Args:
-        points: rows of the file.
+        points: rows of the file; those of another `MEASURING_VERSION` are left out.
         coders: names of the coders that are shown, all by default.
     """
     tables = []
-    rows = pd.DataFrame(map(asdict, points)).drop_duplicates(SAME, keep="last")
+    rows = pd.DataFrame(asdict(each) for each in points if each.measuring_version == MEASURING_VERSION)
+    rows = rows.drop_duplicates(SAME, keep="last")
     rows = rows[rows["coder"].isin(coders or rows["coder"])]
     latest = rows.groupby("coder", sort=False)["weights"].last()
     rows["earlier"] = rows["weights"] != rows["coder"].map(latest)
@@ -248,7 +249,7 @@ def _at_equal_rate(rows: pd.DataFrame) -> str:
                 continue
             matched, gains = differences(shared, key, families[other], metrics)
             rate = f"{matched.bpp:.3f}" if matched.bits == "equal" else f"{matched.bpp:.3f}, {matched.bits} bits"
-            cells = [stats.show(over_documents(gains[name], gains.index), sign=True) for name in metrics]
+            cells = [stats.show(over_documents(gains[name], gains.index), sign=True, digits=3) for name in metrics]
             bpp = shared.loc[shared["trial_key"] == key, "bpp"].mean()
             lines.append(_line([key, f"{bpp:.3f}", other, rate, _count(shared), *cells]))
     return "\n".join(lines)

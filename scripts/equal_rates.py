@@ -44,14 +44,12 @@ def comparison(runs: Path, name_of_set: str, tuned: Sequence[str], others: Seque
     for key in (key for name in tuned for key in points[name]):
         for other in others:
             matched, gains = differences(rows, key, points[other], metrics)
-            cells = " | ".join(_shown(stats.mean(gains[metric].to_numpy())) for metric in metrics)
+            cells = " | ".join(
+                stats.show(stats.mean(gains[metric].to_numpy()), sign=True, digits=3) for metric in metrics
+            )
             against = other if matched.bits == "equal" else f"{other}, which has {matched.bits} bits"
             lines.append(f"| {key} | {rates[key]:.4f} | {against} | {cells} |")
     return "\n".join(lines)
-
-
-def _shown(gain: stats.Interval) -> str:
-    return f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
 
 
 def _key(folder: Path) -> str:

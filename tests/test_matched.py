@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.matched import by_image, match_rate, matched_values, nearest
+from analysis.matched import by_image, differences, match_rate, matched_values, nearest
 
 POINTS = pd.DataFrame({"trial_key": ["b", "a", "c"], "bpp": [0.2, 0.1, 0.8], "accuracy": [0.5, 0.2, 0.8]})
 
@@ -44,3 +44,17 @@ def test_the_nearest_is_nearest_in_ratio_and_of_equals_the_better_reader():
     assert nearest(points, 0.25)["trial_key"] == "c"
     assert nearest(points, 0.15)["trial_key"] == "a"
     assert nearest(points.head(0), 0.2) is None
+
+
+def test_a_codec_is_compared_with_another_at_its_rate_image_by_image():
+    rows = pd.DataFrame(
+        {
+            "image": ["x", "y"] * 3,
+            "trial_key": ["own", "own", "b", "b", "c", "c"],
+            "bpp": [0.3, 0.5, 0.1, 0.3, 0.8, 0.8],
+            "accuracy": [0.7, 0.6, 0.4, 0.6, 0.6, 1.0],
+        }
+    )
+    matched, gains = differences(rows, "own", ["c", "b"], ["accuracy"])
+    assert (matched.bits, matched.bpp) == ("equal", pytest.approx(0.4))
+    assert gains["accuracy"].to_dict() == pytest.approx({"x": 0.2, "y": -0.2})

@@ -64,13 +64,14 @@ def test_the_upper_half_ends_above_the_lines_that_cross_the_middle(script: Modul
 
 
 def test_the_report_compares_on_shared_pages_and_draws_documents(script: ModuleType) -> None:
-    def point(page: str, coder: str, bpp: float, accuracy: float, weights: str = ""):
-        return script.Point(110, "whole", page, coder, weights, 1, bpp, accuracy, accuracy, accuracy, 30.0)
+    def point(page: str, coder: str, bpp: float, accuracy: float, weights: str = "", version: int = MEASURING_VERSION):
+        return script.Point(110, "whole", page, coder, weights, version, bpp, accuracy, accuracy, accuracy, 30.0)
 
     pages = ["a-p0001.png", "a-p0002.png", "a-p0003.png", "b-p0001.png"]
     points = [point(page, "avif@5", 0.1, 0.5) for page in pages] + [point(page, "avif@9", 0.4, 0.7) for page in pages]
     points += [point(page, "zoo/lite-vbr@50", 0.2, 0.6, "11111111") for page in pages[:2]]
     points += [point(page, "zoo/lite-vbr@50", 0.2, 0.8 if page in pages[:3] else 0.4, "22222222") for page in pages]
+    points.append(point(pages[0], "avif@5", 0.9, 0.0, version=MEASURING_VERSION - 1))
     report = script.report(points)
     assert "## whole pages at 110 dpi" in report
     assert "Means over 4 pages of 2 documents that all coders here have:" in report
@@ -80,6 +81,6 @@ def test_the_report_compares_on_shared_pages_and_draws_documents(script: ModuleT
         line.split(" | ")[2]: line for line in report.splitlines() if line.startswith("| zoo/lite-vbr@50 | 0.200")
     }
     assert set(against) == {"avif", "zoo/lite-vbr of weights 111111"}
-    assert "0.200 | 4 pages of 2 documents | +0.10 [\N{MINUS SIGN}0.20, +0.20]" in against["avif"]
-    assert "| 2 pages of 1 documents | +0.20 [+0.20, +0.20]" in against["zoo/lite-vbr of weights 111111"]
+    assert "0.200 | 4 pages of 2 documents | +0.100 [\N{MINUS SIGN}0.200, +0.200]" in against["avif"]
+    assert "| 2 pages of 1 documents | +0.200 [+0.200, +0.200]" in against["zoo/lite-vbr of weights 111111"]
     assert "of weights" not in script.report(points, ["avif@5"])
