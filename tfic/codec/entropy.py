@@ -140,9 +140,9 @@ class LatentCoder(nn.Module):
             keep_medians: let symbols of z count from where they did; for a codec that was trained on rounded z, whose
                 decoder knows no other values of z_hat.
         """
-        before = self.medians().flatten().clone()
+        before = self.medians().flatten().clone() if keep_medians else None
         self.entropy_bottleneck.update(force=True, update_quantiles=True)
-        if keep_medians:
+        if before is not None:
             self.entropy_bottleneck.quantiles.data[:, 0, 1] = before
             self.entropy_bottleneck.update(force=True, update_quantiles=False)
         self.gaussian_conditional.update()
