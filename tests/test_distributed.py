@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 import torch.multiprocessing as mp
+from PIL import Image
 from test_train import config, ignore, same, weights
 from torch import nn
 
 from tfic.codec.image_codec import Reconstruction
 from tfic.config import Config
-from tfic.data import train_pages
+from tfic.data import train_pages, write_folder
+from tfic.synth import draw
 from tfic.training import distributed, plans, stages
 from tfic.training.intermediate import Keep
 from tfic.training.train import Progress, fit
@@ -150,6 +152,24 @@ def too_few(folder: Path) -> str:
     return "enough"
 
 
+def changed(folder: Path) -> str:
+    """The images of worker 1, in a folder of its own, change once training has begun."""
+    rank = distributed.rank()
+    write_folder([draw(0, "train", index) for index in range(16)], folder / f"images-{rank}")
+    settings = long(batch=2, pretrain_steps=40, log_every=3)
+    settings = replace(settings, gamma=0.0, data=replace(settings.data, train_dir=str(folder / f"images-{rank}")))
+
+    def report(progress: Progress) -> None:
+        for image in (folder / "images-1").glob("*.png"):
+            Image.new("RGB", (40, 30)).save(image)
+
+    try:
+        fit(settings, folder / "run", report)
+    except (ValueError, distributed.WorkerFailedError) as error:
+        return f"{type(error).__name__}: {error}"
+    return "not seen"
+
+
 def drawn(folder: Path) -> list[tuple[float, float]]:
     """What chance gives for crops and for noise in three steps, and in the first again."""
     found = []
@@ -169,6 +189,7 @@ class Found:
     drawn: list[tuple[float, float]]
     overflow: str
     too_few: str
+    changed: str
     undisturbed: Trained
     stopped: str
     resumed: Trained
@@ -181,6 +202,7 @@ def everything(folder: Path) -> Found:
         drawn(folder),
         overflow(folder / "overflow"),
         too_few(folder / "too-few"),
+        changed(folder / "changed"),
         train(folder / "undisturbed"),
         stop(folder / "stopped"),
         train(folder / "stopped"),
@@ -228,6 +250,13 @@ def test_all_workers_end_alike_when_a_loss_is_not_finite_or_a_batch_has_too_few_
     assert first.too_few.startswith(
         "batch is 1, and there are 2 workers of this training, each of which needs an image"
     )
+
+
+def test_images_that_one_worker_cannot_read_any_more_end_all_with_the_sentence(both: list[Found]) -> None:
+    first, second = (each.changed for each in both)
+    assert second.startswith("ValueError: image ")
+    assert second.endswith("was 256 x 256 pixels and has changed; run it again")
+    assert first == f"WorkerFailedError: worker 1 of 2 ended the training: {second}"
 
 
 def test_noise_is_chance_of_seed_stage_step_and_rank_and_crops_are_those_of_one_worker(

@@ -7,6 +7,7 @@ that the two differ in what is minimised and in what learns alone.
 """
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from tfic.codec.image_codec import Reconstruction
-from tfic.config import Config
+from tfic.config import Config, TrainConfig
 from tfic.pages.lines import Page
 from tfic.reader_names import READERS
 from tfic.system import devices
@@ -47,14 +48,18 @@ class Stage:
     loss: Callable[[Module, int], dict[str, Tensor]]
     """Codec (`distributed.wrap`) and step to the terms `loss`, `bpp_estimated`, `mse` and, in stage 2, `ocr`: those of
     this worker's part of the batch, whose mean over the workers is that of the batch."""
+    blind: Callable[[Module], dict[str, Tensor]]
+    """The same terms of a worker that cannot see its part of the batch: none is finite, and so no gradient of any
+    worker, which spoils the step for all and lets none wait."""
 
 
 def pretrain(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 1 on the given pages; a warm start counts as a stage before it."""
     train = config.train
     loss = _without_reading(config, pages, "pretrain", straight_through=False)
+    blind = _blind(train, train.batch, "bpp_estimated", "mse")
     return Stage(
-        "pretrain", train.pretrain_steps, _warm_steps(config), train.learning_rate, train.pretrain_average, loss
+        "pretrain", train.pretrain_steps, _warm_steps(config), train.learning_rate, train.pretrain_average, loss, blind
     )
 
 
@@ -93,7 +98,8 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2, "ocr": ocr}
 
     before = _warm_steps(config) + train.pretrain_steps
-    return Stage("finetune", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss)
+    blind = _blind(train, train.finetune_batch, "bpp_estimated", "mse", "ocr")
+    return Stage("finetune", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss, blind)
 
 
 def control(config: Config, pages: Sequence[Page]) -> Stage:
@@ -101,7 +107,8 @@ def control(config: Config, pages: Sequence[Page]) -> Stage:
     train = config.train
     loss = _without_reading(config, pages, "finetune", straight_through=True)
     before = _warm_steps(config) + train.pretrain_steps
-    return Stage("control", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss)
+    blind = _blind(train, train.finetune_batch, "bpp_estimated", "mse")
+    return Stage("control", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss, blind)
 
 
 def of(config: Config, pages: Sequence[Page]) -> Stage:
@@ -132,6 +139,19 @@ def _without_reading(
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2}
 
     return loss
+
+
+def _blind(train: TrainConfig, batch: int, *names: str) -> Callable[[Module], dict[str, Tensor]]:
+    """`Stage.blind` for the terms of these names beside `loss`."""
+
+    def terms(codec: Module) -> dict[str, Tensor]:
+        part, _ = distributed.share(batch)
+        x = torch.zeros(len(part), 3, train.crop_height_px, train.crop_width_px, device=_device_of(codec))
+        result = _reconstruct(codec, x, None, train.precision)
+        nothing = math.nan * (losses.rate(result.bits(), x) + losses.distortion(x, result.x_hat))
+        return dict.fromkeys(("loss", *names), nothing)
+
+    return terms
 
 
 def _reconstruct(

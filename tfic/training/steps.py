@@ -1,9 +1,12 @@
 """The steps of one stage of a training: what is computed in each, on the device, without waiting for it."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import Module
 from torch.optim.swa_utils import AveragedModel
 
@@ -43,6 +46,7 @@ class Steps:
             compile_transforms(codec)
         self._shared = distributed.wrap(codec)
         self._sums = LossSums()
+        self._unseen: Exception | None = None
 
     def take(self, step: int) -> None:
         """Take one step, counted from 0; when it is not finite, it and those after it change no weight."""
@@ -50,7 +54,7 @@ class Steps:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(stage.learning_rate, step, stage.steps)
         optimiser.zero_grad(set_to_none=True)
-        terms = stage.loss(self._shared, step)
+        terms = self._terms(step)
         terms["loss"].backward()
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._clip_norm)
         broken = self._sums.add(terms, norm, step)
@@ -58,6 +62,31 @@ class Steps:
         optimiser.step()
         if self.averaging(step):
             averaging.add(self.average, self._codec)
+
+    def _terms(self, step: int) -> dict[str, Tensor]:
+        """The terms of a step; those of `Stage.blind` where, beside other workers, its images cannot be read any more.
+
+        The others wait in this step for the gradients of this worker: the next look at the terms tells them why.
+        """
+        if self._unseen is None:
+            try:
+                return self._stage.loss(self._shared, step)
+            except (OSError, ValueError) as error:
+                if distributed.world() == 1:
+                    raise
+                self._unseen = error
+        return self._stage.blind(self._shared)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What spoiled a step, instead of the term that it spoiled, where a worker could not read its images."""
+        try:
+            yield
+        except FloatingPointError:
+            with distributed.sync_errors():
+                if self._unseen is not None:
+                    raise self._unseen from None
+            raise
 
     def averaging(self, step: int) -> bool:
         """Return True when the weights after a step, counted from 0, are part of the average."""
@@ -69,12 +98,16 @@ class Steps:
 
         Raises:
             FloatingPointError: when a step since then was not finite; names step and term.
+            OSError, ValueError: when this worker could not read its images in a step since then.
+            distributed.WorkerFailedError: when another one could not.
         """
-        return self._sums.read(self._stage.steps, self._stage.name)
+        with self._explained():
+            return self._sums.read(self._stage.steps, self._stage.name)
 
     def check(self) -> None:
-        """Raise FloatingPointError when a step was not finite; to be called on all ranks before weights are kept."""
-        self._sums.check(self._stage.steps, self._stage.name)
+        """Raise as `means` does, and forget nothing; to be called on all ranks before weights are kept."""
+        with self._explained():
+            self._sums.check(self._stage.steps, self._stage.name)
 
 
 def compile_transforms(codec: ImageCodec, **how: Any) -> None:
