@@ -1,8 +1,8 @@
 """The same page through several codecs at about the same rate, with the text that was read from each."""
 
 import base64
-import difflib
 import io
+import itertools
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+from rapidfuzz.distance import Levenshtein
 
 from analysis import kept, runs
 from analysis.best import BestPair
@@ -134,12 +135,17 @@ def crop(png: bytes, window: tuple[int, int, int, int]) -> bytes:
 
 
 def marked(read: str, truth: str) -> list[Piece]:
-    """The text as read, in pieces that are right or wrong; a caret stands for characters that are missing."""
+    """The text as read, in pieces that are right or wrong; a caret stands for characters that are missing.
+
+    Wrong are the edits that `accuracy` counts, the fewest that make one text of the other.
+    """
     pieces = []
-    for kind, start, end, _, _ in difflib.SequenceMatcher(None, read, truth, autojunk=False).get_opcodes():
-        text = read[start:end]
-        if kind != "equal" and not text.strip():
-            pieces += [Piece(text, False), Piece(CARET, True)]
+    edits = Levenshtein.opcodes(read, truth)
+    for right, block in itertools.groupby(edits, key=lambda edit: edit.tag == "equal"):
+        own = list(block)
+        text = read[own[0].src_start : own[-1].src_end]
+        if right or text.strip():
+            pieces.append(Piece(text, not right))
         else:
-            pieces.append(Piece(text, kind != "equal"))
+            pieces += [Piece(text, False), Piece(CARET, True)]
     return pieces

@@ -44,6 +44,22 @@ def test_what_was_read_right_is_plain_and_what_was_not_is_marked():
     assert marked("abcx", "abc") == [Piece("abc", False), Piece("x", True)]
 
 
+def test_what_is_marked_in_one_place_is_one_piece():
+    assert marked("aXYZe", "abe") == [Piece("a", False), Piece("XYZ", True), Piece("e", False)]
+    assert marked("", "word") == [Piece("", False), Piece("\u2038", True)]
+
+
+def test_a_long_text_is_marked_in_time():
+    """Of its square, as a text of 60,000 characters had it, `make check` stops a test (`conftest.LIMIT_S`)."""
+    rng = np.random.default_rng(0)
+    truth = "".join(rng.choice(list("abcdefgh \n"), 60_000))
+    read = "".join(letter for letter in truth if rng.random() > 0.1)
+    pieces = marked(read, truth)
+    assert "".join(piece.text for piece in pieces if piece.text != "\u2038") == read
+    assert sum(len(piece.text) for piece in pieces if not piece.wrong) > 0.95 * len(read)
+    assert sum(piece.wrong for piece in pieces) > 3000
+
+
 def figure(read, truth):
     """A picture of the report with its caption, as HTML."""
     row = pd.Series({"psnr_db": np.inf, "bpp": 0.5, "accuracy": 0.0, "text": read, "truth": truth})
