@@ -4,6 +4,7 @@ The weights are the ONNX file that ships inside the `rapidocr` wheel (Apache-2.0
 turns the graph into a PyTorch module, so the loss of reading flows back to the pixels while no weight of it moves.
 """
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from importlib.resources import files
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, fx, nn
 
@@ -25,6 +27,8 @@ MIN_WIDTH_PX = 320
 """Least width of a line image; shorter lines are padded with grey on the right, as `rapidocr` does."""
 STRIDE_PX = 8
 """Pixels of width for one step of the CTC sequence."""
+LEAST = math.log(1e-12)
+"""Least log-probability; below it there is no gradient."""
 
 
 def weights_path() -> Path:
@@ -98,7 +102,7 @@ class LineReader(nn.Module):
         super().__init__()
         model = onnx.load(str(weights_path()))
         self.alphabet = _alphabet(model)
-        self.network = _with_float32_probabilities(converted(model))
+        self.network = _with_log_probabilities(converted(model))
         maps = _feature_nodes(self.network)
         (text,) = self.network.graph.output_node().all_input_nodes
         self._to_maps, self._to_both = cut(self.network, maps), cut(self.network, [*maps, text])
@@ -111,7 +115,7 @@ class LineReader(nn.Module):
 
     def forward(self, x: Float[Tensor, "B 3 48 W"]) -> Float[Tensor, "B T K"]:
         """Log-probabilities over the alphabet for each of the T = W / 8 steps; x is RGB in [0, 1]."""
-        return _log(self._run(self.network, x))
+        return self._run(self.network, x)
 
     def look(self, x: Float[Tensor, "B 3 48 W"], features: bool, text: bool) -> Sight:
         """Return the feature maps, the log-probabilities or both, in one pass that computes no more than that.
@@ -123,22 +127,22 @@ class LineReader(nn.Module):
         *maps, last = self._run(self._to_both if text else self._to_maps, x)
         log_probabilities = None
         if text:
-            log_probabilities, last = _log(last), maps.pop()
+            log_probabilities, last = last, maps.pop()
         return Sight((*maps, last.transpose(1, 2)[:, :, None]), log_probabilities)
 
     def _run(self, network: nn.Module, x: Tensor) -> Any:
         return network(x.flip(1) * 2 - 1)
 
 
-def _log(probabilities: Tensor) -> Tensor:
-    return probabilities.clamp_min(1e-12).log()
-
-
-def _with_float32_probabilities(network: fx.GraphModule) -> fx.GraphModule:
-    """The network with probabilities that are computed in float32, whatever the format of what is before them."""
+def _with_log_probabilities(network: fx.GraphModule) -> fx.GraphModule:
+    """The network with log-probabilities, in float32 whatever the format of what is before them, for probabilities."""
     last = [node for node in network.graph.nodes if "Softmax" in type(module_of(network, node)).__name__][-1]
     with network.graph.inserting_before(last):
-        last.update_arg(0, network.graph.call_method("float", (last.args[0],)))
+        logits = network.graph.call_method("float", (last.args[0],))
+        values = network.graph.call_function(F.log_softmax, (logits, -1))
+        last.replace_all_uses_with(network.graph.call_method("clamp_min", (values, LEAST)))
+    network.graph.erase_node(last)
+    network.delete_all_unused_submodules()
     network.recompile()
     return network
 
