@@ -30,11 +30,11 @@ PARAMETERS = MappingProxyType({
     "lite-vbr": 1_962_776,
 })  # fmt: skip
 """Numbers that a codec learns."""
-READER_BYTES_PER_PX = MappingProxyType({"ppocrv6-small": 191_000, "easyocr": 60_500})
+READER_BYTES_PER_PX = MappingProxyType({"ppocrv6-small": 83_000, "easyocr": 60_500})
 """Bytes that a reader keeps for its backward pass per pixel of width that it reads, at its own height."""
 READER_HEIGHT_PX = MappingProxyType({"ppocrv6-small": 48, "easyocr": 64})
 """Height of the line images that a reader takes."""
-DETECTOR_BYTES_PER_PX = 1_030
+DETECTOR_BYTES_PER_PX = 577
 """Bytes that the detector keeps for its backward pass per pixel of a training crop."""
 RUNTIME_BYTES = 0.7 * GIB
 """What PyTorch takes beside tensors on a GPU: a guess, no GPU was measured."""
