@@ -30,10 +30,10 @@ def demo() -> Config:
     """
     return Config(
         codec="lite-vbr",
-        data=DataConfig(train_count=1200, test_count=48),
+        data=DataConfig(train_count=1200, test_count=140),
         train=TrainConfig(
             start="zoo/lite-vbr", pretrain_steps=0, whole_range=True, finetune_steps=300, batch=4, finetune_batch=4,
-            read_width_px=3000, finetune_learning_rate=3e-4, lmbda_share=1.0, reading="features", learns="encoder",
+            read_width_px=3000, finetune_learning_rate=1e-3, lmbda_share=1.0, reading="features", learns="encoder",
             rest_distortion=0.1, checkpoint_every=25, log_every=10, threads=1,
         ),
         eval=EvalConfig(detect_side_px=256, pictures=6),

@@ -42,9 +42,11 @@ from tfic.strict import from_mapping
 
 FEW = Qualities(jpeg=(5, 15, 40), webp=(0, 20, 50), avif=(10, 25, 45))
 """Classical codecs for a small test set."""
+LOW = Qualities(jpeg=(5,), webp=(0, 20), avif=(10, 25))
+"""Those of them whose rates are near those of the demo."""
 SPACES: dict[str, Space] = {
     "tiny": Space((0.003,), (1.0,), classical=Qualities(jpeg=(10,), webp=(10,), avif=(20,))),
-    "demo": Space(lmbdas=(0.0016, 0.0032, 0.0064), gammas=(2.0,), controls=True, classical=FEW),
+    "demo": Space(lmbdas=(0.0012, 0.002, 0.0032, 0.0052), gammas=(2.0,), controls=True, classical=LOW),
     "scratch": Space(lmbdas=(0.002, 0.004), gammas=(10.0,), controls=True, halfway=True, classical=FEW),
     "base": Space(trials=4, controls=True, halfway=True),
     "paper": Space(trials=8, controls=True, halfway=True),
