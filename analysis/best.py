@@ -85,8 +85,9 @@ def best_pair(data: SweepData, task: str = "reading") -> BestPair | None:
             continue
         enough = baselines[baselines["bpp"] >= tuned["bpp"]]
         baseline = baselines.iloc[-1] if enough.empty else enough.iloc[0]
-        gain = stats.mean((table[tuned["trial_key"]] - table[baseline["trial_key"]]).to_numpy(), confidence)
-        pairs.append(BestPair(tuned, baseline, gain, not enough.empty, task))
+        difference = (table[tuned["trial_key"]] - table[baseline["trial_key"]]).to_numpy()
+        if np.isfinite(difference).any():
+            pairs.append(BestPair(tuned, baseline, stats.mean(difference, confidence), not enough.empty, task))
     return max(pairs, key=lambda each: (each.fair, each.gain.low), default=None)
 
 

@@ -1,46 +1,66 @@
 """The report in a browser, Debian's chromium: it draws without an error, asks for nothing, and everything is linked."""
 
+import io
 import math
+import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import made_store
+import pypdfium2
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from analysis import report, runs
+from tfic.measuring.row import MEASURES
 
 CHROMIUM = shutil.which("chromium")
-WAIT_MS = 120_000
-"""A busy machine draws for a minute what takes two seconds on a quiet one."""
+WAIT_MS = 300_000
+"""A busy machine draws for minutes what takes two seconds on a quiet one."""
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="a browser is no Python package; apt-get install chromium"),
 ]
 LEAST_FIGURES = 8
+MARGIN_PT = 13 / 25.4 * 72 - 2
+"""The margin of a printed page in points, less what a letter may reach beyond its line."""
 POINTS = {each.key: each for each in made_store.points()}
 
 
+Opened = tuple[Page, list[str], list[str]]
+"""A report in a page, with what its console said and what it asked for."""
+
+
 @pytest.fixture(scope="module")
-def opened(tracking_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, list[str], list[str]]]:
-    """The report in a page, with what its console said and what it asked for."""
-    file: Path = tmp_path_factory.mktemp("report") / "report.html"
-    report.write(runs.load(tracking_uri, "demo"), file)
-    said: list[str] = []
-    asked: list[str] = []
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--enable-unsafe-swiftshader"]
         )
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
-        page.set_default_timeout(WAIT_MS)
-        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(file.as_uri(), wait_until="load")
-        yield page, said, asked
+        yield browser
         browser.close()
+
+
+def open_report(browser: Browser, file: Path) -> Opened:
+    said: list[str] = []
+    asked: list[str] = []
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.set_default_timeout(WAIT_MS)
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri(), wait_until="load")
+    return page, said, asked
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, tracking_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    """The report of the made-up sweep."""
+    file: Path = tmp_path_factory.mktemp("report") / "report.html"
+    report.write(runs.load(tracking_uri, "demo"), file)
+    return open_report(browser, file)
 
 
 def drawn(page: Page) -> dict[str, dict[str, list[float]]]:
@@ -77,6 +97,35 @@ def brush(page: Page, axis: str, low: float, high: float) -> None:
     page.mouse.down()
     page.mouse.move(x, box["y"] + box["height"] * (1 - high), steps=4)
     page.mouse.up()
+
+
+def test_on_paper_everything_lies_between_the_margins_and_each_page_of_a_table_has_its_head(
+    browser: Browser, tracking_uri: str, tmp_path: Path
+) -> None:
+    sweep = runs.load(tracking_uri, "demo")
+    points = sweep.points
+    unmeasured = {name: points["accuracy"] for name in MEASURES if points[name].isna().all()}
+    report.write(replace(sweep, points=points.assign(**unmeasured)), tmp_path / "wide.html")
+    page, said, _ = open_report(browser, tmp_path / "wide.html")
+    tables = 0
+    for paper in ("Letter", "A4"):
+        document = pypdfium2.PdfDocument(io.BytesIO(page.pdf(format=paper, print_background=True)))
+        for number, sheet in enumerate(document, start=1):
+            width, height = sheet.get_size()
+            for each in sheet.get_objects(max_depth=1):  # a figure that goes on with the next page lies outside of both
+                left, bottom, right, top = each.get_bounds()
+                assert min(left, bottom, width - right, height - top) > -1, (paper, number)
+            text = sheet.get_textpage()
+            for left, bottom, right, top in map(text.get_charbox, range(text.count_chars())):
+                if right > left:
+                    inside = min(left, bottom, width - right, height - top)
+                    assert inside > MARGIN_PT, (paper, number, text.get_text_bounded(left, bottom, right, top))
+            if re.search(r"(\d\.\d{3}\s+){8}", text.get_text_range()):  # rows of the table of points
+                tables += 1
+                assert "legere" in text.get_text_range(), (paper, number)
+    assert tables > 2, "the table has two pages of one paper at least"
+    assert said == []
+    page.close()  # it would go on drawing beside the others
 
 
 def test_it_draws_every_figure_without_an_error_and_asks_for_nothing(opened) -> None:
