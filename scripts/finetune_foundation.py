@@ -34,7 +34,7 @@ FOUNDATION = "zoo/lite-vbr"
 SHIPPED = Path(__file__).parent.parent / "tfic" / "zoo"
 CONTROL, HALF, MORE_CALLS = "control", "half.safetensors", 3
 SETS = {
-    "0": DataConfig(test_count=100), "1": DataConfig(test_count=100, seed=1),
+    "seed0": DataConfig(test_count=100), "seed1": DataConfig(test_count=100, seed=1),
     "documents": DataConfig(test_count=50, document_share=1.0),
 }  # fmt: skip
 """Sets of test pages; a scale may take fewer of each."""
@@ -147,7 +147,7 @@ def _ship(scale: Scale, runs: Path, out: Path) -> None:
     if not weights.exists() or not (runs / "comparison.md").exists():
         raise ValueError(f"{runs} is not done; the same command without --ship goes on")
     shipped = f"{config.codec}-reading"
-    places = {quality: runs / name / "measured" / f"0-{quality:g}" for quality in scale.qualities}
+    places = {quality: runs / name / "measured" / f"seed0-{quality:g}" for quality in scale.qualities}
     documents = {quality: runs / name / "measured" / f"documents-{quality:g}" for quality in scale.qualities}
     own = min(scale.qualities, key=lambda quality: abs(quality - 50))
     card = f"""# zoo/{shipped}
