@@ -66,7 +66,7 @@ def test_own_scans_are_swept(scans: Path, monkeypatch: pytest.MonkeyPatch, capsy
     told = capsys.readouterr().out
     assert told.startswith("2 scans to test on\nSweep 'scans', recipe 'demo'")
     tuned = "finetune-l0.0032-g0.5-"
-    for trial in ("pretrain-l0.0032-", tuned, f"{tuned}at-l0.0016-", f"{tuned}at-l0.0064-", "jpeg-q15-"):
+    for trial in ("pretrain-l0.0032-", tuned, f"{tuned}at-l0.0016-", f"{tuned}at-l0.0064-", "jpeg-q5-"):
         assert trial in told
     assert len((scans / "metadata.jsonl").read_text(encoding="utf-8").splitlines()) == 2
 
