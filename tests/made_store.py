@@ -201,9 +201,13 @@ def known_of(point: Made, rows: pd.DataFrame) -> dict[str, details.Details]:
     }
 
 
-def log_sweep(client: MlflowClient, name: str, made: list[Made], folder: Path, minute: int) -> None:
-    """Log every point as one FINISHED run of experiment `name`, and one run that failed."""
-    experiment = client.create_experiment(name, artifact_location=(folder / "mlartifacts" / name).as_uri())
+def log_sweep(client: MlflowClient, name: str, made: list[Made], folder: Path, minute: int, held: bool = False) -> None:
+    """Log every point as one FINISHED run of experiment `name`, and one run that failed; artifacts go into `folder`.
+
+    With `held` the store itself holds the artifacts, as a server does.
+    """
+    place = None if held else (folder / "mlartifacts" / name).as_uri()
+    experiment = client.create_experiment(name, artifact_location=place)
     start = 1_790_000_000_000 + minute * 60_000
     for index, point in enumerate(made):
         made_with = {

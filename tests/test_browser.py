@@ -4,13 +4,15 @@ import io
 import math
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import made_store
 import pypdfium2
 import pytest
+from made_restarts import Server
+from mlflow import MlflowClient
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from analysis import report, runs
@@ -126,6 +128,33 @@ def test_on_paper_everything_lies_between_the_margins_and_each_page_of_a_table_h
     assert tables > 2, "the table has two pages of one paper at least"
     assert said == []
     page.close()  # it would go on drawing beside the others
+
+
+def test_a_report_of_a_store_that_a_server_holds_is_whole(
+    browser: Browser, tmp_path: Path, laid_out: Callable[[Path], str]
+) -> None:
+    server = Server(tmp_path, laid_out(tmp_path / "server.db"))
+    server.start()
+    try:
+        server.wait()
+        few = [each for each in made_store.points() if each.quality in (None, 5) and each.lmbda != 0.01]
+        made_store.log_sweep(MlflowClient(tracking_uri=server.uri), "demo", few, tmp_path / "made", 0, held=True)
+        shutil.rmtree(tmp_path / "made")
+        assert report.main(["--tracking-uri", server.uri, "--out", str(tmp_path / "report.html")]) == 0
+    finally:
+        server.kill()
+    page, said, asked = open_report(browser, tmp_path / "report.html")
+    assert page.locator(".js-plotly-plot .main-svg").count() >= LEAST_FIGURES
+    assert set(table(page)) == {each.key for each in few}
+    assert page.locator(".pictures figure img").count() > 0
+    page.select_option("#gallery-page", "1")
+    page.select_option("#gallery-first", "jpeg-q5")
+    page.wait_for_function("""() => [...document.querySelectorAll("#gallery-pictures img")].length === 3 &&
+      [...document.querySelectorAll("#gallery-pictures img")].every((img) => img.naturalWidth > 0)""")
+    assert page.locator("#gallery-pictures strong").all_text_contents()[:2] == ["uncompressed", "JPEG q 5"]
+    assert said == []
+    assert [url for url in asked[1:] if not url.startswith(("data:", "blob:"))] == []
+    page.close()  # as above
 
 
 def test_it_draws_every_figure_without_an_error_and_asks_for_nothing(opened) -> None:
