@@ -23,7 +23,7 @@ import tfic
 from tfic.codec.exact import one_thread
 from tfic.config import DataConfig
 from tfic.data import test_pages
-from tfic.ocr.onnx_networks import module_of
+from tfic.ocr.graph_nodes import constant_of, module_of
 from tfic.ocr.ppocr import LineReader
 from tfic.ocr.rectify import as_batch, rectify, width_at
 from tfic.synth.typefaces import CHARACTERS
@@ -40,8 +40,8 @@ def main() -> None:
     product = [
         node for node in reader.network.graph.nodes if type(module_of(reader.network, node)).__name__ == "OnnxMatMul"
     ][-1]
-    weight = _constant(reader, product.args[1].target)
-    bias = _constant(reader, next(iter(product.users)).args[1].target)
+    weight = constant_of(reader.network, product.args[1])
+    bias = constant_of(reader.network, next(iter(product.users)).args[1])
     kept = [0, *reader.alphabet.encode(CHARACTERS + " ")]
     place = {each: number for number, each in enumerate(kept)}
     rows = []
@@ -82,14 +82,6 @@ def main() -> None:
 
 def _features(reader: LineReader, x: Tensor) -> Tensor:
     return torch.stack([each.square().mean() for each in reader.look(x, True, False).features]).sum()
-
-
-def _constant(reader: LineReader, target: str) -> Tensor:
-    value = reader.network
-    for part in target.split("."):
-        value = getattr(value, part)
-    assert isinstance(value, Tensor)
-    return value
 
 
 def _lines(reader: LineReader, quality: float) -> tuple[Tensor, list[str]]:

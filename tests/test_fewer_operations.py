@@ -9,7 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import fx
 
 from tfic.ocr.fewer_operations import Pointwise
-from tfic.ocr.onnx_networks import converted, module_of
+from tfic.ocr.graph_nodes import module_of
+from tfic.ocr.onnx_networks import converted
 from tfic.ocr.ppocr import weights_path
 
 

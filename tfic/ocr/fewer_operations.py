@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, fx, nn
 
+from tfic.ocr.graph_nodes import constant_of, module_of
+
 
 class Pointwise(nn.Module):
     """A convolution with a kernel of 1 x 1, as a matrix product: of channels-last memory it copies nothing."""
@@ -37,7 +39,7 @@ def with_fewer_operations(network: fx.GraphModule) -> fx.GraphModule:
                 network.graph.erase_node(node)
         network.graph.eliminate_dead_code()
     for node in network.graph.nodes:
-        module = _module(network, node)
+        module = module_of(network, node)
         if isinstance(module, nn.Conv2d) and _is_pointwise(module):
             network.set_submodule(str(node.target), Pointwise(module))
     network.delete_all_unused_submodules()
@@ -55,7 +57,7 @@ def _with_bias(network: fx.GraphModule, node: fx.Node) -> fx.Node | None:
     if _kind(network, node) != "add":
         return None
     before, added = _inputs(node)
-    module, bias = _module(network, before), _constant(network, added)
+    module, bias = module_of(network, before), constant_of(network, added)
     last = module[-1] if isinstance(module, nn.Sequential) else module  # after its padding
     if not isinstance(last, nn.Conv2d) or last.bias is not None or bias is None or len(before.users) > 1:
         return None
@@ -74,7 +76,7 @@ def _as_gelu(network: fx.GraphModule, node: fx.Node) -> fx.Node | None:
         path.append(at)
         at = _inputs(at)[1 if len(path) == 2 else 0]
     halved, product, plus, _, quotient = path
-    constants = [_constant(network, _inputs(each)[1]) for each in (halved, plus, quotient)]
+    constants = [constant_of(network, _inputs(each)[1]) for each in (halved, plus, quotient)]
     if _inputs(product)[0] is not at or not _are(constants, (0.5, 1.0, math.sqrt(2))):
         return None
     with network.graph.inserting_before(node):
@@ -98,7 +100,7 @@ def _is_pointwise(module: nn.Conv2d) -> bool:
 
 def _kind(network: fx.GraphModule, node: fx.Node) -> str:
     """`add`, `mul` or `div` for those of two inputs, else the name of the module's class; "" without a module."""
-    module = _module(network, node)
+    module = module_of(network, node)
     operation = getattr(module, "math_op_function", None)
     return "" if module is None else type(module).__name__ if operation is None else operation.__name__.split("_")[-1]
 
@@ -106,20 +108,6 @@ def _kind(network: fx.GraphModule, node: fx.Node) -> str:
 def _inputs(node: fx.Node) -> list[fx.Node]:
     """The nodes that a node takes, in order."""
     return [each for each in node.args if isinstance(each, fx.Node)]
-
-
-def _module(network: fx.GraphModule, node: fx.Node) -> nn.Module | None:
-    return network.get_submodule(str(node.target)) if node.op == "call_module" else None
-
-
-def _constant(network: fx.GraphModule, node: fx.Node) -> Tensor | None:
-    """The tensor that a node stands for, None where it is computed."""
-    if node.op != "get_attr":
-        return None
-    folder, _, name = str(node.target).rpartition(".")
-    found = getattr(network.get_submodule(folder), name)
-    assert isinstance(found, Tensor)
-    return found
 
 
 def _are(constants: Sequence[Tensor | None], values: Sequence[float]) -> bool:

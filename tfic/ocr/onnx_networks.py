@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 
 import onnx
-from torch import fx, nn
+from torch import fx
 
 from tfic.ocr.fewer_operations import with_fewer_operations
 from tfic.ocr.shapes_as_numbers import shapes_as_numbers
@@ -38,11 +38,6 @@ def _with_explicit_pads(model: onnx.ModelProto) -> onnx.ModelProto:
         del node.attribute[:]
         node.attribute.extend([*kept, onnx.helper.make_attribute("pads", before + after)])
     return model
-
-
-def module_of(network: fx.GraphModule, node: fx.Node) -> nn.Module | None:
-    """The module that a node calls; None for another node."""
-    return network.get_submodule(str(node.target)) if node.op == "call_module" else None
 
 
 def cut(network: fx.GraphModule, ends: Sequence[fx.Node]) -> fx.GraphModule:

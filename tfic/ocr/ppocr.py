@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, fx, nn
 
-from tfic.ocr.onnx_networks import converted, cut, module_of
+from tfic.ocr.graph_nodes import module_of
+from tfic.ocr.onnx_networks import converted, cut
 from tfic.ocr.rectify import places
 from tfic.ocr.training_reader import Sight
 
