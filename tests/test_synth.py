@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import cv2
@@ -40,13 +41,31 @@ def test_a_version_of_drawing_draws_the_same_pages_for_ever() -> None:
     """Golden: whoever changes them on purpose raises DRAWING_VERSION, and all trials get new keys."""
     found = {split: [draw(0, split, i) for i in range(12)] for split in SPLITS}
     seen = {split: [(page.lines, page.image.mean().round()) for page in pages] for split, pages in found.items()}
-    assert DRAWING_VERSION == 3
+    assert DRAWING_VERSION == 4
     assert {
         split: hashlib.sha256("".join(map(repr, each)).encode()).hexdigest()[:16] for split, each in seen.items()
     } == {
         "train": "8e67bccded6eab12",
         "test": "02a82d46881de876",
     }
+
+
+def test_the_day_on_which_a_page_is_drawn_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """faker's dates end today unless told otherwise, and all of them move with that end."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Later":
+            return cls(2044, 2, 29, 12, 0, 0, tzinfo=tz)
+
+    def dates() -> list[str]:
+        rng, fake = np.random.default_rng(0), texts.seeded_faker(0)
+        return [texts.phrase("date", rng, fake) for _ in range(50)]
+
+    today, pages = dates(), digest([draw(0, "test", index, document_share=0.5) for index in range(40)])
+    monkeypatch.setattr("faker.providers.date_time.datetime", Later)
+    assert dates() == today
+    assert digest([draw(0, "test", index, document_share=0.5) for index in range(40)]) == pages
 
 
 def test_another_process_draws_the_same_pixels_whatever_it_drew_before() -> None:

@@ -13,7 +13,7 @@ from tfic.synth.layouts import Block, Placed
 from tfic.synth.typefaces import Face
 from tfic.synth.warp import Warp
 
-DRAWING_VERSION = 3
+DRAWING_VERSION = 4
 """Raised whenever the same seed draws another image."""
 
 MIN_SIDE_PX = 32

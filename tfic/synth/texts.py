@@ -1,5 +1,6 @@
 """Texts for images: short pieces of text from faker and random codes, in printable ASCII."""
 
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +11,9 @@ CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
 
 KINDS = ("name", "company", "street", "city", "date", "price", "phone", "email", "sentence", "words", "code")
 """The kinds of text there are; `phrase` makes each."""
+
+LATEST_DATE = datetime(2026, 11, 29, 12, tzinfo=UTC)
+"""Dates in texts are before it; faker's own end is now, which would move every date from one day to the next."""
 
 
 @lru_cache(maxsize=1)
@@ -48,7 +52,8 @@ def phrase(kind: str, rng: np.random.Generator, fake: Faker) -> str:
         case "city":
             text = f"{fake.city()}, {fake.state_abbr()} {fake.postcode()}"
         case "date":
-            text = fake.date(("%d.%m.%Y", "%Y-%m-%d", "%d %B %Y", "%b %d, %Y", "%m/%d/%y")[int(rng.integers(5))])
+            pattern = ("%d.%m.%Y", "%Y-%m-%d", "%d %B %Y", "%b %d, %Y", "%m/%d/%y")[int(rng.integers(5))]
+            text = fake.date(pattern, end_datetime=LATEST_DATE)
         case "price":
             text = price(rng)
         case "phone":
