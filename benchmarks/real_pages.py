@@ -31,6 +31,7 @@ from coders import coder_of
 
 from analysis import stats
 from analysis.matched import differences
+from analysis.runs import CLASSICAL
 from tfic.checkpoints import models
 from tfic.config import MEASURING_VERSION
 from tfic.data import read_folder
@@ -231,7 +232,7 @@ def _means(rows: pd.DataFrame) -> str:
             stats.show(over_documents(own[name], own["page"])) if np.isfinite(own[name]).any() else "-"
             for name in MEASURED
         ]
-        lines.append(_line([key, *cells]))
+        lines.append(_line([shown(key), *cells]))
     return "\n".join(lines)
 
 
@@ -251,7 +252,7 @@ def _at_equal_rate(rows: pd.DataFrame) -> str:
             rate = f"{matched.bpp:.3f}" if matched.bits == "equal" else f"{matched.bpp:.3f}, {matched.bits} bits"
             cells = [stats.show(over_documents(gains[name], gains.index), sign=True, digits=3) for name in metrics]
             bpp = shared.loc[shared["trial_key"] == key, "bpp"].mean()
-            lines.append(_line([key, f"{bpp:.3f}", other, rate, _count(shared), *cells]))
+            lines.append(_line([shown(key), f"{bpp:.3f}", shown(other), rate, _count(shared), *cells]))
     return "\n".join(lines)
 
 
@@ -263,6 +264,13 @@ def over_documents(values: Iterable[float], pages: Iterable[str]) -> stats.Inter
     table = pd.DataFrame({"value": list(values), "document": [document_of(page) for page in pages]})
     documents = table[np.isfinite(table["value"])].groupby("document")["value"]
     return stats.ratio(documents.sum().to_numpy(), documents.count().to_numpy())
+
+
+def shown(coder: str) -> str:
+    """The name of a coder, or of a codec without a quality, as people say it."""
+    name, _, quality = coder.partition("@")
+    said = CLASSICAL.get(name, name)
+    return f"{said}, quality {quality}" if quality else said
 
 
 def _shared(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:

@@ -75,12 +75,14 @@ def test_the_report_compares_on_shared_pages_and_draws_documents(script: ModuleT
     report = script.report(points)
     assert "## whole pages at 110 dpi" in report
     assert "Means over 4 pages of 2 documents that all coders here have:" in report
-    own = next(line for line in report.splitlines() if line.startswith("| zoo/lite-vbr@50 | 0.20"))
+    own = next(line for line in report.splitlines() if line.startswith("| zoo/lite-vbr, quality 50 | 0.20"))
     assert "0.70 [0.40, 0.80]" in own  # of two documents either may be drawn twice
     against = {
-        line.split(" | ")[2]: line for line in report.splitlines() if line.startswith("| zoo/lite-vbr@50 | 0.200")
+        line.split(" | ")[2]: line
+        for line in report.splitlines()
+        if line.startswith("| zoo/lite-vbr, quality 50 | 0.200")
     }
-    assert set(against) == {"avif", "zoo/lite-vbr of weights 111111"}
-    assert "0.200 | 4 pages of 2 documents | +0.100 [\N{MINUS SIGN}0.200, +0.200]" in against["avif"]
+    assert set(against) == {"AVIF", "zoo/lite-vbr of weights 111111"}
+    assert "0.200 | 4 pages of 2 documents | +0.100 [\N{MINUS SIGN}0.200, +0.200]" in against["AVIF"]
     assert "| 2 pages of 1 documents | +0.200 [+0.200, +0.200]" in against["zoo/lite-vbr of weights 111111"]
     assert "of weights" not in script.report(points, ["avif@5"])
