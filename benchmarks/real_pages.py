@@ -210,9 +210,9 @@ def report(points: Sequence[Point], coders: Sequence[str] | None = None) -> str:
     rows = pd.DataFrame(asdict(each) for each in points if each.measuring_version == MEASURING_VERSION)
     rows = rows.drop_duplicates(SAME, keep="last")
     rows = rows[rows["coder"].isin(coders or rows["coder"])]
-    latest = rows.groupby("coder", sort=False)["weights"].last()
-    rows["earlier"] = rows["weights"] != rows["coder"].map(latest)
     rows["codec"] = rows["coder"].str.partition("@")[0]
+    latest = rows.groupby("codec", sort=False)["weights"].last()
+    rows["earlier"] = rows["weights"] != rows["codec"].map(latest)
     rows.loc[rows["earlier"], "codec"] += " of weights " + rows["weights"].str[:6]
     rows["trial_key"] = rows["codec"] + rows["coder"].str.extract("(@.*)", expand=False).fillna("")
     rows["image"] = rows["page"]

@@ -70,6 +70,7 @@ def test_the_report_compares_on_shared_pages_and_draws_documents(script: ModuleT
     pages = ["a-p0001.png", "a-p0002.png", "a-p0003.png", "b-p0001.png"]
     points = [point(page, "avif@5", 0.1, 0.5) for page in pages] + [point(page, "avif@9", 0.4, 0.7) for page in pages]
     points += [point(page, "zoo/lite-vbr@50", 0.2, 0.6, "11111111") for page in pages[:2]]
+    points += [point(page, "zoo/lite-vbr@0", 0.1, 0.3, "11111111") for page in pages[:2]]
     points += [point(page, "zoo/lite-vbr@50", 0.2, 0.8 if page in pages[:3] else 0.4, "22222222") for page in pages]
     points.append(point(pages[0], "avif@5", 0.9, 0.0, version=MEASURING_VERSION - 1))
     report = script.report(points)
@@ -85,4 +86,5 @@ def test_the_report_compares_on_shared_pages_and_draws_documents(script: ModuleT
     assert set(against) == {"AVIF", "zoo/lite-vbr of weights 111111"}
     assert "0.200 | 4 pages of 2 documents | +0.100 [\N{MINUS SIGN}0.200, +0.200]" in against["AVIF"]
     assert "| 2 pages of 1 documents | +0.200 [+0.200, +0.200]" in against["zoo/lite-vbr of weights 111111"]
+    assert "lite-vbr, quality 0" not in report, "it was never measured with the latest weights"
     assert "of weights" not in script.report(points, ["avif@5"])
