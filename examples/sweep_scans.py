@@ -17,12 +17,18 @@ def write_metadata(scans: Path) -> int:
     """Write metadata.jsonl, which a folder of test images needs: one line for each image. Return their number.
 
     To train on scans, too, each line also needs the text lines with their corners, "lines": docs/use.md has the form.
+
+    Raises:
+        ValueError: when the folder has other metadata; nothing is overwritten.
     """
     images = sorted(path for path in scans.iterdir() if path.suffix.lower() in SUFFIXES)
-    with (scans / "metadata.jsonl").open("w", encoding="utf-8") as file:
-        for path in images:
-            truth = path.with_suffix(".txt").read_text(encoding="utf-8").strip()
-            file.write(json.dumps({"file_name": path.name, "text": truth}) + "\n")
+    truths = [path.with_suffix(".txt").read_text(encoding="utf-8").strip() for path in images]
+    rows = ({"file_name": path.name, "text": truth} for path, truth in zip(images, truths, strict=True))
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    metadata = scans / "metadata.jsonl"
+    if metadata.exists() and metadata.read_text(encoding="utf-8") != text:
+        raise ValueError(f"{metadata} says something else; remove it, or give the folder to sweep.run --test-data")
+    metadata.write_text(text, encoding="utf-8")
     return len(images)
 
 

@@ -73,7 +73,7 @@ def scales(steps: int | None, gammas: tuple[float, ...]) -> dict[str, Scale]:
     tiny = scale(16, 1, 1, 2, 300, log_every=1, checkpoint_every=1, threads=1, crop_height_px=64, crop_width_px=128)
     return {
         "tiny": replace(tiny, qualities=(25.0, 75.0), avif=(25,)),
-        "cpu": scale(9000, 100, 600, 4, 3000, log_every=10, checkpoint_every=20, threads=1),
+        "cpu": scale(9000, 100, 2000, 4, 3000, log_every=10, checkpoint_every=20, threads=1),
         "gpu": scale(30_000, 600, 10_000, 32, 24_000, log_every=50, checkpoint_every=500),
     }
 
@@ -190,7 +190,7 @@ def main() -> int:
     parser.add_argument("--scale", choices=("tiny", "cpu", "gpu"), default="tiny", help="how much (tiny: a dry run)")
     parser.add_argument("--steps", type=int, metavar="N", help="steps of each training; default the scale's")
     parser.add_argument(
-        "--gammas", type=float, nargs="+", default=[0.5], metavar="G", help="one fine-tuning each (0.5)"
+        "--gammas", type=float, nargs="+", default=[2.0], metavar="G", help="one fine-tuning each (2, which ships)"
     )
     parser.add_argument("--minutes", type=float, default=25, metavar="M", help="stop after so many minutes (25)")
     parser.add_argument("--ship", action="store_true", help="do not train: copy what is finished, with a model card")

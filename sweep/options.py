@@ -171,12 +171,13 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     options = cli.parser("python -m sweep.run", description)
     add = options.add_argument
     add("--recipe", metavar="NAME", help=f"settings by name: {', '.join(RECIPES)}; default demo, with a GPU base")
-    add("--config", metavar="FILE", help="sweep.toml with recipe, name, codec, [space], [data], [train], [eval]")
+    tables = "[space], [data], [train], [eval], [limits]"
+    add("--config", metavar="FILE", help=f"sweep.toml with recipe, name, codec, {tables}")
     add("--name", help="name of the sweep in the tracking store and of its folder under runs/; default the recipe's")
     add("--tracking-uri", metavar="URI", help=f"MLflow store; default $MLFLOW_TRACKING_URI, else {DEFAULT}")
     for name, about in (
-        ("--lmbdas", "weights of distortion, each pre-trained once: 0.001,0.003 or 0.001 0.003"),
-        ("--gammas", "weights of reading, each fine-tuned from every lambda"),
+        ("--lmbdas", "weights of distortion, each with its stage 1 (in the demo all share one): 0.001 0.003"),
+        ("--gammas", "weights of reading, each with a stage 2 for each lambda (in the demo all share one)"),
         ("--lmbda-shares", "shares of lambda that stage 2 keeps, 0 (the slides') to 1, each with every gamma"),
     ):
         add(name, type=_weights, nargs="+", action=_Collect, metavar="X", help=about)
@@ -228,7 +229,8 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     add("--codec", help="codec to train, such as tic-tiny or tic-base")
     add("--train-data", metavar="DIR", help="train on a folder of images with metadata.jsonl")
     add("--test-data", metavar="DIR", help="test on a folder of images with metadata.jsonl")
-    add("--gpus-per-trial", type=float, metavar="G", help="GPUs of a trial that trains, 0.25 to 8; default 1 if any")
+    words = "GPUs of a trial that trains: a share such as 0.25, or 1, 2, ... of one machine; default 1 if any"
+    add("--gpus-per-trial", type=float, metavar="G", help=words)
     words = "GPUs of a trial of stage 1, where it is to hold others than stage 2; default --gpus-per-trial"
     add("--pretrain-gpus", type=float, metavar="G", help=words)
     words = "processes that share each training step; the batch stays what it is; default one per GPU of the trial"

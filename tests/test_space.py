@@ -2,16 +2,21 @@
 
 import json
 import os
+import textwrap
+import tomllib
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
+from sweep.spec import presets
 from sweep.spec.axes import Qualities, Space
+from sweep.spec.limits import Limits
 from sweep.spec.presets import SPACES, from_tables, preset, read_toml
 from sweep.spec.space import Sweep
 from tfic.config import MEASURING_VERSION, NO_MATTER, STAGE_1, STAGE_2, DataConfig, TrainConfig
 from tfic.recipes import RECIPES
+from tfic.synth import DRAWING_VERSION
 
 
 def keys(sweep: Sweep) -> tuple[str, str, str, str]:
@@ -75,31 +80,40 @@ def test_keys_of_a_grid_are_distinct_readable_and_fit_for_a_folder() -> None:
     assert all(key == Path(key).name and " " not in key for key in keys(sweep))
 
 
-@pytest.mark.parametrize("version", [1, MEASURING_VERSION])
-def test_a_key_does_not_change_between_versions_of_this_program(version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("measuring", "drawing"), [(1, 3), (2, 3), (MEASURING_VERSION, DRAWING_VERSION)])
+def test_a_key_does_not_change_between_versions_of_this_program(
+    measuring: int, drawing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A changed key orphans everything people have trained: change it only on purpose, and say so in the notes."""
-    monkeypatch.setattr("sweep.spec.space.MEASURING_VERSION", version)
+    monkeypatch.setattr("sweep.spec.space.MEASURING_VERSION", measuring)
+    monkeypatch.setattr("sweep.spec.space.DRAWING_VERSION", drawing)
     data, train = DataConfig(train_count=8, test_count=2), TrainConfig(pretrain_steps=3, finetune_steps=2)
     sweep = Sweep(codec="tic-tiny", data=data, train=train)
-    assert keys(sweep) == PINNED[version]
+    assert keys(sweep) == PINNED[measuring, drawing]
     assert sweep.finetune(0.003, 1.0).weights.startswith("65c7b7771c")
 
 
 PINNED = {
-    1: (
+    (1, 3): (
         "uncompressed-864690e457",
         "jpeg-q1-127209c48a",
         "pretrain-l0.003-134b335ebf",
         "finetune-l0.003-g1-07657a3615",
     ),
-    2: (
+    (2, 3): (
         "uncompressed-93a31f8ab0",
         "jpeg-q1-3ff18865a5",
         "pretrain-l0.003-be6b3c2297",
         "finetune-l0.003-g1-8e703d23d8",
     ),
+    (2, 4): (
+        "uncompressed-c781cdc026",
+        "jpeg-q1-48d7bbf735",
+        "pretrain-l0.003-5265b4dde0",
+        "finetune-l0.003-g1-c65b95a35e",
+    ),
 }
-"""Keys by the version of measuring."""
+"""Keys by the versions of measuring and drawing."""
 
 
 def write_images(folder: Path, text: str = "one") -> Path:
@@ -195,3 +209,10 @@ def test_a_toml_error_gives_file_and_line(tmp_path: Path) -> None:
 def test_a_single_gamma_is_searched_around_and_several_between() -> None:
     assert Space(gammas=(3.0,)).gamma_range == pytest.approx((1.0, 9.0))
     assert Space(gammas=(1.0, 0.1, 3.0)).gamma_range == (0.1, 3.0)
+
+
+def test_the_sweep_toml_of_the_documentation_makes_trials() -> None:
+    tables = tomllib.loads(textwrap.dedent((presets.__doc__ or "").partition("every key optional:")[2]))
+    assert Limits(**tables.pop("limits")).target
+    sweep = from_tables(tables | {"data": {}}, "sweep.toml", tables["recipe"])
+    assert {trial.config.train.learns for trial in sweep.grid() if trial.config} == {"all", "encoder"}

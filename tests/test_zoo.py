@@ -117,7 +117,7 @@ def test_fine_tuning_of_the_foundation_dry_runs_from_call_to_call_compares_and_s
         call("--ship", "--steps", "2")
     assert call("--minutes", "10", "--steps", "2") == 0
     told = capsys.readouterr().out
-    assert "| gamma0.5, 75 |" in told
+    assert "| gamma2, 75 |" in told
     assert "| avif" in told
     assert call("--ship", "--steps", "2", "--out", str(tmp_path / "zoo")) == 0
     tuned, base = tfic.load(tmp_path / "zoo" / "lite-vbr-reading.safetensors"), tfic.load("zoo/lite-vbr")

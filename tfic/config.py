@@ -62,7 +62,7 @@ class TrainConfig:
     pretrain_steps: int = 200_000
     """Steps of stage 1 (gamma = 0); 0 takes the model that `start` names for a codec of stage 1."""
     finetune_steps: int = 50_000
-    """Steps of stage 2 (lambda = 0)."""
+    """Steps of stage 2 (gamma above 0; `lmbda_share` of lambda stays)."""
     klt_start: bool = False
     """Start stage 1 from the best linear transform coder, not from random weights; for tic and lite."""
     batch: int = 12

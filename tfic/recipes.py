@@ -55,7 +55,7 @@ def scratch() -> Config:
 
 
 def base() -> Config:
-    """One GPU, one night; stage 2 as in the demo."""
+    """For a GPU: a night for one codec, by estimate; stage 2 as in the demo."""
     return Config(
         codec="tic-base",
         data=DataConfig(train_count=20_000, test_count=200),

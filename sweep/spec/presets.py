@@ -2,9 +2,9 @@
 
 sweep.toml, every key optional:
 
-    recipe = "demo"
+    recipe = "scratch"
     name = "receipts"
-    codec = "tic-tiny"
+    codec = "tic-small"
     [space]
     lmbdas = [0.001, 0.003]
     gammas = [0.3, 1.0]

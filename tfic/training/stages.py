@@ -1,7 +1,8 @@
 """The loss of one training step.
 
-Stage 1 ("pretrain", gamma = 0) minimises `lmbda * 255^2 * MSE + bpp`; stage 2 ("finetune", lambda = 0) minimises
-`bpp + gamma * L_OCR` against frozen readers, or with the loss of another machine task (`tfic.training.tasks`). A
+Stage 1 ("pretrain", gamma = 0) minimises `lmbda * 255^2 * MSE + bpp`; stage 2 ("finetune") minimises
+`bpp + gamma * L_OCR` against frozen readers, or with the loss of another machine task (`tfic.training.tasks`), and
+keeps a share of the distortion (`lmbda_share`, 0 in the paper). A
 control ("control") goes on with the loss of stage 1 on the steps, crops, learning rate and averaging of stage 2, so
 that the two differ in what is minimised and in what learns alone.
 """
