@@ -8,9 +8,11 @@ import pandas as pd
 
 from analysis import stats
 from analysis.matched import differences
-from tfic.measuring.row import ROWS_FILE, read_rows
+from tfic.measuring.row import MEASURES, ROWS_FILE, read_rows
+from tfic.reader_names import FURTHER_READERS
 
 WORDS = {"accuracy": "page", "accuracy_lines": "lines", "accuracy_heldout": "Tesseract", "psnr_db": "PSNR, dB"}
+WORDS |= {name: MEASURES[name].label for name in map("accuracy_{}".format, FURTHER_READERS)}
 """Heads of columns."""
 
 

@@ -38,6 +38,8 @@ SETS = {
     "documents": DataConfig(test_count=50, document_share=1.0),
 }  # fmt: skip
 """Sets of test pages; a scale may take fewer of each."""
+MORE_READERS_ON = "seed0"
+"""The set that further readers read."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Scale:
     """Qualities that are measured."""
     avif: tuple[int, ...]
     """AVIF's."""
+    readers: str = ""
+    """Further readers of the set `MORE_READERS_ON`, joined by `+`."""
 
 
 def scales(steps: int | None, gammas: tuple[float, ...]) -> dict[str, Scale]:
@@ -103,20 +107,21 @@ def _measure(scale: Scale, runs: Path, until: float) -> None:
         for name in trainings(scale):
             codec = checkpoint.load(runs / name / HALF)
             for quality in scale.qualities:
-                _measure_one(codec.at(quality), scale.config, runs / name, name_of_set, quality, until)
+                _measure_one(codec.at(quality), scale, runs / name, name_of_set, quality, until)
         for quality in scale.avif:
-            _measure_one(classical("avif", quality), scale.config, runs / "avif", name_of_set, quality, until)
+            _measure_one(classical("avif", quality), scale, runs / "avif", name_of_set, quality, until)
 
 
-def _measure_one(coder: Coder, config: Config, run: Path, name_of_set: str, quality: float, until: float) -> None:
+def _measure_one(coder: Coder, scale: Scale, run: Path, name_of_set: str, quality: float, until: float) -> None:
     out = run / "measured" / f"{name_of_set}-{quality:g}"
     if (out / ROWS_FILE).exists():
         return
     if time.monotonic() > until:
         raise _TimeUpError
     pages = SETS[name_of_set]
-    pages = replace(pages, test_count=min(pages.test_count, config.data.test_count))
-    result = measure(coder, replace(config, data=pages), out)
+    pages = replace(pages, test_count=min(pages.test_count, scale.config.data.test_count))
+    measuring = replace(scale.config.eval, readers=scale.readers if name_of_set == MORE_READERS_ON else "")
+    result = measure(coder, replace(scale.config, data=pages, eval=measuring), out)
     shown = ("bpp", "accuracy", "accuracy_lines", "accuracy_heldout", "psnr_db")
     print(f"{run.name} {out.name}: " + ", ".join(f"{key} {result[key]:.3f}" for key in shown), flush=True)
 
@@ -192,6 +197,9 @@ def main() -> int:
     parser.add_argument(
         "--gammas", type=float, nargs="+", default=[2.0], metavar="G", help="one fine-tuning each (2, which ships)"
     )
+    parser.add_argument(
+        "--readers", default="", metavar="R", help=f"further readers of {MORE_READERS_ON}: easyocr+ppocrv4+legere+gocr"
+    )
     parser.add_argument("--minutes", type=float, default=25, metavar="M", help="stop after so many minutes (25)")
     parser.add_argument("--ship", action="store_true", help="do not train: copy what is finished, with a model card")
     parser.add_argument("--out", type=Path, default=SHIPPED, metavar="DIR", help="where to ship to (tfic/zoo)")
@@ -199,7 +207,7 @@ def main() -> int:
     until = time.monotonic() + 60 * args.minutes
     if not all(gamma > 0 for gamma in args.gammas):
         parser.error(f"--gammas is {args.gammas}; give numbers above 0")
-    scale = scales(args.steps, tuple(args.gammas))[args.scale]
+    scale = replace(scales(args.steps, tuple(args.gammas))[args.scale], readers=args.readers)
     runs = args.runs / f"{models.weights_of(scale.config.train.start)}-{scale.config.train.finetune_steps}"
     if args.ship:
         _ship(scale, runs, args.out)
