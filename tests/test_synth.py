@@ -66,6 +66,21 @@ def test_the_day_on_which_a_page_is_drawn_changes_nothing(monkeypatch: pytest.Mo
     assert drawn() == today
 
 
+def test_the_language_of_the_host_program_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`strftime` names months in the language of LC_TIME, which a host program may set."""
+
+    class Foreign(datetime):
+        def strftime(self, form: str) -> str:
+            return super().strftime(form.replace("%B", "Floreal").replace("%b", "Flo"))
+
+    def drawn() -> list[str]:
+        return [texts.phrase("date", np.random.default_rng(i), texts.seeded_faker(i)) for i in range(60)]
+
+    english = drawn()
+    monkeypatch.setattr("faker.providers.date_time.datetime", Foreign)
+    assert drawn() == english
+
+
 def test_another_process_draws_the_same_pixels_whatever_it_drew_before() -> None:
     code = (
         "import hashlib; from tfic.synth import draw; draw(9, 'test', 5);"

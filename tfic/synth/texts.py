@@ -15,6 +15,12 @@ KINDS = ("name", "company", "street", "city", "date", "price", "phone", "email",
 LATEST_DATE = datetime(2026, 11, 29, 12, tzinfo=UTC)
 """Dates in texts are before it; faker's own end is now, which would move every date from one day to the next."""
 
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+"""Names of the months; `strftime` would give those of the language that the host program has set."""
+
 
 @lru_cache(maxsize=1)
 def _faker() -> Faker:
@@ -40,6 +46,19 @@ def price(rng: np.random.Generator) -> str:
     return ("$" + amount, amount, amount + " EUR")[int(rng.integers(3))]
 
 
+def date(rng: np.random.Generator, fake: Faker) -> str:
+    """A day, such as "04.07.1983", "1983-07-04", "04 July 1983", "Jul 04, 1983" or "07/04/83"."""
+    form, at = int(rng.integers(5)), fake.date_time(end_datetime=LATEST_DATE)
+    year, month, day, name = f"{at.year}", f"{at.month:02d}", f"{at.day:02d}", MONTHS[at.month - 1]
+    return (
+        f"{day}.{month}.{year}",
+        f"{year}-{month}-{day}",
+        f"{day} {name} {year}",
+        f"{name[:3]} {day}, {year}",
+        f"{month}/{day}/{year[2:]}",
+    )[form]
+
+
 def phrase(kind: str, rng: np.random.Generator, fake: Faker) -> str:
     """A text of that kind (one of `KINDS`), in one line of printable ASCII."""
     match kind:
@@ -52,8 +71,7 @@ def phrase(kind: str, rng: np.random.Generator, fake: Faker) -> str:
         case "city":
             text = f"{fake.city()}, {fake.state_abbr()} {fake.postcode()}"
         case "date":
-            pattern = ("%d.%m.%Y", "%Y-%m-%d", "%d %B %Y", "%b %d, %Y", "%m/%d/%y")[int(rng.integers(5))]
-            text = fake.date(pattern, end_datetime=LATEST_DATE)
+            text = date(rng, fake)
         case "price":
             text = price(rng)
         case "phone":
