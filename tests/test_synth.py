@@ -4,14 +4,12 @@ import hashlib
 import subprocess
 import sys
 from datetime import datetime, tzinfo
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from tfic.pages.lines import Page, normalise, reading_order
 from tfic.synth import DRAWING_VERSION, backgrounds, draw, layouts, texts, typefaces, warp
@@ -64,21 +62,6 @@ def test_the_day_on_which_a_page_is_drawn_changes_nothing(monkeypatch: pytest.Mo
     today = drawn()
     monkeypatch.setattr("faker.providers.date_time.datetime", Later)
     assert drawn() == today
-
-
-def test_the_language_of_the_host_program_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`strftime` names months in the language of LC_TIME, which a host program may set."""
-
-    class Foreign(datetime):
-        def strftime(self, form: str) -> str:
-            return super().strftime(form.replace("%B", "Floreal").replace("%b", "Flo"))
-
-    def drawn() -> list[str]:
-        return [texts.phrase("date", np.random.default_rng(i), texts.seeded_faker(i)) for i in range(60)]
-
-    english = drawn()
-    monkeypatch.setattr("faker.providers.date_time.datetime", Foreign)
-    assert drawn() == english
 
 
 def test_another_process_draws_the_same_pixels_whatever_it_drew_before() -> None:
@@ -281,35 +264,3 @@ def test_every_background_fills_the_image_and_varies_with_chance(name: str) -> N
     assert first.dtype == np.uint8
     assert (first == again).all()
     assert (first != other).any()
-
-
-@pytest.mark.parametrize("kind", texts.KINDS)
-def test_every_kind_of_text_depends_on_its_seed_alone(kind: str) -> None:
-    def some() -> list[str]:
-        rng, fake = np.random.default_rng(4), texts.seeded_faker(4)
-        return [texts.phrase(kind, rng, fake) for _ in range(20)]
-
-    assert some() == some()
-    assert len(set(some())) > 5
-    assert all(text.isascii() and text.isprintable() and text.strip() == text != "" for text in some())
-
-
-def test_photographs_become_backgrounds(tmp_path: Path) -> None:
-    red = np.zeros((50, 80, 3), dtype=np.uint8) + np.array([200, 0, 0], dtype=np.uint8)
-    (tmp_path / "deep").mkdir()
-    Image.fromarray(red).save(tmp_path / "deep" / "red.png")
-    found = backgrounds.photographs(tmp_path)
-    assert [path.name for path in found] == ["red.png"]
-    reds = [np.median(draw(0, "train", i, photographs=found).image.reshape(-1, 3), axis=0) for i in range(20)]
-    share = np.mean([median[0] > 90 and median[1] < 40 and median[2] < 40 for median in reds])
-    assert 0.2 < share < 0.8
-
-
-def test_unusable_background_folders_are_told(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="does not exist; give a folder of photographs"):
-        backgrounds.photographs(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="holds no image"):
-        backgrounds.photographs(tmp_path)
-    (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"background .*broken.jpg cannot be read"):
-        backgrounds.photograph(np.random.default_rng(0), 64, 64, tmp_path / "broken.jpg")
