@@ -12,7 +12,7 @@ from refusals import refused
 
 from tfic.__main__ import main
 from tfic.checkpoints import checkpoint
-from tfic.config import Config
+from tfic.config import Config, TrainConfig
 from tfic.onnx_encoder import OnnxEncoder
 from tfic.synth import draw
 
@@ -132,6 +132,17 @@ def test_info_says_what_a_checkpoint_is(model: str, capsys: pytest.CaptureFixtur
         assert said["fingerprint"] == codec.fingerprint.hex()
         assert said["parameters"] == f"{sum(each.numel() for each in codec.parameters()):,}"
     told(["info", model, "--model", model], "leave it out")
+
+
+def test_info_of_a_control_has_the_steps_of_both_its_trainings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = TrainConfig(pretrain_steps=700, finetune_steps=400)
+    for settings, said in ((Config(codec="tic-tiny", train=steps, control=True), "700 + 400"), (
+        Config(codec="tic-tiny", train=steps), "700")):  # fmt: skip
+        model = saved_codec(tmp_path / f"{settings.control}.safetensors", settings)
+        assert main(["info", str(model)]) == 0
+        assert f"steps        {said}\n" in capsys.readouterr().out
 
 
 def test_info_refuses_what_is_neither(scans: Path, told: Told) -> None:

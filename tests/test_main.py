@@ -1,5 +1,7 @@
 """The command line does what its help says, and answers bad input in one line."""
 
+import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,9 @@ from refusals import refused
 
 from tfic.__main__ import main
 from tfic.checkpoints import checkpoint
-from tfic.config import Config
-from tfic.data import read_folder
+from tfic.config import Config, DataConfig
+from tfic.data import read_folder, write_folder
+from tfic.measuring.row import read_rows
 from tfic.synth import draw
 
 
@@ -81,12 +84,46 @@ def test_a_wrong_command_is_one_line_and_exit_code_2(
     refused(main, arguments, words, capsys)
 
 
+def test_evaluate_measures_all_pages_of_the_folder_that_it_is_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Config(codec="tic-tiny", data=DataConfig(test_count=1))
+    settings = replace(settings, eval=replace(settings.eval, heldout=False, detect_side_px=256))
+    model = saved_codec(tmp_path / "codec.safetensors", settings)
+    write_folder([draw(0, "test", i, height_px=64, width_px=64) for i in range(3)], tmp_path / "pages")
+    measured = tmp_path / "measured"
+    assert main(["evaluate", str(model), str(measured), "--test-data", str(tmp_path / "pages")]) == 0
+    assert len(read_rows(measured / "rows.csv")) == 3
+    said = capsys.readouterr().out
+    assert "pages                3\n" in said
+    assert "lack measures" not in said
+
+
+class Interrupted(io.StringIO):
+    """A terminal at which Ctrl-C is pressed as soon as something is written to it."""
+
+    def write(self, text: str) -> int:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("command", ["synth", "readers"])
+def test_a_stopped_command_promises_no_checkpoint_that_it_does_not_have(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [command, str(tmp_path / "out"), "--count", "1"] if command == "synth" else [command]
+    monkeypatch.setattr("sys.stdout", Interrupted())
+    assert main(arguments) == 130
+    assert capsys.readouterr().err == "\nstopped; the same command begins again\n"
+
+
 @pytest.mark.slow
 def test_training_and_measuring_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     assert main(["train", str(run), "--recipe", "tiny", "--lmbda", "0.01", "--gamma", "1"]) == 0
     out = capsys.readouterr().out
     assert "pretrain 20/20" in out
+    assert "  bpp_estimated " in out
+    assert "  bpp " not in out, "an estimate under the name of measured bytes"
     assert "finetune 6/6" in out
     assert main(["evaluate", str(run), str(tmp_path / "measured")]) == 0
     assert "bpp " in capsys.readouterr().out

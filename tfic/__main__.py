@@ -23,29 +23,26 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from tfic.checkpoints import models
+from tfic.commands import arguments
 from tfic.config import Config, DataConfig
 from tfic.reader_names import trained_against
 from tfic.recipes import RECIPES, recipe
 from tfic.system import extras
-from tfic.system.cli import Parser, bad_input, piped
+from tfic.system.cli import bad_input, piped
 from tfic.system.cores import usable_cores
-from tfic.system.store_uri import DEFAULT
 from tfic.task_names import measured_tasks, trained_for
 
 if TYPE_CHECKING:
     from tfic.training.train import Progress
 
-STOPPED = "files that were finished are whole, and no others are left"
-"""The state of files after a command was interrupted, for its last line."""
-
 
 @piped
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(given: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    args = _parser().parse_args(arguments)
+    args = _parser().parse_args(given)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names and texts that the terminal has no letters for
@@ -115,7 +112,7 @@ def _print_progress(progress: "Progress") -> None:
     ocr = "" if progress.ocr != progress.ocr else f"  ocr {progress.ocr:.3f}"
     print(
         f"{progress.stage} {progress.step:,}/{progress.steps:,}  loss {progress.loss:.3f}  "
-        f"bpp {progress.bpp_estimated:.3f}{ocr}  {progress.seconds_left:.0f} s left",
+        f"bpp_estimated {progress.bpp_estimated:.3f}{ocr}  {progress.seconds_left:.0f} s left",
         flush=True,
     )
 
@@ -128,7 +125,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     path = models.find(args.model, args.tracking_uri)
     config, codec = checkpoint.config_of(path), checkpoint.load(path)
     if args.test_data:
-        config = replace(config, data=replace(config.data, test_dir=args.test_data))
+        config = replace(config, data=replace(config.data, test_dir=args.test_data, test_count=sys.maxsize))
     if args.quality is not None:
         codec = codec.at(args.quality)
     if args.workers is not None and args.workers < 1:
@@ -137,7 +134,11 @@ def _evaluate(args: argparse.Namespace) -> None:
     for name, value in measure(codec, config, args.out, most).items():
         print(f"{name:20} {value:.4f}")
     rows_file = args.out / ROWS_FILE
-    processes = processes_for(len(read_rows(rows_file)), most)
+    rows = read_rows(rows_file)
+    print(f"{'pages':20} {len(rows)}")
+    if missing := sum(bool(row.missing) for row in rows):
+        print(f"{missing} of them lack measures, over which the means do not go; the column missing has the reasons")
+    processes = processes_for(len(rows), most)
     if processes > 1:
         print(f"times were taken while {processes} processes measured side by side; --workers 1 takes them alone")
     print(f"a row for each image: {rows_file}")
@@ -172,15 +173,11 @@ def _on_files(args: argparse.Namespace) -> int:
     return codec_files.encode(files, args.workers, args.quality)
 
 
-class _Parser(Parser):
-    def error(self, message: str) -> NoReturn:
-        hint = "; put a glob in quotes" if message.startswith("unrecognized arguments") else ""
-        super().error(message + hint)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m tfic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.set_defaults(stopped="the same command goes on from the last checkpoint")
+    parser = arguments.CommandParser(
+        prog="python -m tfic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(stopped="the same command begins again")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     defaults = asdict(DataConfig())
 
@@ -197,7 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--documents", type=float, default=0.0, metavar="SHARE", help=words)
     synth.set_defaults(run=_synth)
 
-    _add_import(commands)
+    arguments.add_import(commands).set_defaults(run=_import, stopped="nothing was written")
 
     train = commands.add_parser("train", help="train one codec, both stages; goes on where it was stopped")
     train.add_argument("out", type=Path, metavar="RUN", help="directory of this training")
@@ -215,15 +212,15 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--readers", default="", metavar="R", help="of stage 2, such as ppocr=1,easyocr=1 (ppocr)")
     words = "machine tasks of stage 2, such as reading=1,detection=0.5 (reading)"
     train.add_argument("--tasks", default="", metavar="T", help=words)
-    train.set_defaults(run=_train)
+    train.set_defaults(run=_train, stopped="the same command goes on from the last checkpoint")
 
     evaluate = commands.add_parser("evaluate", help="measure a trained codec on real bytes")
     evaluate.add_argument("model", metavar="MODEL", help=models.FORMS)
     evaluate.add_argument("out", type=Path, metavar="OUT", help="folder for rows.csv and pictures")
-    evaluate.add_argument("--test-data", default="", metavar="DIR", help="folder with metadata.jsonl to measure on")
+    evaluate.add_argument("--test-data", default="", metavar="DIR", help="folder to measure on, all of it")
     evaluate.add_argument("--workers", type=int, metavar="N", help="processes that measure (one per core, if it pays)")
-    _add_quality(evaluate)
-    _add_tracking_uri(evaluate)
+    arguments.add_quality(evaluate)
+    arguments.add_tracking_uri(evaluate)
     evaluate.set_defaults(run=_evaluate)
     readers = commands.add_parser("readers", help="the readers, their licences, and which of them are here")
     fetched = ("ppocrv4", "ppocrv3")
@@ -231,68 +228,10 @@ def _parser() -> argparse.ArgumentParser:
         "--fetch", nargs="+", default=[], choices=fetched, help="download these with pip into the cache"
     )
     readers.set_defaults(run=_readers)
-    _add_file_commands(commands)
-    return parser
-
-
-def _add_import(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    command = commands.add_parser(
-        "import", help="pages of PDF, ICDAR, LMDB or a folder into a folder with metadata.jsonl"
-    )
-    add = command.add_argument
-    add("source", type=Path, metavar="SOURCE", help="a PDF, or a folder of PDFs, gt_*.txt, metadata.jsonl or data.mdb")
-    add("out", type=Path, metavar="OUT", help="folder to write; it must not exist, or be empty")
-    add("--dpi", type=float, default=150.0, metavar="N", help="pixels per inch of the pages of a PDF (150)")
-    add("--images", type=Path, metavar="DIR", help="images of gt_*.txt, where they lie elsewhere")
-    add("--limit", type=int, metavar="N", help="take at most so many pages, from the first")
-    add("--skip-bad", action="store_true", help="leave out and count what is wrong, instead of refusing all")
-    add("--scan", action="store_true", help="as if printed and scanned: all four of the following, mildly")
-    add("--skew", type=float, metavar="DEG", help="largest angle by which pages lie askew, in degrees")
-    add("--blur", type=float, metavar="PX", help="standard deviation of a blur, in pixels")
-    add("--noise", type=float, metavar="LEVELS", help="standard deviation of the grain, in grey levels of 255")
-    add("--jpeg", type=int, metavar="Q", help="quality of a JPEG through which the pages go")
-    add("--seed", type=int, default=0, metavar="S", help="angle and grain of a page depend on (seed, name) alone (0)")
-    command.set_defaults(run=_import, stopped="nothing was written")
-
-
-def _add_file_commands(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    for verb, about, of, to in (
-        ("encode", "images to .tfic files", "images", "a .tfic file, or a folder"),
-        ("decode", ".tfic files to images", ".tfic files", "a .png, .bmp, .tif or .ppm file, or a folder"),
-    ):
-        command = commands.add_parser(verb, help=about)
-        command.add_argument("input", metavar="IN", help=f"a file, a folder of {of}, or a glob in quotes")
-        command.add_argument("output", metavar="OUT", help=f"{to}; a folder for several files")
-        command.add_argument("--model", required=True, help=models.FORMS)
-        command.add_argument(
-            "--workers", type=int, metavar="N", help="processes for several files (one for every 50 files)"
-        )
-    _add_quality(commands.choices["encode"])
-    info = commands.add_parser("info", help="what a .tfic file or a model says of itself")
-    info.add_argument("file", metavar="FILE", help="a .tfic file, or a model")
-    info.add_argument("--model", default="", help="also tell whether this model wrote the .tfic file")
-    read = commands.add_parser("read", help="print the text that the reader finds on an image")
-    read.add_argument("image", metavar="IMAGE", help="an image, or a .tfic file")
-    read.add_argument("--model", default="", help="model that decodes the .tfic file")
-    read.add_argument("--heldout", action="store_true", help="read with Tesseract, which no codec is trained against")
-    export = commands.add_parser("export", help="the encoder as an ONNX graph, for tfic.onnx_encoder.OnnxEncoder")
-    export.add_argument("output", metavar="OUT", help="the .onnx file to write")
-    export.add_argument("--model", required=True, help=models.FORMS)
-    export.add_argument("--height", type=int, required=True, metavar="PX", help="height of the images to encode")
-    export.add_argument("--width", type=int, required=True, metavar="PX", help="width of the images to encode")
+    arguments.add_file_commands(commands)
     for verb in ("encode", "decode", "info", "read", "export"):
-        _add_tracking_uri(commands.choices[verb])
-        commands.choices[verb].set_defaults(run=_info if verb == "info" else _on_files, verb=verb, stopped=STOPPED)
-
-
-def _add_quality(command: argparse.ArgumentParser) -> None:
-    words = "0 (fewest bits) to 100, for a lite-vbr (the model's own)"
-    command.add_argument("--quality", type=float, metavar="Q", help=words)
-
-
-def _add_tracking_uri(command: argparse.ArgumentParser) -> None:
-    words = f"MLflow store of runs:/ and models:/ ($MLFLOW_TRACKING_URI, else {DEFAULT})"
-    command.add_argument("--tracking-uri", default="", metavar="URI", help=words)
+        commands.choices[verb].set_defaults(run=_info if verb == "info" else _on_files)
+    return parser
 
 
 if __name__ == "__main__":

@@ -69,4 +69,4 @@ def _of_model(model: str, tracking_uri: str) -> dict[str, str]:
 
 def _steps(config: Config) -> str:
     pretrain = f"{config.train.pretrain_steps:,}"
-    return f"{pretrain} + {config.train.finetune_steps:,}" if config.gamma else pretrain
+    return f"{pretrain} + {config.train.finetune_steps:,}" if config.from_stage_1 else pretrain
