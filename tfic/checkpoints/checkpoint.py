@@ -17,14 +17,15 @@ from tfic.config import Config
 from tfic.system.files import write_whole
 
 
-def save(codec: ImageCodec, config: Config, path: Path) -> None:
+def save(codec: ImageCodec, config: Config, path: Path, start: str = "") -> None:
     """Write weights, coding tables, fingerprint and settings; the file appears whole or not at all.
 
-    Tensors that lose nothing by it (see `halve`) are written in half precision.
+    Tensors that lose nothing by it (see `halve`) are written in half precision. For `start` see `Header`.
     """
     tensors = {name: _compact(tensor.detach().cpu()) for name, tensor in codec.state_dict().items()}
     metadata = {"config": json.dumps(asdict(config)), "fingerprint": fingerprint_of(codec.state_dict()).hex()}
     metadata |= {"decoder": codec.shared_decoder.hex()} if codec.shared_decoder else {}
+    metadata |= {"start": start} if start else {}
     write_whole(path, safetensors.torch.save(tensors, metadata))
 
 

@@ -21,6 +21,8 @@ class Header:
     """Of all weights and coding tables, in hexadecimal digits."""
     decoder: str
     """Fingerprint of the decoder that it shares with another codec; empty for its own."""
+    start: str = ""
+    """Fingerprint of the checkpoint that its training started from; empty for none, or where it was not recorded."""
 
     @property
     def codec(self) -> str:
@@ -53,7 +55,9 @@ def read(path: Path) -> Header:
         raise ValueError(f"{path} is damaged or no checkpoint: {str(error).splitlines()[0]}") from error
     if not {"config", "fingerprint"} <= found.keys():
         raise ValueError(f"{path} holds tensors but no TFIC codec; give the path of a codec.safetensors")
-    return Header(path, settings(found["config"], path), found["fingerprint"], found.get("decoder", ""))
+    return Header(
+        path, settings(found["config"], path), found["fingerprint"], found.get("decoder", ""), found.get("start", "")
+    )
 
 
 def settings(text: str, path: Path) -> dict[str, Any]:

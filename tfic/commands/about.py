@@ -51,15 +51,16 @@ def _of_coded(path: Path, model: str, tracking_uri: str) -> dict[str, str]:
 
 
 def _of_model(model: str, tracking_uri: str) -> dict[str, str]:
-    from tfic.checkpoints import checkpoint, models
+    from tfic.checkpoints import checkpoint, header, models
 
     path = models.find(model, tracking_uri)
-    config, codec = checkpoint.config_of(path), checkpoint.load(path)
+    config, codec, start = checkpoint.config_of(path), checkpoint.load(path), header.read(path).start
     return {
         "codec": config.codec,
         "lambda": str(config.lmbda),
         "gamma": str(config.gamma),
         "steps": _steps(config),
+        **({"start": f"weights {start}"} if start else {}),
         **({} if codec.level is None else {"quality": f"0 to 100; {codec.level / 2:g} where none is asked for"}),
         "fingerprint": codec.fingerprint.hex(),
         "parameters": f"{sum(each.numel() for each in codec.parameters()):,}",

@@ -4,8 +4,28 @@ from pathlib import Path
 
 from torch import Tensor
 
-from tfic.checkpoints import checkpoint, models
+from tfic.checkpoints import checkpoint, header, models
 from tfic.config import Config
+
+
+def fingerprint(start: Path | None) -> str:
+    """Fingerprint of the weights of the checkpoint that a training starts from; "" for none."""
+    return header.read(start).fingerprint if start else ""
+
+
+def check(found: str, start: Path | None, path: Path) -> None:
+    """Raise ValueError when what is at `path` has started from other weights than those at `start`.
+
+    Args:
+        found: fingerprint that `path` recorded of its start; "" where it recorded none.
+        start: the checkpoint to start from; one that is not there, or None, is not compared.
+        path: a state or a checkpoint.
+    """
+    if found and start and start.is_file() and found != fingerprint(start):
+        raise ValueError(
+            f"{path} was trained from weights {found}, and {start} has weights {fingerprint(start)}; give the start "
+            "that it had, another run directory, or remove this one"
+        )
 
 
 def parent(start: Path, config: Config) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from tfic.checkpoints import checkpoint, models
+from tfic.checkpoints import checkpoint, header, models
 from tfic.codec import VARIABLE_RATE, build
 from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
@@ -21,7 +21,7 @@ from tfic.system import devices, precision
 from tfic.system.devices import ANY, Device
 from tfic.training import distributed, plans, stages, starts, teachable, training_state
 from tfic.training.crops import draw_crops
-from tfic.training.intermediate import NOTHING, Keep
+from tfic.training.intermediate import NOTHING, Keep, kept_file
 from tfic.training.stages import Stage
 from tfic.training.steps import Steps
 from tfic.training.training_state import STATE_FILE
@@ -71,6 +71,8 @@ class _Callbacks:
     on_checkpoint: Callable[[Path], None] | None
     owner: Path | None
     """Checkpoint of the codec whose decoder is kept; None where all learns."""
+    start: str
+    """Fingerprint of the checkpoint that the training started from; "" for none."""
 
 
 def fit(
@@ -105,8 +107,8 @@ def fit(
 
     Raises:
         NoGpuError: when a GPU was given and PyTorch cannot use one.
-        ValueError: when `run` or `start` belongs to another training, a batch has fewer images than there are workers,
-            or no line of the training set can be read where reading is a task.
+        ValueError: when `run` or `start` belongs to another training, that in `run` had another start, a batch has
+            fewer images than there are workers, or no line of the training set can be read where reading is a task.
         FloatingPointError: when a term of the loss is not finite; names step and term.
         distributed.WorkerFailedError: when another rank raised.
     """
@@ -117,7 +119,7 @@ def fit(
             f"whole_range is true for codec {config.codec}, which has one rate; take {' or '.join(VARIABLE_RATE)}"
         )
     finished = run / CODEC_FILE
-    if distributed.broadcast_from_rank0(lambda: _is_finished(finished, config)):
+    if distributed.broadcast_from_rank0(lambda: _is_finished(finished, config, start)):
         return finished
     here = device.here()
     if config.train.threads:
@@ -139,7 +141,7 @@ def fit(
         stage = stages.of(config, pages)
         if distributed.rank() == 0:
             (run / DEVICE_FILE).write_text(devices.name(here) + "\n", encoding="utf-8")
-    state = distributed.broadcast_from_rank0(lambda: _state(run / STATE_FILE, config))
+    state = distributed.broadcast_from_rank0(lambda: _state(run / STATE_FILE, config, start))
     torch.manual_seed(config.train.seed)
     codec = build(config.codec)
     if config.from_stage_1 or config.warm_lmbda:
@@ -164,10 +166,12 @@ def fit(
         # nothing is trained: its files are the foundation's
         owner = distributed.broadcast_from_rank0(lambda: models.find(config.train.start))
     keep_every = keep.every if config.gamma else half(stage.steps) if keep.half and not config.control else 0
-    callbacks = _Callbacks(run, report, keep_every, on_checkpoint, owner)
+    parent = start if config.from_stage_1 or config.warm_lmbda else None
+    begun = distributed.broadcast_from_rank0(lambda: starts.fingerprint(parent))
+    callbacks = _Callbacks(run, report, keep_every, on_checkpoint, owner, begun)
     with precision.matrix_products(config.train.precision, here):
         _run_stage(stage, codec.to(here), state, config, callbacks)
-    distributed.broadcast_from_rank0(lambda: _finish(codec, config, finished, owner))
+    distributed.broadcast_from_rank0(lambda: _finish(codec, config, finished, owner, begun))
     return finished
 
 
@@ -183,25 +187,28 @@ def check_same(found: Config, wanted: Config, path: Path) -> None:
         raise ValueError(f"{path} was trained with other settings; give another run directory or remove this one")
 
 
-def _is_finished(finished: Path, config: Config) -> bool:
+def _is_finished(finished: Path, config: Config, start: Path | None) -> bool:
     """Return True when the training is done; make its directory when it is not."""
     finished.parent.mkdir(parents=True, exist_ok=True)
     if finished.exists():
-        check_same(checkpoint.config_of(finished), config, finished)
+        found = header.read(finished)
+        check_same(found.config, config, finished)
+        starts.check(found.start, start, finished)
     return finished.exists()
 
 
-def _finish(codec: ImageCodec, config: Config, finished: Path, owner: Path | None) -> None:
-    checkpoint.save(training_state.ready(codec, owner), config, finished)
+def _finish(codec: ImageCodec, config: Config, finished: Path, owner: Path | None, start: str) -> None:
+    checkpoint.save(training_state.ready(codec, owner), config, finished, start)
     (finished.parent / STATE_FILE).unlink(missing_ok=True)
 
 
-def _state(path: Path, config: Config) -> bytes:
-    """A state file, which must be of this very training; b"" where there is none."""
+def _state(path: Path, config: Config, start: Path | None) -> bytes:
+    """A state file, which must be of this very training and start; b"" where there is none."""
     if not path.exists():
         return b""
-    data, settings = training_state.read(path)
+    data, settings, begun = training_state.read(path)
     check_same(settings, config, path)
+    starts.check(begun, start, path)
     return data
 
 
@@ -248,8 +255,9 @@ def _leave(steps: Steps, done: int, stage: Stage, config: Config, callbacks: _Ca
             if keeping:  # before the state, from which a resumed training goes on
                 codec = pattern if steps.averaging(done - 1) else parts["codec"]
                 assert isinstance(codec, ImageCodec)
-                training_state.keep(codec, pattern, config, callbacks.run, done, callbacks.owner)
+                file = callbacks.run / kept_file(done)
+                training_state.keep(codec, pattern, config, file, callbacks.owner, callbacks.start)
             if writing:
-                state = training_state.write(parts, stage.name, done, config, callbacks.run)
+                state = training_state.write(parts, stage.name, done, config, callbacks.run, callbacks.start)
                 if callbacks.on_checkpoint:
                     callbacks.on_checkpoint(state)

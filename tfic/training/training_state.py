@@ -17,7 +17,6 @@ from tfic.codec.image_codec import ImageCodec
 from tfic.config import Config
 from tfic.strict import from_mapping
 from tfic.system.files import write_whole
-from tfic.training.intermediate import kept_file
 
 STATE_FILE = "state.pt"
 """Weights, optimiser and step of an unfinished training."""
@@ -25,10 +24,13 @@ Parts = dict[str, Module | Optimizer]
 """The modules and optimisers of a training, by name."""
 
 
-def write(parts: Parts, stage: str, step: int, config: Config, run: Path) -> Path:
-    """Write the state of a training after `step` steps of a stage, whole or not at all, and return its path."""
+def write(parts: Parts, stage: str, step: int, config: Config, run: Path, start: str = "") -> Path:
+    """Write the state of a training after `step` steps of a stage, whole or not at all, and return its path.
+
+    `start` is the fingerprint of the checkpoint that it started from; "" for none.
+    """
     state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
-    state |= {"step": step, "stage": stage, "config": json.dumps(asdict(config))}
+    state |= {"step": step, "stage": stage, "config": json.dumps(asdict(config)), "start": start}
     path = run / STATE_FILE
     data = io.BytesIO()  # torch's own writer does not say that a disk is full
     torch.save(state, data)
@@ -36,14 +38,14 @@ def write(parts: Parts, stage: str, step: int, config: Config, run: Path) -> Pat
     return path
 
 
-def read(path: Path) -> tuple[bytes, Config]:
-    """A state as `restore` takes it, and the settings of its training.
+def read(path: Path) -> tuple[bytes, Config, str]:
+    """A state as `restore` takes it, the settings of its training, and the fingerprint of its start ("": not known).
 
     Raises:
         ValueError: when it is damaged.
     """
     data, state = _read(path)
-    return data, from_mapping(Config(), header.settings(state["config"], path), str(path))
+    return data, from_mapping(Config(), header.settings(state["config"], path), str(path)), state.get("start", "")
 
 
 def step_of(path: Path) -> int:
@@ -64,12 +66,17 @@ def restore(parts: Parts, stage: str, data: bytes) -> int:
     return int(state["step"])
 
 
-def keep(codec: Module, pattern: Module, config: Config, run: Path, step: int, owner: Path | None = None) -> None:
-    """Write an intermediate checkpoint after `step` steps; `pattern` is a codec that was never run, to be copied."""
+def keep(
+    codec: Module, pattern: Module, config: Config, file: Path, owner: Path | None = None, start: str = ""
+) -> None:
+    """Write an intermediate checkpoint; `pattern` is a codec that was never run, to be copied.
+
+    For `owner` see `ready`, for `start` `checkpoint.save`.
+    """
     copied = copy.deepcopy(pattern)
     assert isinstance(copied, ImageCodec)
     copied.load_state_dict(codec.state_dict())
-    checkpoint.save(ready(copied, owner), config, run / kept_file(step))
+    checkpoint.save(ready(copied, owner), config, file, start)
 
 
 def ready(codec: ImageCodec, owner: Path | None = None) -> ImageCodec:
