@@ -14,6 +14,7 @@ from PIL import Image
 
 from tfic.codec import ans, bitstream, entropy, exact
 from tfic.codec.image_codec import ImageCodec
+from tfic.pages.images import MAX_PIXELS
 
 DOCS = Path(__file__).parent.parent / "docs"
 TEXT = (DOCS / "format.md").read_text(encoding="utf-8")
@@ -80,7 +81,7 @@ def test_the_fingerprint_is_made_as_the_page_says(codec: ImageCodec) -> None:
 def test_versions_limits_and_constants_are_the_code_s(codec: ImageCodec) -> None:
     assert TEXT.startswith(f"# The `.tfic` file, version {bitstream.VERSION}\n")
     assert TEXT.count(str(bitstream.MAX_PIXELS)) == 2
-    assert f"More than {Image.MAX_IMAGE_PIXELS:,} pixels" in FILES
+    assert f"More than {MAX_PIXELS:,} pixels" in FILES
     assert f"room for {bitstream.MAX_PIXELS:,} pixels" in FILES
     bitstream.check_size(65535, 1)
     with pytest.raises(ValueError, match="65535"):

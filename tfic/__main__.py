@@ -19,6 +19,7 @@ Exit codes: 0 done, 1 the training or some of many files failed, 2 bad input, 13
 import argparse
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from io import TextIOWrapper
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 def main(given: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     args = _parser().parse_args(given)
+    warnings.filterwarnings("ignore", module="PIL")  # of metadata that make no difference to pixels
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names and texts that the terminal has no letters for

@@ -5,7 +5,6 @@ it: what a file declares about its own pixels is honoured, or the file is refuse
 """
 
 import struct
-import warnings
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -28,6 +27,8 @@ FORMATS = (
 """Formats of which every declaration about pixels is honoured or refused, as Pillow names them."""
 MAX_FILE_BYTES = 1 << 30
 """Largest file that is read: all pixels that Pillow allows, uncompressed, with 8 bytes each, are smaller."""
+MAX_PIXELS = 89_478_485
+"""Most pixels of an image: Pillow warns of more as of a file made to exhaust memory, and refuses twice as many."""
 _PADDED = ("BMP", "DIB", "TGA", "ICO")
 """Formats in which an alpha channel that is zero everywhere is what was never filled in."""
 _UPRIGHT = {
@@ -68,15 +69,15 @@ def read_image(data: bytes, name: str) -> Image.Image:
         ValueError: as `open_image` does; says that it is `name`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of metadata that make no difference to pixels
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            if len(data) > MAX_FILE_BYTES:
-                raise ValueError(f"it has more than {MAX_FILE_BYTES >> 20} MiB")
-            kept, notes = deciding(data)
-            with Image.open(BytesIO(kept), formats=FORMATS) as image:
-                image.info.update(notes | (tga_notes(data) if image.format == "TGA" else {}))
-                return plain(image)
+        if len(data) > MAX_FILE_BYTES:
+            raise ValueError(f"it has more than {MAX_FILE_BYTES >> 20} MiB")
+        kept, notes = deciding(data)
+        with Image.open(BytesIO(kept), formats=FORMATS) as image:
+            # Pillow only warns, and what becomes of a warning is of the process, which has other threads
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"it has {image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
+            image.info.update(notes | (tga_notes(data) if image.format == "TGA" else {}))
+            return plain(image)
     except UnidentifiedImageError as error:
         kinds = ", ".join(FORMATS)
         raise ValueError(

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any
@@ -49,6 +50,7 @@ def pool(processes: int, imported: Sequence[str] = ()) -> Iterator[Submit]:
 
 
 def _start() -> None:
+    warnings.filterwarnings("ignore", module="PIL")  # as the command line does
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
