@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import readers, runs, stats
-from analysis.judged import Judged, judged
+from analysis.judged import Judged, judged, silent
 from analysis.matched import RateMatched, by_image, match_rate
 from analysis.sweep_data import SweepData, lossy
 from tfic.measuring.row import MEASURES
@@ -141,10 +141,11 @@ def _safe(sweep: runs.Sweep, by_key: pd.DataFrame, metric: str, least: float, co
 
 def said_of(
     sweep: runs.Sweep, chosen: pd.Series, needed: Mapping[str, str], task: str = "reading"
-) -> tuple[RateMatched, list[Judged]] | None:
+) -> tuple[RateMatched, list[Judged], list[str]] | None:
     """What held-out readers, or models of another task, say of a fine-tuned codec beside its control at equal rate.
 
-    The control is the baseline where there is none; None for a codec without stage 2, and where none reaches its rate.
+    Last come the names of those that did not measure both. The control is the baseline where there is none; None for a
+    codec without stage 2, and where none reaches its rate.
     """
     if chosen["kind"] != "finetune":
         return None
@@ -153,4 +154,5 @@ def said_of(
         return None
     rows = runs.rows(sweep, [chosen["trial_key"], *control.weights])
     weights = {chosen["trial_key"]: 1.0} | {key: -weight for key, weight in control.weights.items()}
-    return control, judged(rows, readers.judges(needed, chosen, task), weights)
+    judges = readers.judges(needed, chosen, task)
+    return control, judged(rows, judges, weights), silent(rows, judges, weights)

@@ -1,7 +1,8 @@
 """What held-out readers say of a codec that reads more than another, and the verdict that needs their consent.
 
 A gain that only the training reader sees may be a pattern made for it. So a verdict is positive only where the gain is
-significant and none of the readers that it needs reads significantly less. A reader's interval here is one of 95 % and
+significant and none of the readers that it needs reads significantly less; it is open where one of them has not
+measured both codecs. A reader's interval here is one of 95 % and
 is not widened for several readers: wider ones would let a loss pass more easily.
 """
 
@@ -34,7 +35,7 @@ class Judged:
 
 
 def judged(rows: pd.DataFrame, names: Mapping[str, str], weights: Mapping[str, float]) -> list[Judged]:
-    """Each reader's difference between codecs, without readers that read no image of all of them.
+    """Each reader's difference between codecs, without the readers that `silent` names.
 
     Args:
         rows: as from `runs.rows`.
@@ -42,24 +43,35 @@ def judged(rows: pd.DataFrame, names: Mapping[str, str], weights: Mapping[str, f
         weights: trial keys and their weights in the difference: 1 for the codec, -1 for the other, or less for each
             part of a mixture.
     """
-    found = []
+    found = _differences(rows, names, weights)
+    return [Judged(name, stats.mean(each)) for name, each in found.items() if np.isfinite(each).any()]
+
+
+def silent(rows: pd.DataFrame, names: Mapping[str, str], weights: Mapping[str, float]) -> list[str]:
+    """The readers, for people, that read no image of all these codecs; arguments as those of `judged`."""
+    return [name for name, each in _differences(rows, names, weights).items() if not np.isfinite(each).any()]
+
+
+def _differences(rows: pd.DataFrame, names: Mapping[str, str], weights: Mapping[str, float]) -> dict[str, np.ndarray]:
+    """The difference image by image, by the reader's name for people."""
+    found = {}
     for name, metric in names.items():
         table = by_image(rows, metric)
-        difference = sum(
-            (weight * table[key].to_numpy() for key, weight in weights.items()), start=np.zeros(len(table))
-        )
-        if np.isfinite(difference).any():
-            found.append(Judged(title(name), stats.mean(difference)))
+        parts = (weight * table[key].to_numpy() for key, weight in weights.items())
+        found[title(name)] = sum(parts, start=np.zeros(len(table)))
     return found
 
 
-def verdict(gain: stats.Interval | None, said: Sequence[Judged], task: str = "reading") -> str:
+def verdict(
+    gain: stats.Interval | None, said: Sequence[Judged], task: str = "reading", missing: Sequence[str] = ()
+) -> str:
     """The verdict on a codec, as a sentence.
 
     Args:
         gain: its lead by the training reader, or by the model of another task; None where nothing decides it.
         said: what the readers say, or models of that task, that the verdict needs.
         task: the machine task.
+        missing: names of those that it needs and that say nothing.
     """
     agent, verb = TASKS[task].agent, TASKS[task].verb
     head = "Verdict" if task == "reading" else f"Verdict on {task}"
@@ -71,6 +83,9 @@ def verdict(gain: stats.Interval | None, said: Sequence[Judged], task: str = "re
     if lower:
         less = _listed([f"{each.reader} ({show(each.difference, sign=True)})" for each in lower])
         return f"{head}: not positive, for {less} {verb}{'s' if len(lower) == 1 else ''} significantly less."
+    if missing:
+        remedy = "`python -m sweep.run` with the same --heldout for both measures them alike"
+        return f"{head}: open, for {_listed(missing)} did not measure both codecs; {remedy}."
     if not said:
         names = " or ".join(TASKS[task].heldout)
         remedy = f"; {names} in --heldout of `python -m sweep.run` brings one" if names else ""

@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
-from analysis import ranges, readers, records, row_tables, sets
+from analysis import ranges, readers, records, row_tables, sets, trainings
 from analysis.records import StoredRun
 from tfic.config import TrainConfig
 from tfic.measuring.row import MEASURES, ROWS_FILE
@@ -66,7 +66,8 @@ class Sweep:
     """One row per finished run, by rising bpp.
 
     Columns: trial_key, kind, family, codec, label, variant (sets apart codecs of one lambda and gamma), lmbda,
-    gamma, quality, seed, trained_against (as `train.readers`, "" for none), all METRICS, run_id, parent; nan for none.
+    gamma, quality, seed, trained_against (as `train.readers`, "" for none), all METRICS, host (the machine that
+    measured, "" where that is not known), run_id, parent, and those of `trainings.columns`; nan for none.
     """
     metadata: pd.DataFrame
     """Tags and parameters of the same runs, indexed by trial_key, with the times `started` and `ended`."""
@@ -119,13 +120,13 @@ def load(uri: str, name: str | None = None, test_set: str | None = None) -> Swee
     runs = sorted((run for run in stored if run.status == "FINISHED"), key=lambda run: run.ended_ms)
     unfinished = len(stored) - len(runs)
     latest = {run.tags["trial_key"]: run for run in runs}
-    belongs = {key: sets.of_run(run, latest) for key, run in latest.items()}
-    last = max(latest, key=lambda key: latest[key].ended_ms)
-    here, others = _choose_set(belongs, test_set, last)
+    every = {run.tags["trial_key"]: run for run in stored} | latest  # a run may start from one that is no point
+    belongs = {key: sets.of_run(run, every) for key, run in latest.items()}
+    here, others = _choose_set([belongs[run.tags["trial_key"]] for run in runs], test_set)
     latest = {key: run for key, run in latest.items() if belongs[key].identity == here.identity}
     finetuned = [run for run in latest.values() if run.tags["kind"] == "finetune"]
     named = [name for name in NAMED if len({run.params.get(name) for run in finetuned}) > 1]
-    points = pd.DataFrame([_point(run, latest, named) for run in latest.values()])
+    points = pd.DataFrame([_point(run, latest, named) | trainings.columns(run, every) for run in latest.values()])
     points = points.sort_values(["bpp", "trial_key"], ignore_index=True)
     metadata = pd.DataFrame([_metadata(run) for run in latest.values()]).set_index("trial_key")
     times = ["started", "ended"]
@@ -202,19 +203,17 @@ def _choose(client: MlflowClient, name: str | None, uri: str) -> tuple[Experimen
     return sweeps[latest], reason
 
 
-def _choose_set(
-    belongs: Mapping[str, sets.TestSet], asked: str | None, last: str
-) -> tuple[sets.TestSet, tuple[str, ...]]:
-    """The test set to show, by default that of the run that ended last, and the names of the others."""
-    by_identity = {each.identity: each for each in belongs.values()}
-    names = sets.names(by_identity)
-    if asked is None:
-        here = belongs[last]
-    else:
-        found = [each for name, identity in names.items() if asked in (name, (each := by_identity[identity]).place)]
-        if not found:
-            raise ValueError(f"no test set {asked!r} in this sweep; there are: {', '.join(names)}")
-        here = found[0]
+def _choose_set(measured: Sequence[sets.TestSet], asked: str | None) -> tuple[sets.TestSet, tuple[str, ...]]:
+    """The test set to show and the names of the others, out of those of all runs, in the order in which they ended.
+
+    A folder that was measured in several ways is that of its last run.
+    """
+    names = sets.names({each.identity: each for each in measured})
+    by_identity = {identity: name for name, identity in names.items()}
+    found = [each for each in measured if asked in (None, by_identity[each.identity], each.place)]
+    if not found:
+        raise ValueError(f"no test set {asked!r} in this sweep; there are: {', '.join(names)}")
+    here = found[-1]
     return here, tuple(name for name, identity in names.items() if identity != here.identity)
 
 
@@ -248,6 +247,7 @@ def _point(run: StoredRun, runs: Mapping[str, StoredRun], named: Sequence[str]) 
         "seed": float(params.get("train.seed", "nan")),
         "trained_against": readers.stated(params) if kind == "finetune" else "",
         **{name: metrics.get(name, float("nan")) for name in METRICS},
+        "host": tags.get("host", ""),
         "run_id": run.run_id,
         "parent": parent,
     }

@@ -8,7 +8,7 @@ from analysis import stats
 from analysis.matched import by_image
 from analysis.sweep_data import SweepData
 
-SAME = ["kind", "codec", "lmbda", "gamma", "settings"]
+SAME = ["kind", "codec", "stage_1", "warm_lmbda", "continued", "lmbda", "gamma", "settings"]
 """Columns in which trainings agree that differ in the seed alone."""
 
 

@@ -101,13 +101,14 @@ def _readers_say(sweep: runs.Sweep, chosen: pd.Series, needed: Mapping[str, str]
     found = said_of(sweep, chosen, needed, task)
     if found is None:
         return []
-    control, said = found
+    control, said, missing = found
     agent, verb = TASKS[task].agent, TASKS[task].verb
     told = [
         f"{each.reader} {f'{verb}s' if each.lower else f'does not {verb}'} significantly less, "
         f"{show(each.difference, sign=True)}"
         for each in said
     ]
+    told += [f"{name} did not measure both" for name in missing]
     kinds = sweep.points.set_index("trial_key")["kind"]
     name = "control" if all(kinds[key] == "control" for key in control.weights) else "baseline"
     than = f"Against its {name} at equal rate ({control.bpp:.3f} bpp): "

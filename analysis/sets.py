@@ -1,27 +1,35 @@
 """Test sets of a sweep: a point belongs to the set that it was measured on, and only points of one set compare.
 
-Two versions of measuring (`tfic.config.MEASURING_VERSION`) make two sets of the same images.
+A set is everything that decides a measurement: the images to the byte, the settings of [eval] and the version of
+measuring (`tfic.config.MEASURING_VERSION`). The same images measured in two ways are two sets.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
+from analysis import readers
 from analysis.records import StoredRun
 from tfic.config import MEASURING_VERSION
 
-DRAWN = ("data.seed", "data.height_px", "data.width_px", "data.background_dir", "data.font_dir")
-"""Parameters of a run that say which images were drawn."""
+MEASURED = ("test_count", "test_dir", "test_drawn", "eval", "measuring_version")
+"""What decides a measurement, by its names among all that decides a run's key."""
+DRAWN = ("seed", "height_px", "width_px", "background_dir", "font_dir", "document_share")
+"""Parameters of [data] that say which images were drawn."""
+NO_MATTER = "pictures"
+"""The setting of [eval] that decides no number."""
 
 
 @dataclass(frozen=True)
 class TestSet:
-    """The images that some runs were measured on."""
+    """The images that some runs were measured on, and how."""
 
     identity: str
-    """Tells one set from another: where the images lie or how they are drawn, how many, and what they hold."""
+    """Tells one set from another: the images, how many they are, and how they were measured."""
     place: str
     """Folder of the images; "" for drawn ones."""
     about: str
@@ -34,20 +42,14 @@ class TestSet:
 
 def of_run(run: StoredRun, runs: Mapping[str, StoredRun]) -> TestSet:
     """The test set of a run; `runs` by trial key has those whose codecs it started from."""
-    params = run.params
-    version = int(_decided(run, runs, "measuring_version") or 1)
-    measured = "" if version == MEASURING_VERSION else f", measured by version {version}"
-    place, count = params.get("data.test_dir", ""), params.get("data.test_count", "")
-    if place:
-        decided = _decided(run, runs, "test_dir")
-        identity = f"{decided or place} {count}{measured}"
-        return TestSet(identity, place, f"{place}, at most {count} images{measured}")
-    drawn = [params.get(name, "") for name in DRAWN]
-    size = f", {drawn[1]} x {drawn[2]} pixels, seed {drawn[0]}" if drawn[0] else ""
-    if (share := params.get("data.document_share", "0.0")) != "0.0":
-        drawn.append(share)
-        size += f", a share of {share} of documents"
-    return TestSet(json.dumps([*drawn, count]) + measured, "", f"{count} drawn images{size}{measured}".strip())
+    facts = _measured(run, runs) or _stated(run.params)
+    place = run.params.get("data.test_dir", "")
+    settings = {name: value for name, value in facts["eval"].items() if name != NO_MATTER}
+    said = [_folder(place, facts) if place else _drawn(facts), *_reading(settings)]
+    version = facts.get("measuring_version", 1)
+    if version != MEASURING_VERSION:
+        said.append(f"measured by version {version}")
+    return TestSet(json.dumps({**facts, "eval": settings}, sort_keys=True), place, ", ".join(said))
 
 
 def names(sets: Mapping[str, TestSet]) -> dict[str, str]:
@@ -62,13 +64,58 @@ def names(sets: Mapping[str, TestSet]) -> dict[str, str]:
     }
 
 
-def _decided(run: StoredRun, runs: Mapping[str, StoredRun], name: str) -> str:
-    """An entry of what decided a run's key, or that of the run that it started from; "" where there is none."""
+def _measured(run: StoredRun, runs: Mapping[str, StoredRun]) -> dict[str, Any]:
+    """What decided the measurement of a run, or that of the run it started from; {} where neither says."""
     seen: set[str] = set()
     while run.run_id not in seen:
         seen.add(run.run_id)
-        value = json.loads(run.tags.get("decides", "{}")).get(name)
-        if value:
-            return str(value)
+        decides = json.loads(run.tags.get("decides", "{}"))
+        if "eval" in decides:
+            return {name: decides[name] for name in MEASURED if name in decides}
         run = runs.get(run.tags.get("parent", ""), run)
-    return ""
+    return {}
+
+
+def _stated(params: Mapping[str, str]) -> dict[str, Any]:
+    """The same by the parameters of a run, of stores that say no more."""
+    settings = {name.removeprefix("eval."): value for name, value in params.items() if name.startswith("eval.")}
+    found = {"test_count": params.get("data.test_count", ""), "eval": settings}
+    if place := params.get("data.test_dir", ""):
+        return found | {"test_dir": place}
+    drawn = {name: params.get(f"data.{name}", "") for name in DRAWN}
+    return found | {"test_drawn": {name: value for name, value in drawn.items() if value not in ("", "0.0")}}
+
+
+def _folder(place: str, facts: Mapping[str, Any]) -> str:
+    contents = f", contents {_short(facts['test_dir'])}" if facts["test_dir"] != place else ""
+    return f"{place}, at most {facts['test_count']} images{contents}"
+
+
+def _drawn(facts: Mapping[str, Any]) -> str:
+    drawn = facts["test_drawn"]
+    said = [f"{facts['test_count']} drawn images".strip()]
+    if {"height_px", "width_px", "seed"} <= drawn.keys():
+        said.append(f"{drawn['height_px']} x {drawn['width_px']} pixels, seed {drawn['seed']}")
+    for name, words in (("document_share", "a share of {} of documents"), ("font_dir", "fonts {}"),
+                        ("background_dir", "backgrounds {}"), ("version", "drawn by version {}")):  # fmt: skip
+        if name in drawn:
+            said.append(words.format(_short(drawn[name])))
+    return ", ".join(said)
+
+
+def _reading(settings: Mapping[str, Any]) -> list[str]:
+    """The settings of [eval] in words; none where a run states none."""
+    if not settings:
+        return []
+    named = [readers.TESSERACT] if str(settings.get("heldout")) == "True" else []
+    named += [name for name in settings.get("readers", "").split("+") if name]
+    held = [readers.title(name) if name in readers.HELDOUT else name for name in named]
+    said = [f"detector's short side {settings['detect_side_px']}"] if "detect_side_px" in settings else []
+    said.append(f"held out {' and '.join(held)}" if held else "no held-out reader")
+    return [*said, *(task for task in settings.get("tasks", "").split("+") if task)]
+
+
+def _short(value: object) -> str:
+    """A value for people: of a digest the first digits."""
+    text = str(value)
+    return text[:10] if re.fullmatch(r"[0-9a-f]{64}", text) else text

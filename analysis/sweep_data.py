@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from analysis import readers, stats
+from analysis import readers, stats, trainings
 from analysis.matched import RateMatched, by_image, match_rate, matched_values
 
 LOW_RATE = 0.9
@@ -42,12 +42,15 @@ class SweepData:
         return self.points[self.points["kind"] == kind].sort_values("bpp")
 
     def baselines_for(self, point: pd.Series) -> pd.DataFrame:
-        """The codecs trained without reading that `point` is compared with.
+        """The codecs trained without reading that `point` is compared with, by rising rate.
 
-        They are the controls of the same codec, which have trained as long as it has; without any, the baselines. Of
-        several seeds it is the one of `point`.
+        They are the controls of the same training (`trainings.columns`), which have trained as long as it has; without
+        any, the baselines. Of several seeds it is the one of `point`.
         """
-        own = self._baselines[point["codec"]]
+        own = self._untuned.get((point["codec"], point["stage_1"]), self.points.iloc[:0])
+        own = own[trainings.same_start(own, point)]
+        controls = own[(own["kind"] == "control") & (own["continued"] == point["continued"])]
+        own = own[own["kind"] == "pretrain"] if controls.empty else controls
         if "seed" not in own or own["seed"].nunique() < 2 or not (own["seed"] == point["seed"]).any():
             return own
         return own[own["seed"] == point["seed"]]
@@ -57,13 +60,10 @@ class SweepData:
         return self._pairs
 
     @cached_property
-    def _baselines(self) -> dict[str, pd.DataFrame]:
-        """Controls, else baselines, by codec and by rising rate."""
-        found = {}
-        for codec, same in self.points.sort_values("bpp").groupby("codec", sort=False):
-            controls = same[same["kind"] == "control"]
-            found[str(codec)] = same[same["kind"] == "pretrain"] if controls.empty else controls
-        return found
+    def _untuned(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Controls and baselines by codec and stage 1, by rising rate."""
+        kinds = self.points[self.points["kind"].isin(["control", "pretrain"])].sort_values("bpp")
+        return {(str(codec), str(stage_1)): own for (codec, stage_1), own in kinds.groupby(["codec", "stage_1"])}
 
     @cached_property
     def _pairs(self) -> list[tuple[pd.Series, RateMatched]]:

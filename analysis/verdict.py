@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis import readers, stats
 from analysis.best import BestPair, best_pair, greatest, leads
-from analysis.judged import Judged, judged, verdict
+from analysis.judged import Judged, judged, silent, verdict
 from analysis.matched import by_image, nearest
 from analysis.runs import LMBDA_SHARE, distinct
 from analysis.stats import show
@@ -140,7 +140,8 @@ def _said(data: SweepData, best: BestPair) -> list[Judged]:
 
 
 def _decided(data: SweepData, best: BestPair) -> list[str]:
-    return [verdict(best.gain if best.fair else None, _said(data, best), best.task)]
+    missing = silent(data.rows, readers.judges(data.heldout, best.tuned, best.task), best.weights)
+    return [verdict(best.gain if best.fair else None, _said(data, best), best.task, missing)]
 
 
 def _heldout(data: SweepData, best: BestPair) -> list[str]:

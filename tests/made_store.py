@@ -164,6 +164,10 @@ def world(
                 "gamma": float(point.gamma or 0),
                 "parent": point.parent,
                 "trained_against": (point.against or FIRST) if point.kind == "finetune" else "",
+                "host": "fixture",
+                "stage_1": "",
+                "continued": "",
+                "warm_lmbda": 0.0,
             }
         )
     return pd.DataFrame(points), pd.concat(rows, ignore_index=True)

@@ -45,6 +45,19 @@ def test_a_verdict_is_positive_only_where_no_reader_that_it_needs_reads_signific
     assert "Verdict: open, for no held-out reader took part." in said(nobody)
 
 
+def test_a_verdict_is_open_where_a_reader_that_it_needs_did_not_measure_both_codecs():
+    both = data(easyocr=0.9, gocr=0.1)
+    lacks = both.rows["trial_key"].str.startswith("pretrain")
+    for name in ("easyocr", "gocr"):
+        both.rows.loc[lacks, f"accuracy_{name}"] = np.nan
+    (told,) = [each for each in said(both) if each.startswith("Verdict")]
+    assert told.startswith("Verdict: open, for EasyOCR and GOCR did not measure both codecs; `python -m sweep.run`")
+    lacking = data(easyocr=0.9)
+    lacking.rows.loc[lacks, "accuracy_easyocr"] = np.nan
+    trained = SweepData(lacking.points.assign(trained_against="ppocrv6-small+easyocr"), lacking.rows)
+    assert any(each.startswith("Verdict: positive") for each in said(trained)), "it does not judge its own codec"
+
+
 @pytest.mark.parametrize(
     ("gain", "differences", "begins"),
     [
