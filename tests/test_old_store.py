@@ -82,6 +82,12 @@ def arguments(old: Path) -> list[str]:
     return ["--config", str(old / "sweep.toml"), "--tracking-uri", f"sqlite:///{old / 'mlflow.db'}"]
 
 
+@pytest.fixture(autouse=True)
+def _drawn_as_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version of drawing is that of the store: the images are the same in all tests here."""
+    monkeypatch.setattr("sweep.spec.space.DRAWING_VERSION", 3)
+
+
 @pytest.fixture
 def as_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """The version of measuring is that of the store."""
