@@ -26,6 +26,27 @@ def test_more_confidence_is_a_wider_interval():
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
+def test_the_interval_of_the_best_of_many_goes_on_widening_beyond_what_resamples_reach():
+    reach = [stats.mean(VALUES).value - stats.mean(VALUES, stats.confidence_of_best(n)).low for n in (1, 10, 100, 1000)]
+    error = VALUES.std(ddof=1) / np.sqrt(len(VALUES))
+    for got, wanted in zip(reach, (1.97, 2.84, 3.54, 4.15), strict=True):
+        assert got == pytest.approx(wanted * error, rel=0.12)
+    assert reach[3] > 1.1 * reach[2] > 1.1 * reach[1]
+    far = [stats.mean(VALUES, stats.confidence_of_best(n)).low for n in (1_000, 10_000, 100_000)]
+    assert far == sorted(far, reverse=True)
+    assert len(set(far)) == 3
+
+
+def test_no_codec_of_thousands_that_gain_nothing_leads_by_luck():
+    rng = np.random.default_rng(2)
+    images = 32
+    drawn = rng.normal(0, 1, (300_000, images))
+    scores = drawn.mean(axis=1) / drawn.std(axis=1, ddof=1) * np.sqrt(images)
+    confidence = stats.confidence_of_best(1000)
+    false = sum(stats.mean(each, confidence).low > 0 for each in drawn[scores > 3.4])
+    assert false <= 20, "of 300 sweeps with 1,000 codecs each, 2.5 % is 8"
+
+
 def test_pairing_sees_a_small_difference_that_the_images_spread_hides():
     other = VALUES + 0.02 + np.random.default_rng(6).normal(0, 0.01, size=len(VALUES))
     assert stats.mean(other - VALUES).low > 0
