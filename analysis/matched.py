@@ -58,6 +58,11 @@ def matched_values(table: pd.DataFrame, matched: RateMatched) -> np.ndarray:
     return sum(parts, start=np.zeros(len(table)))
 
 
+def mean_gains(table: pd.DataFrame, pairs: Sequence[tuple[pd.Series, RateMatched]]) -> np.ndarray:
+    """Codecs less those that are matched to them, for each image of a `by_image` table, averaged over the pairs."""
+    return np.mean([table[row["trial_key"]].to_numpy() - matched_values(table, other) for row, other in pairs], axis=0)
+
+
 def differences(
     rows: pd.DataFrame, own: str, others: Sequence[str], metrics: Sequence[str]
 ) -> tuple[RateMatched, pd.DataFrame]:

@@ -92,6 +92,45 @@ def test_the_cost_is_the_ratio_to_reading_uncompressed(encode_ms, status):
     assert f"a ratio of {encode_ms / 180:.2f}" in found.reason
 
 
+def test_the_cost_is_not_the_ratio_of_two_machines_times():
+    points, rows = made_store.world(made_store.points())
+    away = points.assign(host=np.where(points["kind"] == "finetune", "another", "fixture"))
+    found = claims.judge(SweepData(away, rows))[5]
+    assert found.status == "not testable here"
+    assert "No TFIC codec was measured on fixture, where uncompressed images were read" in found.reason
+    one = points.assign(host=np.where(points["trial_key"] == "finetune-l0.003-g1", "fixture", "another"))
+    one.loc[one["kind"] == "uncompressed", "host"] = "fixture"
+    rows = rows.assign(encode_ms=np.where(rows["trial_key"] == "finetune-l0.003-g1", 10.0, 1e6))
+    assert "Encoding takes 10 ms" in claims.judge(SweepData(one, rows))[5].reason
+
+
+def test_a_reader_that_a_codec_was_trained_against_cannot_confirm_that_it_surpasses_uncompressed():
+    points, rows = made_store.world(made_store.points(gain=8.0, heldout_gain=8.0))
+    points["accuracy_easyocr"], rows["accuracy_easyocr"] = points["accuracy_heldout"], rows["accuracy_heldout"]
+    tuned = points["kind"] == "finetune"
+    against = points.assign(trained_against=np.where(tuned, "ppocrv6-small+easyocr", ""))
+    needed = {"easyocr": "accuracy_easyocr"}
+    assert claims.judge(SweepData(points, rows, needed=needed))[2].status == "confirmed"
+    alone = claims.judge(SweepData(against, rows, needed=needed))[2]
+    assert alone.status == "not testable here"
+    assert "No held-out reader took part that it was not trained against" in alone.reason
+    one = against.copy()
+    one.loc[one["trial_key"] == "finetune-l0.001-g0.3", "trained_against"] = "ppocrv6-small"
+    assert claims.judge(SweepData(one, rows, needed=needed))[2].status == "confirmed"
+    assert "Best is finetune-l0.001-g0.3" in claims.judge(SweepData(one, rows, needed=needed))[2].reason
+
+
+def test_a_held_out_reader_that_measured_some_codecs_alone_stops_nothing():
+    points, rows = made_store.world(made_store.points(gain=8.0, heldout_gain=8.0))
+    rows.loc[rows["trial_key"].str.startswith("finetune-l0.001"), "accuracy_heldout"] = np.nan
+    found = claims.judge(SweepData(points, rows))[2]
+    assert found.status in ("confirmed", "not testable here")
+    lacking = rows.assign(accuracy_heldout=rows["accuracy_heldout"].where(~rows["trial_key"].str.startswith("fine")))
+    found = claims.judge(SweepData(points, lacking))[2]
+    assert found.status == "not testable here"
+    assert "There Tesseract did not measure it." in found.reason
+
+
 @pytest.mark.parametrize("missing", ["uncompressed", "pretrain", "finetune"])
 def test_a_sweep_that_lacks_a_kind_is_judged_without_a_crash_and_says_what_is_missing(missing):
     found = judged([each for each in made_store.points() if each.kind != missing])

@@ -77,3 +77,14 @@ def test_times_are_means_by_family_over_reading_uncompressed(made):
     read_ms = points.set_index("trial_key").at["uncompressed", "read_ms"]
     assert table.at["JPEG", "over_reading"] == pytest.approx(table.at["JPEG", "encode_ms"] / read_ms)
     assert np.isnan(table.at["uncompressed", "encode_ms"])
+
+
+def test_times_of_two_machines_make_no_ratio(made):
+    points, _ = made
+    away = points["family"].eq("TFIC") | points["trial_key"].eq("jpeg-q5")
+    points = points.assign(host=np.where(away, "a slow machine", "fixture"))
+    points.loc[points["trial_key"].eq("jpeg-q5"), "encode_ms"] = 1e6
+    table = times(points).set_index("title")
+    assert np.isnan(table.at["TFIC (tic-tiny)", "over_reading"])
+    assert table.at["JPEG", "over_reading"] < 1
+    assert table.at["JPEG", "encode_ms"] > 1e5
