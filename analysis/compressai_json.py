@@ -7,15 +7,17 @@ Source: CompressAI 1.2.8, compressai/utils/bench and eval_model; earlier files h
 readers are not part of that form: they are written under their own names, and read where they are there.
 """
 
+import itertools
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.curves import by_family
-from analysis.runs import METRICS
+from analysis.runs import CLASSICAL, FAMILIES, METRICS
 from analysis.sweep_data import lossy
 
 NAMES = {"bpp": "bpp", "psnr-rgb": "psnr_db", "psnr": "psnr_db", "ms-ssim-rgb": "ms_ssim", "ms-ssim": "ms_ssim"}
@@ -26,8 +28,12 @@ PUBLISHED = "published"
 """Kind of a point that was read from such a file."""
 
 
-def read(file: Path) -> pd.DataFrame:
+def read(file: Path, taken: Collection[str] = ()) -> pd.DataFrame:
     """The points of a file, with the columns of `runs.Sweep.points`.
+
+    Args:
+        file: The file.
+        taken: Names of families that are not those of the file; one that has such a name is called "NAME (published)".
 
     Raises:
         ValueError: when the file is not of that form.
@@ -49,26 +55,37 @@ def read(file: Path) -> pd.DataFrame:
         raise ValueError(
             f"{file} is no results file of CompressAI: {error!r}; wanted name and results with bpp"
         ) from error
+    name = _free(name, {each.casefold() for each in taken})
     count = len(columns["bpp"])
     points = pd.DataFrame({metric: columns.get(metric, [math.nan] * count) for metric in METRICS})
     return points.assign(
         trial_key=[f"{name}-{number}" for number in range(count)], kind=PUBLISHED, family=name, codec=name,
         label=[f"{name} {number + 1}" for number in range(count)], variant="",
-        lmbda=math.nan, gamma=math.nan, quality=math.nan, seed=math.nan, trained_against="", run_id="", parent=None,
+        lmbda=math.nan, gamma=math.nan, quality=math.nan, seed=math.nan, trained_against="", host="",
+        run_id="", parent=None, stage_1="", continued="", warm_lmbda=math.nan,
     )  # fmt: skip
 
 
 def with_published(points: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
-    """The points of a sweep and of files, by rising rate."""
-    tables = [table for table in (points, *(read(file) for file in files)) if len(table)]
+    """The points of a sweep and of files, by rising rate; each file is a family of its own."""
+    tables, taken = [points] if len(points) else [], {*FAMILIES.values(), *CLASSICAL.values(), *points["family"]}
+    for file in files:
+        tables.append(read(file, taken))
+        taken |= set(tables[-1]["family"])
     return pd.concat(tables, ignore_index=True).sort_values(["bpp", "trial_key"], ignore_index=True)
 
 
+def _free(name: str, taken: Collection[str]) -> str:
+    """A name that is none of `taken`, whatever its case."""
+    names = itertools.chain([name, f"{name} (published)"], (f"{name} (published, {n})" for n in itertools.count(2)))
+    return next(each for each in names if each.casefold() not in taken)
+
+
 def write(points: pd.DataFrame, sweep: str, folder: Path) -> list[Path]:
-    """Write a file for each family of codecs into a folder, which is made; returns the files."""
+    """Write a file for each of the sweep's families of codecs into a folder, which is made; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for family, own in by_family(lossy(points)):
+    for family, own in by_family(lossy(points[points["kind"] != PUBLISHED])):
         results = {}
         own = own.sort_values("bpp")
         first = {ours: theirs for theirs, ours in reversed(NAMES.items())}
@@ -79,7 +96,7 @@ def write(points: pd.DataFrame, sweep: str, folder: Path) -> list[Path]:
                 name = first.get(metric) or times.get(metric) or metric
                 results[name] = [value / scale for value in own[metric]]
         found = {"name": family, "description": f"sweep {sweep}: {', '.join(own['label'])}", "results": results}
-        file = folder / f"{family.lower().replace(' ', '-')}.json"
+        file = folder / f"{re.sub('[^a-z0-9]+', '-', family.lower()).strip('-')}.json"
         file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         written.append(file)
     return written

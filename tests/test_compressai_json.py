@@ -46,6 +46,43 @@ def test_what_is_written_is_read_again_with_accuracies(tracking_uri, tmp_path, c
         assert all(math.isclose(a, b) for a, b in zip(back[metric], wanted[metric], strict=True)), metric
 
 
+@pytest.mark.parametrize("name", ["avif", "JPEG", "../out", "a/b", "mbt2018-mean"])
+def test_what_is_written_is_the_sweep_s_alone_whatever_published_codecs_are_called(
+    tracking_uri, tmp_path, capsys, name
+):
+    (tmp_path / "a.json").write_text(json.dumps({**PUBLISHED, "name": name}))
+    plain, beside = tmp_path / "plain", tmp_path / "beside"
+    arguments = ["--tracking-uri", tracking_uri, "--name", "demo", "--compressai"]
+    assert pareto.main([*arguments, str(plain)]) == 0
+    assert pareto.main([*arguments, str(beside), "--compare", str(tmp_path / "a.json")]) == 0
+    capsys.readouterr()
+    files = sorted(plain.iterdir())
+    assert [file.name for file in sorted(beside.iterdir())] == [file.name for file in files]
+    assert all((beside / file.name).read_bytes() == file.read_bytes() for file in files)
+    assert len(list(tmp_path.rglob("*.json"))) == 2 * len(files) + 1
+
+
+def test_a_published_codec_is_a_family_of_its_own_whatever_it_is_called(tracking_uri, tmp_path):
+    points = runs.load(tracking_uri, "demo").points
+    for number, name in enumerate(("JPEG", "jpeg", "mine", "mine")):
+        (tmp_path / f"{number}.json").write_text(json.dumps({**PUBLISHED, "name": name}))
+    found = compressai_json.with_published(points, sorted(tmp_path.glob("*.json")))
+    assert found["trial_key"].is_unique
+    assert len(found[found["family"] == "JPEG"]) == 3
+    assert set(found.loc[found["kind"] == "published", "family"]) == {
+        "JPEG (published)", "jpeg (published, 2)", "mine", "mine (published)",
+    }  # fmt: skip
+
+
+def test_file_names_are_letters_and_digits(tracking_uri, tmp_path):
+    points = runs.load(tracking_uri, "demo").points
+    points["family"] = points["family"].replace({"JPEG": "AVIF 4:4:4", "WebP": "../JPEG, text alone"})
+    files = compressai_json.write(points, "demo", tmp_path)
+    names = sorted(file.name for file in files)
+    assert names == ["avif-4-4-4.json", "avif.json", "baseline.json", "jpeg-text-alone.json", "tfic.json"]
+    assert {file.parent for file in files} == {tmp_path}
+
+
 @pytest.mark.parametrize("text", ["", "{}", '{"name": "a", "results": {"bpp": [1], "psnr": [1, 2]}}', "[1]"])
 def test_another_file_is_refused_in_one_line(tracking_uri, tmp_path, capsys, text):
     (tmp_path / "a.json").write_text(text)
