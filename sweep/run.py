@@ -38,6 +38,7 @@ from tfic.system.cli import bad_input, piped, say
 from tfic.system.store_uri import check_reachable, shown, sqlite_file
 
 if TYPE_CHECKING:
+    from sweep.store.lease import Lease
     from sweep.store.tracking import Tracker
 
 
@@ -72,15 +73,12 @@ def _main(arguments: Sequence[str] | None) -> int:
         for line in [*plan(search), *lines]:
             say(line)
         return 0
-    if search.trials(Status.WAITING) or search.proposals_left:
-        assert tracker is not None
-        code = _run(search, tracker, options.placement)
+    assert tracker is not None
+    if not _all_finished(search):
+        search, code = _run(search, tracker, options.placement)
         if code:
             return code
-    else:
-        say(f"All {search.total} trials are finished; nothing to run.")
     code = _conclude(search)
-    assert tracker is not None
     _show_views(tracker, options)
     return code or (report(sweep.name, options.uri, options.report) if options.report else 0)
 
@@ -137,40 +135,57 @@ def _training_lines(search: Search) -> list[str]:
     return [f"Stage 2: {teachable.of_settings(config).sentence()}."]
 
 
-def _run(search: Search, tracker: "Tracker", placement: Placement) -> int:
-    """Run the trials that are left; the exit code if the command ends here, else 0."""
+def _all_finished(search: Search) -> bool:
+    """True if nothing is left to run, which is said then."""
+    if search.trials(Status.WAITING) or search.proposals_left:
+        return False
+    say(f"All {search.total} trials are finished; nothing to run.")
+    return True
+
+
+def _run(search: Search, tracker: "Tracker", placement: Placement) -> tuple[Search, int]:
+    """Run the trials that are left: the search at the end, and the exit code if the command ends here, else 0."""
     from sweep.on_ray.watch import RayLostError
     from sweep.store.lease import Lease
     from sweep.store.retry import StoreAwayError
+
+    code = 0
+    try:
+        with Lease(tracker) as lease:
+            search = Search(search.sweep, tracker.records())  # an earlier driver may have finished more meanwhile
+            if not _all_finished(search):
+                _drive(search, tracker, placement, lease)
+    except (StoreAwayError, RayLostError) as error:
+        bad_input(error)
+        code = 1
+    except (ValueError, OSError) as error:
+        code = bad_input(error)
+    except KeyboardInterrupt:
+        left, done = len(search.trials(Status.WAITING, Status.RUNNING)), len(search.trials(Status.FINISHED))
+        say(f"\nStopped with {done} trials finished and {left} left. The same command goes on.")
+        code = 130
+    return search, code
+
+
+def _drive(search: Search, tracker: "Tracker", placement: Placement, lease: "Lease") -> None:
+    """Run the trials that are left, with the right to drive the sweep."""
     from sweep.store.tracking import SETTINGS
 
     sweep, done = search.sweep, len(search.trials(Status.FINISHED))
     total = f"{search.total} trials" if math.isfinite(search.proposals_left) else "Trials until the budget is spent"
     say(f"{total}{f', {done} finished before' if done else ''}. Ctrl-C stops; the same command goes on.")
-    try:
-        with Lease(tracker) as lease:
-            tracker.set_experiment_tag(SETTINGS, asdict(sweep))
-            from tfic import data  # here and below: seconds of import, only if there is something to run
+    tracker.set_experiment_tag(SETTINGS, asdict(sweep))
+    from tfic import data  # here and below: seconds of import, only if there is something to run
 
-            say("Looking at the images; synthetic ones are drawn on all cores the first time.")
-            images = len(data.train_pages(sweep.data)), len(data.test_pages(sweep.data))
-            say(f"{images[0]:,} images to train on, {images[1]:,} to test on.")
-            for line in _training_lines(search):
-                say(line)
-            say("Starting Ray.")
-            from sweep.on_ray import driver
+    say("Looking at the images; synthetic ones are drawn on all cores the first time.")
+    images = len(data.train_pages(sweep.data)), len(data.test_pages(sweep.data))
+    say(f"{images[0]:,} images to train on, {images[1]:,} to test on.")
+    for line in _training_lines(search):
+        say(line)
+    say("Starting Ray.")
+    from sweep.on_ray import driver
 
-            driver.run(search, tracker, Path("runs", sweep.name).absolute(), say, placement, lease.check)
-    except (StoreAwayError, RayLostError) as error:
-        bad_input(error)
-        return 1
-    except (ValueError, OSError) as error:
-        return bad_input(error)
-    except KeyboardInterrupt:
-        left, done = len(search.trials(Status.WAITING, Status.RUNNING)), len(search.trials(Status.FINISHED))
-        say(f"\nStopped with {done} trials finished and {left} left. The same command goes on.")
-        return 130
-    return 0
+    driver.run(search, tracker, Path("runs", sweep.name).absolute(), say, placement, lease.check)
 
 
 def _conclude(search: Search) -> int:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from sweep.search.progress import Progress
 from sweep.search.search import Search, Turn
 from sweep.spec.limits import gpu_hours
 from sweep.spec.trials import Trial
+from sweep.store.lease import SweepTakenError
 from sweep.store.retry import StoreAwayError
 from sweep.store.tracking import Tracker
 
@@ -41,7 +43,7 @@ class Adapter(Searcher):
         tracker: The sweep's store.
         progress: Writes the events.
         capacity: Says which trials may start beside those that run.
-        check: Called before each start; an exception that it raises ends the sweep.
+        check: Called before each start, and before runs are ended; an exception that it raises ends the sweep.
     """
 
     def __init__(
@@ -111,12 +113,12 @@ class Adapter(Searcher):
                 self._trained.append((trial, run_id))
             case "done":
                 found = {name.partition("metrics/")[2]: value for name, value in end.items()}  # Tune flattened them
-                metrics = {name: value for name, value in found.items() if name}
-                self._search.tell(trial.key, metrics)
-                self._progress.finished(trial, metrics)
+                self._finish(trial, {name: value for name, value in found.items() if name})
             case "stopped":
                 self._search.stop(trial.key, end["reason"], hours)
                 self._progress.stopped(trial, end["reason"])
+            case _ if (metrics := self._tracker.result(run_id)) is not None:  # it was lost after it had finished
+                self._finish(trial, metrics)
             case _:
                 reason, retryable = end.get("reason", DIED), end.get("retryable", True)
                 if not end:
@@ -124,13 +126,22 @@ class Adapter(Searcher):
                 again = self._search.fail(trial.key, reason, hours, retryable=retryable)
                 self._progress.failed(trial, reason, again)
 
+    def _finish(self, trial: Trial, metrics: dict[str, float]) -> None:
+        self._search.tell(trial.key, metrics)
+        self._progress.finished(trial, metrics)
+
     def stop(self) -> None:
-        """End the runs of trials that were cut off, without waiting for a store that is away."""
+        """End the runs of trials that were cut off, without waiting for a store that is away.
+
+        Where another driver has taken the sweep over, they are that one's, and are left alone.
+        """
         self._tracker.stop_waiting()
-        for trial, run_id in [*((each.trial, each.run_id) for each in self._trials.values()), *self._trained]:
-            try:
-                self._tracker.stop(run_id)
-            except StoreAwayError as error:
-                self._progress.note(f"The run of {trial.key} still says RUNNING: {error}")
+        with suppress(SweepTakenError):
+            self._check()
+            for trial, run_id in [*((each.trial, each.run_id) for each in self._trials.values()), *self._trained]:
+                try:
+                    self._tracker.stop(run_id)
+                except StoreAwayError as error:
+                    self._progress.note(f"The run of {trial.key} still says RUNNING: {error}")
         self._trials.clear()
         self._trained.clear()

@@ -96,7 +96,10 @@ class Tracker:
         return [record(run) for run in self._retry(self._runs, "").values()]
 
     def start(self, trial: Trial, proposed: bool = False) -> str:
-        """Find or create the trial's run, set it to RUNNING with its parameters, return its id. For the driver only."""
+        """Find or create the trial's run, set it to RUNNING with its parameters, return its id. For the driver only.
+
+        A FINISHED run is left as it is: here, and by `fail` and `stop`.
+        """
         return self._retry(self._start, trial, proposed)
 
     def _start(self, trial: Trial, proposed: bool) -> str:
@@ -104,6 +107,8 @@ class Tracker:
         run = self._runs(f"tags.trial_key = '{trial.key}'").get(trial.key)
         if run is None:
             run = self._client.create_run(self._experiment, tags=tags(trial, self.sweep, proposed), run_name=trial.key)
+        elif run.info.status == "FINISHED":
+            return run.info.run_id
         else:
             self._client.update_run(run.info.run_id, status="RUNNING")
             for tag in run.data.tags.keys() & {"failure", "stopped"}:
@@ -150,8 +155,15 @@ class Tracker:
         self._retry(self._client.log_batch, run_id, metrics=_metrics(new, 0, int(time.time() * 1000)))
         self._retry(self._client.set_terminated, run_id, "FINISHED")
 
+    def result(self, run_id: str) -> dict[str, float] | None:
+        """The final metrics of a run; None unless it is FINISHED."""
+        run = self._get(run_id)
+        return dict(run.data.metrics) if run.info.status == "FINISHED" else None
+
     def fail(self, run_id: str, reason: str, details: str = "") -> None:
         """End the run as FAILED, with the reason as a tag and details, such as a traceback, in failure.txt."""
+        if self.result(run_id) is not None:
+            return
         self._retry(self._client.set_tag, run_id, "failure", reason[:500])
         if details:
             self._retry(self._client.log_text, run_id, details, "failure.txt")
@@ -159,6 +171,8 @@ class Tracker:
 
     def stop(self, run_id: str, rule: str = "") -> None:
         """End a run as KILLED: by Ctrl-C, so that the same command resumes it, or by the rule given, kept as a tag."""
+        if self.result(run_id) is not None:
+            return
         if rule:
             self._retry(self._client.set_tag, run_id, "stopped", rule[:500])
         self._retry(self._client.set_terminated, run_id, "KILLED")
