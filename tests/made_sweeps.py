@@ -36,7 +36,8 @@ def measured(trial: Trial) -> dict[str, float]:
 
 
 def record(trial: Trial, finished: bool = True, proposed: bool = False, **more: Any) -> Record:
-    config = trial.config
+    config, metrics = trial.config, measured(trial) if finished else {}
+    more = {"spent_hours": metrics.get("gpu_hours", 0.0)} | more
     return Record(
         trial.key,
         trial.kind,
@@ -44,7 +45,7 @@ def record(trial: Trial, finished: bool = True, proposed: bool = False, **more: 
         config.lmbda,
         config.gamma,
         proposed,
-        measured(trial) if finished else {},
+        metrics,
         lmbda_share=config.train.lmbda_share,
         decides=trial.decides,
         **more,

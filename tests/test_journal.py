@@ -38,6 +38,18 @@ def test_what_a_killed_attempt_wrote_down_but_did_not_deliver_is_delivered_by_th
     assert len(file.read_text().splitlines()) == 3
 
 
+def test_the_hours_go_with_each_batch_and_at_repeated_steps_alone(tracker: Tracker, tmp_path: Path) -> None:
+    run, file = tracker.start(preset("tiny").pretrain(0.003)), tmp_path / "metrics.jsonl"
+    assert tracker.spent_hours(run) == 0.0
+    with Journal(file, tracker, run, 10, lambda: 1.5) as journal:
+        journal.add(2, {"train_loss": 2.0})
+    assert tracker.spent_hours(run) == 1.5
+    with Journal(file, tracker, run, 10, lambda: 2.25) as journal:
+        journal.add(2, {"train_loss": 2.0})
+    assert tracker.spent_hours(run) == 2.25
+    assert tracker.history(run, "train_loss") == [(2, 2.0)]
+
+
 def test_a_store_that_refuses_ends_the_training_soon(tracker: Tracker, tmp_path: Path) -> None:
     def write_until_refused() -> None:
         with Journal(tmp_path / "metrics.jsonl", tracker, "0" * 32, 10) as journal:

@@ -79,6 +79,24 @@ def test_hours_of_attempts_that_failed_are_spent_too() -> None:
     assert ask(search).kind == "classical"
 
 
+def test_hours_of_attempts_that_failed_were_stopped_or_cut_off_count_after_a_restart_and_once() -> None:
+    sweep = make(lmbdas=(0.001, 0.003), gammas=(1.0,), limits=Limits(gpu_hours=10.0, bpp_low=0.1))
+    failed, cut, stopped = sweep.pretrain(0.001), sweep.pretrain(0.003), sweep.finetune(0.001, 1.0)
+    records = [
+        record(failed, finished=False, reason=DIED, spent_hours=4.0),
+        record(cut, finished=False, spent_hours=2.0),
+        record(stopped, finished=False, stopped=True, spent_hours=3.0),
+    ]
+    search = Search(sweep, records)
+    assert search.spent_hours == 9.0
+    ask(search)
+    assert ask(search) == failed
+    search.fail(failed.key, DIED, gpu_hours=0.5)
+    assert ask(search) == failed
+    search.tell(failed.key, measured(failed) | {"gpu_hours": 4.75})
+    assert search.spent_hours == pytest.approx(9.75), "what a training says at its end has all its attempts"
+
+
 def test_with_hours_and_no_number_of_trials_proposals_go_on_until_the_hours_are_spent() -> None:
     search = Search(make(gammas=(0.01, 10.0), limits=Limits(gpu_hours=10.0)))
     ran = run_all(search)

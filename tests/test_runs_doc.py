@@ -11,6 +11,7 @@ from mlflow.tracking import MlflowClient
 from sweep.spec.trials import Trial
 from sweep.store import schema
 from sweep.store.lease import DRIVER
+from sweep.store.schema import SPENT
 from sweep.store.tracking import SETTINGS, Tracker
 from tfic.measuring.row import MEASURES
 
@@ -62,12 +63,13 @@ def test_what_a_run_has_on_its_way_and_when_it_ends_badly_is_listed(tracker: Tra
     client, (one, two, *_) = MlflowClient(tracker.uri), TRIALS.values()
     run = tracker.start(one)
     tracker.keep_state(run, 5, [state])
+    tracker.log_steps(run, [], spent_hours=0.5)
     tracker.fail(run, "ValueError: spoilt", "Traceback")
     other = tracker.start(two)
     tracker.stop(other, "a rule")
     tags = client.get_run(run).data.tags.keys() | client.get_run(other).data.tags.keys()
     assert (
-        {"state_step", "failure", "stopped"}
+        {"state_step", "failure", "stopped", SPENT}
         <= {name for name in tags if "mlflow." not in name}
         <= runs_table("tag").keys()
     )

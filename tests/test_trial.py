@@ -201,7 +201,7 @@ def test_a_training_that_ended_elsewhere_is_measured_from_the_store_without_trai
     assert tracker._client.get_run(run_id).info.status == "RUNNING"
     cost = tracker.trained(run_id)
     assert cost is not None
-    assert cost["gpu_hours"] == pytest.approx(cost["seconds"] / 3600 * 2)
+    assert cost["gpu_hours"] == pytest.approx(cost["seconds"] / 3600 * 2, rel=0.05)
     reports: list[dict[str, Any]] = []
     metrics = run_trial(trial, tracker, run_id, tmp_path / "here" / trial.key, reports.append)
     assert [each["stage"] for each in reports] == ["measure"]

@@ -57,14 +57,13 @@ class Search:
         for key, state in self.states.items():
             if key in self.records:
                 self._restore(state, self.records[key])
-        known = [*self.results.values(), *(self.before[each.weights].metrics for each in self.measured_again)]
-        to_measure = [each.trained_hours or 0 for each in self.states.values() if each.trial.weights not in self.before]
-        self.spent_hours = sum(metrics.get("gpu_hours", 0.0) for metrics in known) + sum(to_measure)
-        """GPU-hours of the trials so far, those that finished in earlier runs included."""
+        for trial in self.measured_again:
+            self.states[trial.key].spent_hours = self.before[trial.weights].spent_hours
         self._proposals: Proposals | None = None
         self._exhausted = False
 
     def _restore(self, state: State, record: Record) -> None:
+        state.spent_hours = record.spent_hours
         if record.finished:
             state.status, state.metrics = Status.FINISHED, record.metrics
             return
@@ -139,6 +138,11 @@ class Search:
         return max(0, space.trials - sum(state.proposed for state in self.states.values()))
 
     @property
+    def spent_hours(self) -> float:
+        """GPU-hours of the trials so far, those of earlier runs and of failed attempts included."""
+        return sum(state.spent_hours for state in self.states.values())
+
+    @property
     def over_budget(self) -> bool:
         """True if the GPU-hours are spent: no more training is started then."""
         return self.spent_hours >= self.limits.budget_hours
@@ -165,7 +169,8 @@ class Search:
             each for each in self.states.values() if each.status is Status.WAITING and self._released(each.trial)
         ]
         ready = [each.trial for each in sorted(waiting, key=lambda each: each.attempts == 0)]  # retries first
-        long = [trial for trial in ready if trial.kind not in FILLERS and not (self.trains(trial) and self.over_budget)]
+        spent = self.over_budget
+        long = [trial for trial in ready if trial.kind not in FILLERS and not (spent and self.trains(trial))]
         room = functools.cache(room)  # the same answer for all trials of a kind
         filler = next((trial for trial in ready if trial.kind in FILLERS and room(trial.kind)), None)
         running = self.trials(Status.RUNNING)
@@ -182,16 +187,16 @@ class Search:
         return trial
 
     def trained(self, key: str, gpu_hours: float) -> None:
-        """The training of a trial has ended, which took so many GPU-hours; it is still to be measured."""
+        """The training of a trial has ended, which took so many GPU-hours in all; it is still to be measured."""
         state = self._running(key)
-        self.spent_hours += gpu_hours if self.trains(state.trial) else 0.0
+        self._count(state, gpu_hours)
         state.trained_hours = gpu_hours
 
     def tell(self, key: str, metrics: Mapping[str, float]) -> None:
         """A trial has finished with these metrics."""
         state = self._running(key)
         state.status, state.metrics = Status.FINISHED, metrics
-        self.spent_hours += metrics.get("gpu_hours", 0.0) if self.trains(state.trial) else 0.0
+        self._count(state, metrics.get("gpu_hours", 0.0))
         if self._proposals is not None:
             self._teach(self._proposals, state)
 
@@ -215,10 +220,15 @@ class Search:
         state.attempts += 1
         if retryable and state.attempts <= self.limits.retries:
             state.end(Status.WAITING, reason)
-            self.spent_hours += gpu_hours
+            state.spent_hours += gpu_hours
             return True
         self._lose(key, Status.FAILED, reason, gpu_hours)
         return False
+
+    def _count(self, state: State, gpu_hours: float) -> None:
+        """Count the GPU-hours that a training took in all its attempts; failed ones may have been counted already."""
+        if self.trains(state.trial):
+            state.spent_hours = max(state.spent_hours, gpu_hours)
 
     def _running(self, key: str) -> State:
         state = self.states[key]
@@ -228,7 +238,7 @@ class Search:
     def _lose(self, key: str, status: Status, reason: str, gpu_hours: float) -> None:
         state = self._running(key)
         state.end(status, reason)
-        self.spent_hours += gpu_hours
+        state.spent_hours += gpu_hours
         if self._proposals is not None and self._proposable(state.trial):
             self._proposals.fail(_point(state.trial))
 
@@ -238,17 +248,8 @@ class Search:
     def _drop_orphans(self) -> None:
         """End the waiting trials whose parent was lost, down to the last descendant."""
         for trial in self.trials(Status.WAITING):  # parents come before their children
-            parent = self.states.get(trial.parent)
-            if parent is None:
-                continue
-            what = {Kind.FINETUNE: "fine-tuning", Kind.CONTROL: "control"}.get(parent.trial.kind, "pre-training")
-            match parent.status:
-                case Status.STOPPED:
-                    self.states[trial.key].end(Status.STOPPED, f"its {what} was stopped: {parent.reason}")
-                case Status.FAILED:
-                    self.states[trial.key].end(Status.NOT_RUN, f"its {what} failed: {parent.reason}")
-                case Status.NOT_RUN:
-                    self.states[trial.key].end(Status.NOT_RUN, parent.reason)
+            if (parent := self.states.get(trial.parent)) and (end := parent.end_of_children):
+                self.states[trial.key].end(*end)
 
     def _propose(self) -> Trial | None:
         """A new fine-tuning, or None: no budget, nothing pre-trained, or nothing new to find."""
@@ -274,8 +275,7 @@ class Search:
 
     def _build(self, pretrained: list[float]) -> Proposals:
         """Proposals that know every fine-tuning."""
-        space, seed = self.sweep.space, self.sweep.train.seed
-        metric = self.sweep.family[0].metric
+        space, seed, metric = self.sweep.space, self.sweep.train.seed, self.sweep.family[0].metric
         proposals = Proposals(pretrained, space.gamma_range, self.sweep.lmbda_shares, seed, self.target, metric)
         for state in self.states.values():
             if state.status is Status.FINISHED:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sweep.spec.trials import Trial
+from sweep.spec.trials import Kind, Trial
 
 
 class Status(StrEnum):
@@ -42,6 +42,21 @@ class State:
     """True if Optuna proposed it, beyond the grid."""
     trained_hours: float | None = None
     """GPU-hours of its training, which is done while it is still to be measured; else None."""
+    spent_hours: float = 0.0
+    """GPU-hours of all its attempts so far, those in earlier runs included."""
+
+    @property
+    def end_of_children(self) -> tuple[Status, str] | None:
+        """State and reason of the trials that wait for this one, if it was lost; else None."""
+        what = {Kind.FINETUNE: "fine-tuning", Kind.CONTROL: "control"}.get(self.trial.kind, "pre-training")
+        match self.status:
+            case Status.STOPPED:
+                return Status.STOPPED, f"its {what} was stopped: {self.reason}"
+            case Status.FAILED:
+                return Status.NOT_RUN, f"its {what} failed: {self.reason}"
+            case Status.NOT_RUN:
+                return Status.NOT_RUN, self.reason
+        return None
 
     def end(self, status: Status, reason: str) -> None:
         """Set the state with its reason."""

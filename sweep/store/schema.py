@@ -18,6 +18,8 @@ STORED_KINDS = {kind: str(kind) for kind in Kind} | {Kind.INTERMEDIATE: "candida
 """Kinds of trials as the tag `kind` spells them."""
 COST = "trained"
 """Tag of a run whose codec is in it, measured or not: the cost of the training."""
+SPENT = "spent_hours"
+"""Tag of a training: the GPU-hours of its attempts so far, those that failed or were cut off included."""
 INTERMEDIATE_STEPS = "kept"
 """Tag of a training: the steps of its intermediate checkpoints, between commas."""
 
@@ -56,6 +58,8 @@ class Record:
     """Its run in the store."""
     trained_hours: float | None = None
     """GPU-hours of its training, where its codec is in its run already and is still to be measured; else None."""
+    spent_hours: float = 0.0
+    """GPU-hours that it has cost so far, in all attempts."""
 
 
 def tags(trial: Trial, sweep: str, proposed: bool) -> dict[str, str]:
@@ -95,6 +99,8 @@ def record(run: "Run") -> Record:
     tagged, settings = run.data.tags, run.data.params
     kinds = {stored: kind for kind, stored in STORED_KINDS.items()}
     finished = run.info.status == "FINISHED"
+    trained = None if finished or COST not in tagged else json.loads(tagged[COST]).get("gpu_hours", 0.0)
+    spent = run.data.metrics.get("gpu_hours", 0.0) if finished else float(tagged.get(SPENT, 0))
     return Record(
         key=tagged["trial_key"],
         kind=kinds.get(tagged.get("kind", "")),
@@ -110,5 +116,6 @@ def record(run: "Run") -> Record:
         intermediate_steps=tuple(int(step) for step in tagged.get(INTERMEDIATE_STEPS, "").split(",") if step),
         decides=json.loads(tagged.get("decides", "{}")),
         run_id=run.info.run_id,
-        trained_hours=None if finished or COST not in tagged else json.loads(tagged[COST]).get("gpu_hours", 0.0),
+        trained_hours=trained,
+        spent_hours=spent if trained is None else trained,
     )

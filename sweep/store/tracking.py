@@ -25,7 +25,7 @@ from sweep.store.datasets import inputs
 from sweep.store.measured import Measured, find_measured
 from sweep.store.moved import find_moved
 from sweep.store.retry import Retry
-from sweep.store.schema import COST, Record, params, record, tags
+from sweep.store.schema import COST, SPENT, Record, params, record, tags
 from tfic.system.store_uri import CHECKPOINT, check_reachable, first_line, quiet_mlflow, shown, sqlite_file
 
 SETTINGS = "settings"
@@ -140,12 +140,17 @@ class Tracker:
         """The values of a training metric by global step, as logged. Does not wait."""
         return [(each.step, each.value) for each in self._client.get_metric_history(run_id, metric)]
 
-    def log_steps(self, run_id: str, entries: Sequence[Entry]) -> None:
-        """Log training metrics by global step, the finite ones. Does not wait."""
-        now = int(time.time() * 1000)
-        for first in range(0, len(entries), BATCH):
+    def log_steps(self, run_id: str, entries: Sequence[Entry], spent_hours: float = 0.0) -> None:
+        """Log training metrics by global step, the finite ones, and the GPU-hours spent so far. Does not wait."""
+        now, spent = int(time.time() * 1000), [RunTag(SPENT, f"{spent_hours:.6g}")] if spent_hours else []
+        for first in range(0, max(1, len(entries)), BATCH):
             some = entries[first : first + BATCH]
-            self._client.log_batch(run_id, [each for step, values in some for each in _metrics(values, step, now)])
+            metrics = [each for step, values in some for each in _metrics(values, step, now)]
+            self._client.log_batch(run_id, metrics, tags=spent)
+
+    def spent_hours(self, run_id: str) -> float:
+        """GPU-hours that the attempts of a training have spent so far."""
+        return float(self._get(run_id).data.tags.get(SPENT, 0))
 
     def finish(self, run_id: str, metrics: Mapping[str, float], files: Path) -> None:
         """Log the finite final metrics and the files under a folder, then end the run as FINISHED."""

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sweep.store.schema import SPENT
 from sweep.store.tracking import Tracker
 from sweep.trial.stopping import StoppedByRuleError
 
@@ -39,8 +40,10 @@ class End:
         """The end as a report of the trial."""
         return {"stage": self.stage, "reason": self.reason, "retryable": self.retryable}
 
-    def record(self, tracker: Tracker, run_id: str) -> None:
-        """End the trial's run in the tracking store."""
+    def record(self, tracker: Tracker, run_id: str, spent_hours: float) -> None:
+        """End the trial's run in the tracking store, with the GPU-hours of its attempts so far."""
+        if spent_hours:
+            tracker.tag(run_id, {SPENT: f"{spent_hours:.6g}"})
         if self.stage == "failed":
             tracker.fail(run_id, self.reason, self.details)
         else:

@@ -1,5 +1,7 @@
 """Training metrics: each is a line on disk first, then part of a batch that a thread of its own sends to the store.
 
+With each batch goes the tag of the GPU-hours that the training has spent.
+
 So training never waits for the store, a kill loses nothing, and each global step arrives once: steps that the store has
 already are not sent again, and steps that a resumed training repeats are not written again.
 """
@@ -8,7 +10,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -33,15 +35,23 @@ class Journal:
         tracker: The sweep's store.
         run_id: The trial's run there.
         retry_s: The longest to wait, on leaving, for a store that is away.
+        spent_hours: Returns the GPU-hours that the training has spent so far.
     """
 
-    def __init__(self, file: Path, tracker: Tracker, run_id: str, retry_s: float) -> None:
-        self._tracker, self._run_id, self._retry_s = tracker, run_id, retry_s
+    def __init__(
+        self,
+        file: Path,
+        tracker: Tracker,
+        run_id: str,
+        retry_s: float,
+        spent_hours: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._tracker, self._run_id, self._retry_s, self._spent_hours = tracker, run_id, retry_s, spent_hours
         file.parent.mkdir(parents=True, exist_ok=True)
         self._entries = _read(file)
         self._file = file.open("a", encoding="utf-8")
         self._wake = threading.Condition()
-        self._closing = False
+        self._closing = self._repeated = False
         self._delivered = 0
         self._trouble: Exception | None = None
         self._fatal = False
@@ -54,12 +64,13 @@ class Journal:
             MlflowException: when the store refuses them, or earlier ones.
         """
         self._raise_if_refused()
-        if self._entries and step <= self._entries[-1][0]:
-            return
-        self._file.write(json.dumps({"step": step, **metrics}) + "\n")
-        self._file.flush()
+        repeated = bool(self._entries) and step <= self._entries[-1][0]
+        if not repeated:
+            self._file.write(json.dumps({"step": step, **metrics}) + "\n")
+            self._file.flush()
         with self._wake:
-            self._entries.append((step, metrics))
+            self._repeated = repeated
+            self._entries += [] if repeated else [(step, metrics)]
             self._wake.notify_all()
 
     def __enter__(self) -> "Journal":
@@ -89,19 +100,27 @@ class Journal:
         if self._fatal and self._trouble is not None:
             raise self._trouble
 
+    def _has_work(self) -> bool:
+        return self._closing or self._repeated or self._delivered < len(self._entries)
+
     def _deliver(self) -> None:
-        """Send new entries to the store until closed and all are sent; try again while the store is away."""
+        """Send new entries to the store until closed and all are sent; try again while the store is away.
+
+        At a repeated step the hours alone are sent.
+        """
         sent: int | None = None
         while not self._fatal:
             with self._wake:
-                self._wake.wait_for(lambda: self._closing or self._delivered < len(self._entries))
+                self._wake.wait_for(self._has_work)
                 entries: list[Entry] = self._entries[self._delivered :]
-            if not entries:
+                repeated, self._repeated = self._repeated, False
+            if not (entries or repeated):
                 return
             try:
                 if sent is None:
                     sent = self._tracker.last_step(self._run_id)
-                self._tracker.log_steps(self._run_id, [each for each in entries if each[0] > sent])
+                new = [each for each in entries if each[0] > sent]
+                self._tracker.log_steps(self._run_id, new, self._spent_hours())
                 self._delivered += len(entries)
             except (MlflowException, requests.RequestException) as error:
                 self._trouble, self._fatal = error, not away(error)

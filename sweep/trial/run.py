@@ -19,12 +19,12 @@ from pathlib import Path
 
 import torch
 
-from sweep.spec.limits import gpu_hours
 from sweep.spec.trials import Kind, Trial
 from sweep.store.schema import INTERMEDIATE_STEPS
 from sweep.store.tracking import CHECKPOINT, Tracker
 from sweep.trial.conditions import ALONE, Conditions
 from sweep.trial.end import end_told
+from sweep.trial.hours import Hours
 from sweep.trial.provenance import provenance
 from sweep.trial.training import Fit, Report, adopt, parent_codec, stored_name, train_codec
 from tfic.checkpoints.checkpoint import load, settle
@@ -68,7 +68,7 @@ def run_trial(
         StoppedByRuleError: when a rule gives the trial up.
         StoreAwayError: when the store is away for longer than `Limits.store_retry_s`.
     """
-    began = time.monotonic()
+    began, hours = time.monotonic(), Hours(trial, tracker, run_id, conditions.gpus)
     cost: dict[str, float] = {}
 
     def make(files: Path) -> dict[str, float]:
@@ -90,7 +90,7 @@ def run_trial(
             case Kind.PRETRAIN | Kind.FINETUNE | Kind.CONTROL:
                 before = tracker.trained(run_id)
                 if before is None:
-                    codec, spent = _train(trial, tracker, run_id, workdir, report, conditions, fit, files)
+                    codec, spent = _train(trial, tracker, run_id, workdir, report, conditions, fit, hours, files)
                     coder = load(codec)
                     cost.update(spent)
                 else:
@@ -101,10 +101,10 @@ def run_trial(
         metrics = measure(coder, trial.config, files, conditions.measurers)
         seconds = time.monotonic() - began
         if trial.steps and not cost:
-            cost["gpu_hours"] = gpu_hours(trial, seconds, conditions.gpus)
+            cost["gpu_hours"] = hours.spent()
         return metrics | cost | {"seconds": seconds + cost.get("seconds", 0.0)}
 
-    metrics = log_trial(tracker, run_id, workdir / "measured", make)
+    metrics = log_trial(tracker, run_id, workdir / "measured", make, hours.spent)
     tracker.drop_state(run_id)
     return metrics
 
@@ -120,31 +120,37 @@ def train_trial(
 ) -> dict[str, float]:
     """Train a trial's codec and put it into the trial's run; `run_trial` then measures it, here or elsewhere.
 
-    Returns what the training has cost, `gpu_hours` and `seconds`.
+    Returns what the training has cost: `gpu_hours` of all its attempts, and `seconds`.
 
     Arguments and errors are those of `run_trial`.
     """
     began, files = time.monotonic(), workdir / "trained"
-    with _emptied(tracker, run_id, files):
+    hours = Hours(trial, tracker, run_id, conditions.gpus)
+    with _emptied(tracker, run_id, files, hours.spent):
         check_readers(trial.config.eval)
         tracker.tag(run_id, provenance())
-        _, spent = _train(trial, tracker, run_id, workdir, report, conditions, fit, files)
-        seconds = time.monotonic() - began
-        cost = {"gpu_hours": gpu_hours(trial, seconds, conditions.gpus), "seconds": seconds} | spent
+        _, spent = _train(trial, tracker, run_id, workdir, report, conditions, fit, hours, files)
+        cost = {"gpu_hours": hours.spent(), "seconds": time.monotonic() - began} | spent
         tracker.keep_trained(run_id, files, cost)
     return cost
 
 
 @contextmanager
-def _emptied(tracker: Tracker, run_id: str, files: Path) -> Iterator[None]:
-    """Empty a folder for a run's artifacts; an error in the block ends the run with its reason."""
-    with end_told(lambda end: end.record(tracker, run_id)):
+def _emptied(tracker: Tracker, run_id: str, files: Path, spent: Callable[[], float]) -> Iterator[None]:
+    """Empty a folder for a run's artifacts; an error in the block ends the run with its reason and GPU-hours."""
+    with end_told(lambda end: end.record(tracker, run_id, spent())):
         shutil.rmtree(files, ignore_errors=True)  # of an attempt that was cut off
         files.mkdir(parents=True)
         yield
 
 
-def log_trial(tracker: Tracker, run_id: str, files: Path, make: Callable[[Path], dict[str, float]]) -> dict[str, float]:
+def log_trial(
+    tracker: Tracker,
+    run_id: str,
+    files: Path,
+    make: Callable[[Path], dict[str, float]],
+    spent: Callable[[], float] = lambda: 0.0,
+) -> dict[str, float]:
     """Fill a trial's run, end it and return the final metrics. Every trial enters the store through this function.
 
     Args:
@@ -152,8 +158,9 @@ def log_trial(tracker: Tracker, run_id: str, files: Path, make: Callable[[Path],
         run_id: The trial's run there.
         files: Folder for the run's artifacts; what is in it is removed.
         make: Fills that folder and returns the final metrics; if it raises, the run is ended with the reason.
+        spent: Returns the GPU-hours of the trial's attempts so far.
     """
-    with _emptied(tracker, run_id, files):
+    with _emptied(tracker, run_id, files, spent):
         metrics = make(files)
         tracker.finish(run_id, metrics, files)
     return metrics
@@ -173,6 +180,7 @@ def _train(
     report: Report,
     conditions: Conditions,
     fit: Fit,
+    hours: Hours,
     files: Path,
 ) -> tuple[Path, dict[str, float]]:
     """Train a trial's codec; copy it and its intermediate checkpoints to their places among the run's artifacts.
@@ -181,7 +189,7 @@ def _train(
     """
     before, spent = adopt(trial, tracker, workdir), {}
     if before is None:
-        codec = train_codec(trial, tracker, run_id, workdir, report, conditions, fit)
+        codec = train_codec(trial, tracker, run_id, workdir, report, conditions, fit, hours)
     else:
         codec = workdir / CODEC_FILE
         tracker.tag(run_id, {"weights_of": before.key, "device": devices.name(torch.device("cpu"))})

@@ -10,6 +10,7 @@ from sweep.store.tracking import CHECKPOINT, Tracker
 from sweep.store.weights import trained
 from sweep.trial import stopping
 from sweep.trial.conditions import Conditions
+from sweep.trial.hours import Hours
 from sweep.trial.journal import JOURNAL_FILE, Journal
 from sweep.trial.uploads import Uploads
 from tfic.config import CODEC_FILE, Config
@@ -37,7 +38,14 @@ class Fit(Protocol):
 
 
 def train_codec(
-    trial: Trial, tracker: Tracker, run_id: str, workdir: Path, report: Report, conditions: Conditions, fit: Fit
+    trial: Trial,
+    tracker: Tracker,
+    run_id: str,
+    workdir: Path,
+    report: Report,
+    conditions: Conditions,
+    fit: Fit,
+    hours: Hours,
 ) -> Path:
     """Train a trial's codec and return its file; training metrics go to the store by global step."""
     config, limits, journal_file = trial.config, conditions.limits, workdir / JOURNAL_FILE
@@ -77,7 +85,10 @@ def train_codec(
     def keep(step: int, files: Sequence[Path]) -> None:
         tracker.keep_state(run_id, step, files)
 
-    with Journal(journal_file, tracker, run_id, limits.store_retry_s) as journal, Uploads(keep, workdir) as uploads:
+    with (
+        Journal(journal_file, tracker, run_id, limits.store_retry_s, hours.spent) as journal,
+        Uploads(keep, workdir) as uploads,
+    ):
         codec = fit(
             config,
             workdir,
