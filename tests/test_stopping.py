@@ -6,6 +6,7 @@ import pytest
 
 from sweep.spec.limits import Limits
 from sweep.spec.presets import preset
+from sweep.spec.trials import Trial
 from sweep.store.tracking import Tracker
 from sweep.trial.stopping import Rival, StoppedByRuleError, check, rivals
 from tfic.training.train import Progress
@@ -55,14 +56,36 @@ def test_without_rules_nothing_is_stopped() -> None:
     check(Limits(), [RIVAL], replace(NOW, bpp_estimated=99.0, ocr=99.0, mse=1.0))
 
 
-def test_rivals_are_the_finished_finetunings_of_as_many_steps(empty_store: str) -> None:
+def finished(tracker: Tracker, trial: Trial) -> Rival:
+    """Leave the run of a finished trial, and return the rival that it is."""
+    run = tracker.start(trial)
+    tracker.log_steps(run, [(22, {"train_bpp": 0.2, "train_ocr": 1.0, "train_mse": 0.01}), (24, {"train_bpp": 0.3})])
+    tracker._client.set_terminated(run, "FINISHED")
+    return Rival(trial.key, {22: (0.2, 1.0, 0.01)})
+
+
+def test_rivals_are_the_finished_finetunings_that_differ_in_gamma_and_lambda_alone(empty_store: str) -> None:
     tracker, sweep = Tracker(empty_store, "rivals"), preset("tiny")
-    trial, unfinished = sweep.finetune(0.003, 1.0), sweep.finetune(0.003, 2.0)
-    entries = [(22, {"train_bpp": 0.2, "train_ocr": 1.0, "train_mse": 0.01}), (24, {"train_bpp": 0.3})]
-    for each in (trial, unfinished, sweep.pretrain(0.003)):
-        run = tracker.start(each)
-        tracker.log_steps(run, entries)
-        if each != unfinished:
-            tracker._client.set_terminated(run, "FINISHED")
-    assert rivals(tracker, sweep.train.finetune_steps) == [Rival(trial.key, {22: (0.2, 1.0, 0.01)})]
-    assert rivals(tracker, 99) == []
+    trial, train = sweep.finetune(0.003, 1.0), sweep.train
+    for lmbda in (0.001, 0.003):
+        finished(tracker, sweep.pretrain(lmbda))
+    tracker.start(sweep.finetune(0.003, 9.0))
+    measured_otherwise = replace(sweep, eval=replace(sweep.eval, detect_side_px=99))
+    finished(tracker, measured_otherwise.pretrain(0.001))
+    rivals_of_it = [
+        finished(tracker, sweep.finetune(0.003, 2.0)),
+        finished(tracker, sweep.finetune(0.001, 1.0)),
+        finished(tracker, sweep.finetune(0.003, 1.0, 0.5)),
+        finished(tracker, measured_otherwise.finetune(0.001, 3.0)),
+    ]
+    others = [replace(sweep, train=replace(train, **{name: value})) for name, value in (
+        ("seed", 7), ("finetune_steps", 99), ("finetune_batch", 3), ("crop_width_px", 192), ("reading", "features"),
+        ("tasks", "reading+0.5*detection"), ("readers", "easyocr"), ("learns", "encoder"), ("pretrain_steps", 19),
+    )]  # fmt: skip
+    others += [replace(sweep, codec="tic-small"), replace(sweep, data=replace(sweep.data, train_count=99))]
+    for other in others:
+        finished(tracker, other.pretrain(0.003))
+        finished(tracker, other.finetune(0.003, 2.0))
+    found = rivals(tracker, trial)
+    assert sorted(found, key=lambda each: each.key) == sorted(rivals_of_it, key=lambda each: each.key)
+    assert len(rivals(tracker, others[0].finetune(0.003, 1.0))) == 1

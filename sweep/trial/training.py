@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from sweep.spec.trials import Trial
+from sweep.spec.trials import Kind, Trial
 from sweep.store.schema import Record
 from sweep.store.tracking import CHECKPOINT, Tracker
 from sweep.store.weights import trained
@@ -50,7 +50,7 @@ def train_codec(
     """Train a trial's codec and return its file; training metrics go to the store by global step."""
     config, limits, journal_file = trial.config, conditions.limits, workdir / JOURNAL_FILE
     _restore(tracker, run_id, workdir)
-    rivals = stopping.rivals(tracker, config.train.finetune_steps) if limits.stop_margin else []
+    rivals = stopping.rivals(tracker, trial) if limits.stop_margin and trial.kind is Kind.FINETUNE else []
     if conditions.workers > 1:
         batch = config.train.finetune_batch if config.from_stage_1 else config.train.batch
         tracker.tag(run_id, {"workers": f"{conditions.workers}, effective batch {batch}"})
