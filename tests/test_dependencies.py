@@ -151,6 +151,13 @@ def test_every_package_of_an_extra_has_a_remedy_that_installs_it() -> None:
     assert declared("all") == set().union(*map(declared, EXTRAS))
 
 
+def test_what_decides_drawn_texts_is_pinned_for_every_installation() -> None:
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().splitlines()
+    (faker,) = [each for each in PROJECT["optional-dependencies"]["codec"] if name_of(each) == "faker"]
+    assert re.fullmatch(r"faker==[\d.]+", faker), "a key holds no version of it"
+    assert faker in pins
+
+
 def test_what_is_installed_here_is_pinned() -> None:
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().splitlines()
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", each) for each in pins)

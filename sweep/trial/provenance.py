@@ -8,7 +8,17 @@ from pathlib import Path
 from tfic.errors import ReaderMissingError
 from tfic.ocr.tesseract import find_program
 
-PACKAGES = ("tfic-sweep", "torch", "compressai", "rapidocr", "onnxruntime", "pillow", "numpy")
+PACKAGES = (
+    "tfic-sweep",
+    "torch",
+    "compressai",
+    "rapidocr",
+    "onnxruntime",
+    "pillow",
+    "numpy",
+    "faker",
+    "opencv-python-headless",
+)
 """Packages whose version can change a result."""
 
 
