@@ -58,6 +58,9 @@ def _main(arguments: Sequence[str] | None) -> int:
         sweep = options.sweep
         tracker = _open(options.uri, sweep, options.plan)
         search = Search(sweep, tracker.records() if tracker is not None else [])
+    except ConnectionError as error:  # the store went away while it was read
+        bad_input(error)
+        return 1
     except (ValueError, OSError) as error:
         return bad_input(error)
     say(f"Sweep {sweep.name!r}, recipe {sweep.recipe!r}{options.why}, tracked in {shown(options.uri)}")
@@ -78,9 +81,15 @@ def _main(arguments: Sequence[str] | None) -> int:
         search, code = _run(search, tracker, options.placement)
         if code:
             return code
-    code = _conclude(search)
+    return conclude(search, tracker, options)
+
+
+def conclude(search: Search, tracker: "Tracker", options: Options) -> int:
+    """Say what came of a sweep and where to look, and write the report that is asked for; return the exit code."""
+    code = _say_results(search)
     _show_views(tracker, options)
-    return code or (report(sweep.name, options.uri, options.report) if options.report else 0)
+    reported = report(tracker.sweep, options.uri, options.report) if options.report and search.results else 0
+    return code or reported
 
 
 def _show_views(tracker: "Tracker", options: Options) -> None:
@@ -169,12 +178,12 @@ def _run(search: Search, tracker: "Tracker", placement: Placement) -> tuple[Sear
 
 def _drive(search: Search, tracker: "Tracker", placement: Placement, lease: "Lease") -> None:
     """Run the trials that are left, with the right to drive the sweep."""
-    from sweep.store.tracking import SETTINGS
+    from sweep.store import settings
 
     sweep, done = search.sweep, len(search.trials(Status.FINISHED))
     total = f"{search.total} trials" if math.isfinite(search.proposals_left) else "Trials until the budget is spent"
     say(f"{total}{f', {done} finished before' if done else ''}. Ctrl-C stops; the same command goes on.")
-    tracker.set_experiment_tag(SETTINGS, asdict(sweep))
+    settings.keep(tracker, asdict(sweep))
     from tfic import data  # here and below: seconds of import, only if there is something to run
 
     say("Looking at the images; synthetic ones are drawn on all cores the first time.")
@@ -188,7 +197,7 @@ def _drive(search: Search, tracker: "Tracker", placement: Placement, lease: "Lea
     driver.run(search, tracker, Path("runs", sweep.name).absolute(), say, placement, lease.check)
 
 
-def _conclude(search: Search) -> int:
+def _say_results(search: Search) -> int:
     """Print the front, and the trials that did not finish; the exit code."""
     turn = search.ask()  # ends what stands on a lost trial
     assert turn is Turn.DONE

@@ -3,6 +3,8 @@
     python -m sweep.status                       the sweep that was driven last
     python -m sweep.status --name demo --watch   again every ten seconds, until its driver ends
 
+Where the sweep's folders of images are not at hand, the trials in the store are listed, without those to come.
+
 Exit codes: 0 shown, 2 bad input or no such sweep.
 """
 
@@ -17,7 +19,7 @@ import argparse
 import time
 from collections.abc import Sequence
 
-from sweep.search.plan import plan
+from sweep.search.plan import plan, recorded
 from sweep.search.search import Search
 from sweep.spec.presets import from_tables
 from tfic.system import cli
@@ -48,11 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _show(uri: str, name: str | None) -> bool:
     """Print the state of a sweep, of the one driven last without a name; True if a driver is at work on it."""
     from sweep.store.lease import DRIVER, alive, who
-    from sweep.store.tracking import SETTINGS, Tracker, last_sweep
+    from sweep.store.settings import kept, last_sweep
+    from sweep.store.tracking import Tracker
 
     check_exists(uri)
     tracker = Tracker(uri, name or last_sweep(uri))
-    settings, driver = tracker.experiment_tag(SETTINGS), tracker.experiment_tag(DRIVER)
+    settings, driver = kept(tracker), tracker.experiment_tag(DRIVER)
     if not settings:
         raise ValueError(f"{shown(uri)} has no sweep {tracker.sweep!r} that `python -m sweep.run` began")
     sweep = from_tables(settings, f"settings of {tracker.sweep!r}", settings["recipe"])
@@ -61,7 +64,12 @@ def _show(uri: str, name: str | None) -> bool:
     steps = {each.key: tracker.last_step(each.run_id) for each in records if each.running} if driven else None
     state = f"driven by {who(driver)}" if driven else "no driver is at work"
     say(f"Sweep {sweep.name!r}, tracked in {shown(uri)}: {state}")
-    for line in plan(Search(sweep, records), steps):
+    try:
+        lines = plan(Search(sweep, records), steps)
+    except (ValueError, OSError) as error:
+        say(f"The trials to come are not known here ({' '.join(str(error).split())}); those in the store:")
+        lines = recorded(records, steps)
+    for line in lines:
         say(line)
     return driven
 

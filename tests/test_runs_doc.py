@@ -12,7 +12,8 @@ from sweep.spec.trials import Trial
 from sweep.store import schema
 from sweep.store.lease import DRIVER
 from sweep.store.schema import SPENT
-from sweep.store.tracking import SETTINGS, Tracker
+from sweep.store.settings import BEGAN, SETTINGS
+from sweep.store.tracking import Tracker
 from tfic.measuring.row import MEASURES
 
 SWEEP = make(lmbdas=(0.001, 0.003), gammas=(1.0,), keep_every=3, warm_start=0.001, controls=True, halfway=True)
@@ -82,4 +83,4 @@ def test_no_tag_is_listed_that_nothing_writes() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "sweep").rglob("*.py"))
     for name, kinds in runs_table("tag").items():
         assert kinds or f'"{name}"' in source, name
-    assert all(f"`{name}`" in text("docs/runs.md").partition("## Notes")[2] for name in (SETTINGS, DRIVER))
+    assert all(f"`{name}`" in text("docs/runs.md").partition("## Notes")[2] for name in (SETTINGS, BEGAN, DRIVER))

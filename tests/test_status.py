@@ -1,7 +1,9 @@
 """The status of a sweep from its store alone: what runs, who drives, what is left."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from refusals import refused
@@ -9,7 +11,8 @@ from refusals import refused
 from sweep import status
 from sweep.spec import presets
 from sweep.store.lease import DRIVER
-from sweep.store.tracking import SETTINGS, Tracker
+from sweep.store.settings import SETTINGS, keep
+from sweep.store.tracking import Tracker
 
 
 def test_a_sweep_is_shown_live_while_it_is_driven_and_as_left_afterwards(
@@ -42,6 +45,44 @@ def test_without_a_name_the_sweep_driven_last_is_shown(tracker: Tracker, capsys:
     tracker.set_experiment_tag(SETTINGS, asdict(presets.from_tables({"name": tracker.sweep}, "", "tiny")))
     assert status.main(["--tracking-uri", tracker.uri]) == 0
     assert capsys.readouterr().out.startswith(f"Sweep {tracker.sweep!r}, tracked in ")
+
+
+def test_the_sweep_driven_last_is_not_the_one_created_last(
+    tmp_path: Path, laid_out: Callable[[Path], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = laid_out(tmp_path / "mlflow.db")
+
+    def shown() -> str:
+        assert status.main(["--tracking-uri", uri]) == 0
+        return capsys.readouterr().out.split(",")[0]
+
+    for name in ("first", "second"):  # as versions did that kept no moment
+        Tracker(uri, name).set_experiment_tag(SETTINGS, asdict(presets.from_tables({"name": name}, "", "tiny")))
+    assert shown() == "Sweep 'second'"
+    for name in ("first", "second", "first"):
+        keep(Tracker(uri, name), asdict(presets.from_tables({"name": name}, "", "tiny")))
+        assert shown() == f"Sweep {name!r}"
+
+
+def test_where_the_folders_of_a_sweep_are_not_at_hand_the_trials_in_the_store_are_listed(
+    tracker: Tracker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = {"name": tracker.sweep, "data": {"train_dir": "/not/on/this/machine", "test_dir": "/nor/this"}}
+    keep(tracker, asdict(presets.from_tables(tables, "", "tiny")))
+    sweep = presets.from_tables({}, "", "tiny")
+    finished, failed, cut, stopped = sweep.reference(), sweep.pretrain(0.001), sweep.pretrain(0.003), sweep.anchors()[0]
+    tracker._client.set_terminated(tracker.start(finished), "FINISHED")
+    tracker.fail(tracker.start(failed), "ValueError: spoilt")
+    tracker.stop(tracker.start(cut))
+    tracker.stop(tracker.start(stopped), "its rate is too low")
+    assert status.main(["--name", tracker.sweep, "--tracking-uri", tracker.uri]) == 0
+    told = {line.split()[0]: " ".join(line.split()[1:]) for line in capsys.readouterr().out.splitlines() if line}
+    assert "/not/on/this/machine" in told["The"]
+    assert told[finished.key] == "finished"
+    assert told[failed.key] == "failed ValueError: spoilt"
+    assert told[cut.key] == "cut off"
+    assert told[stopped.key] == "stopped its rate is too low"
+    assert told["4"] == "trials in the store: 1 finished"
 
 
 @pytest.mark.parametrize(

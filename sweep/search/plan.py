@@ -44,6 +44,30 @@ def plan(search: Search, steps: Mapping[str, int] | None = None) -> list[str]:
     return [*lines, *_beyond(search), "", *_totals(search)]
 
 
+def recorded(records: Sequence[Record], steps: Mapping[str, int] | None = None) -> list[str]:
+    """The trials in a store with their state, for where the folders that decide the keys of the others are not.
+
+    Args:
+        records: The trials.
+        steps: Global steps of those that run at this moment, by key; None when no driver is at work.
+    """
+    width = max((len(each.key) for each in records), default=0)
+    lines = [f"  {each.key:<{width}}  {_recorded_state(each, steps)}" for each in records]
+    finished = sum(each.finished for each in records)
+    return ["", *lines, "", f"{len(records)} trials in the store: {finished} finished"]
+
+
+def _recorded_state(record: Record, steps: Mapping[str, int] | None) -> str:
+    if record.finished:
+        return "finished"
+    if record.reason:
+        return f"{'stopped' if record.stopped else 'failed '}   {record.reason}"
+    if steps is not None and record.key in steps:
+        done = steps[record.key]
+        return f"running   global step {done:,}" if done >= 0 else "running"
+    return "cut off"
+
+
 def _of_other_settings(search: Search) -> dict[str, list[Record]]:
     """The finished trials of the store that the sweep does not ask for, by the readable part of their keys."""
     found: dict[str, list[Record]] = {}

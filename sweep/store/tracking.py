@@ -28,8 +28,6 @@ from sweep.store.retry import Retry
 from sweep.store.schema import COST, SPENT, Record, params, record, tags
 from tfic.system.store_uri import CHECKPOINT, check_reachable, first_line, quiet_mlflow, shown, sqlite_file
 
-SETTINGS = "settings"
-"""Experiment tag with the settings of the sweep: the tables of its sweep.toml."""
 STATE = "state"
 """Artifact folder of an unfinished run for the state from which its training resumes on another machine."""
 BATCH = 200
@@ -280,16 +278,3 @@ class Tracker:
 
 def _metrics(values: Mapping[str, float], step: int, now_ms: int) -> list[Metric]:
     return [Metric(name, value, now_ms, step) for name, value in values.items() if math.isfinite(value)]
-
-
-def last_sweep(uri: str) -> str:
-    """Name of the sweep in a store that was run last.
-
-    Raises:
-        ValueError: when there is none.
-    """
-    check_reachable(uri)
-    for experiment in MlflowClient(tracking_uri=uri).search_experiments(order_by=["last_update_time DESC"]):
-        if SETTINGS in experiment.tags:
-            return str(experiment.name)
-    raise ValueError(f"{shown(uri)} has no sweep that `python -m sweep.run` began; name another --tracking-uri")
