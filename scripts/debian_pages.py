@@ -1,7 +1,7 @@
 """A test set of real pages that anyone can make: a hundred pages of documentation that Debian ships as PDF.
 
     python scripts/debian_pages.py pages                    # pages/110 and pages/150: the same pages at two resolutions
-    python scripts/debian_pages.py pages --dpi 200 --count 20
+    python scripts/debian_pages.py pages --dpi 200 --count 50
     python scripts/debian_pages.py pages --debs folder      # packages that were downloaded before; no network
 
 The packages are downloaded with `apt-get download`, which needs no root, and unpacked in a temporary folder. Which
@@ -143,12 +143,22 @@ def _unpacked(debs: list[Path], root: Path) -> dict[str, dict[str, str]]:
     return found
 
 
+def _shares(count: int) -> list[int]:
+    """Pages of each document, at least one, as near to its part of them as whole numbers are."""
+    shares = [document.percent * count // 100 or 1 for document in DOCUMENTS]
+    while left := count - sum(shares):
+        missing = [document.percent * count - 100 * share for document, share in zip(DOCUMENTS, shares, strict=True)]
+        if left > 0:
+            shares[missing.index(max(missing))] += 1
+        else:
+            shares[missing.index(min(gap for gap, share in zip(missing, shares, strict=True) if share > 1))] -= 1
+    return shares
+
+
 def _chosen(root: Path, count: int) -> list[tuple[Path, int]]:
     """File and number of each page, from 1."""
     found: list[tuple[Path, int]] = []
-    shares = [document.percent * count // 100 or 1 for document in DOCUMENTS]
-    shares[0] += count - sum(shares)
-    for document, share in zip(DOCUMENTS, shares, strict=True):
+    for document, share in zip(DOCUMENTS, _shares(count), strict=True):
         files = [_plain(root / "usr/share" / name) for name in document.files]
         if len(files) > 1:
             spread = [files[i * len(files) // share] for i in range(share)]

@@ -112,16 +112,20 @@ def _measure(scale: Scale, runs: Path, until: float) -> None:
             _measure_one(classical("avif", quality), scale, runs / "avif", name_of_set, quality, until)
 
 
+def _pages(config: Config, name_of_set: str) -> DataConfig:
+    """The pages of a set that are measured at a scale."""
+    pages = SETS[name_of_set]
+    return replace(pages, test_count=min(pages.test_count, config.data.test_count))
+
+
 def _measure_one(coder: Coder, scale: Scale, run: Path, name_of_set: str, quality: float, until: float) -> None:
     out = run / "measured" / f"{name_of_set}-{quality:g}"
     if (out / ROWS_FILE).exists():
         return
     if time.monotonic() > until:
         raise _TimeUpError
-    pages = SETS[name_of_set]
-    pages = replace(pages, test_count=min(pages.test_count, scale.config.data.test_count))
     measuring = replace(scale.config.eval, readers=scale.readers if name_of_set == MORE_READERS_ON else "")
-    result = measure(coder, replace(scale.config, data=pages, eval=measuring), out)
+    result = measure(coder, replace(scale.config, data=_pages(scale.config, name_of_set), eval=measuring), out)
     shown = ("bpp", "accuracy", "accuracy_lines", "accuracy_heldout", "psnr_db")
     print(f"{run.name} {out.name}: " + ", ".join(f"{key} {result[key]:.3f}" for key in shown), flush=True)
 
@@ -171,14 +175,15 @@ files.
 | file | {weights.stat().st_size:,} bytes, half precision |
 | licence | Apache-2.0 |
 
-Measured with these very weights on {data.test_count} test pages of fonts it was not trained on (detector at
-{config.eval.detect_side_px} pixels); brackets are 95 % bootstrap intervals over the pages. At quality {own:g}:
+Measured with these very weights on {_pages(config, "seed0").test_count} test pages of fonts it was not trained on
+(detector at {config.eval.detect_side_px} pixels); brackets are 95 % bootstrap intervals over the pages. At quality
+{own:g}:
 
 {by_measure(places[own])}
 
 {by_quality(places)}
 
-On {SETS["documents"].test_count} pages of documents:
+On {_pages(config, "documents").test_count} pages of documents:
 
 {by_quality(documents)}
 

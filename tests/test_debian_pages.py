@@ -39,6 +39,17 @@ def test_pages_are_spread_and_those_with_little_text_are_passed_over(script: Mod
     assert len(set(cards)) == len(cards) == 4
 
 
+def test_every_document_gives_a_page_whatever_their_number(script: ModuleType, root: Path) -> None:
+    for count in range(len(script.DOCUMENTS), 201):
+        shares = script._shares(count)
+        assert (sum(shares), min(shares) > 0) == (count, True)
+        parts = [document.percent * count / 100 for document in script.DOCUMENTS]
+        assert count < 25 or all(abs(share - part) < 1.01 for share, part in zip(shares, parts, strict=True))
+    assert script._shares(100) == [document.percent for document in script.DOCUMENTS]
+    files = {file.parent for file, _ in script._chosen(root, len(script.DOCUMENTS))}
+    assert {(root / "usr/share" / document.files[0]).parent for document in script.DOCUMENTS} == files
+
+
 def test_packages_that_are_missing_are_named(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -123,7 +123,12 @@ def test_fine_tuning_of_the_foundation_dry_runs_from_call_to_call_compares_and_s
     tuned, base = tfic.load(tmp_path / "zoo" / "lite-vbr-reading.safetensors"), tfic.load("zoo/lite-vbr")
     data = tuned.encode(pages[0], 30)
     assert np.array_equal(np.asarray(base.decode(data)), np.asarray(tuned.decode(data))), "one decoder reads both"
-    assert "it goes with lambda" in (tmp_path / "zoo" / "lite-vbr-reading.md").read_text(encoding="utf-8")
+    card = (tmp_path / "zoo" / "lite-vbr-reading.md").read_text(encoding="utf-8")
+    assert "it goes with lambda" in card
+    assert "weights on 1 test pages" in card
+    assert "On 1 pages of documents:" in card
+    gpu = script.scales(None, (2.0,))["gpu"].config
+    assert [script._pages(gpu, name).test_count for name in script.SETS] == [100, 100, 50]
 
 
 def test_the_foundation_decodes_the_files_of_the_codec_for_reading_and_the_other_way_round(
