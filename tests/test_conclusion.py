@@ -36,6 +36,7 @@ def test_a_store_that_is_away_while_it_is_read_is_no_bad_input(
     monkeypatch.chdir(tmp_path)
     uri = laid_out(tmp_path / "mlflow.db")
     (tmp_path / "sweep.toml").write_text('recipe = "tiny"\nname = "away"\n[limits]\nstore_retry_s = 0\n')
+    Tracker(uri, "away")  # which lays out the tables, so that the lock meets the reading
     lock = sqlite3.connect(tmp_path / "mlflow.db")
     lock.execute("BEGIN EXCLUSIVE")
     try:
