@@ -1,6 +1,7 @@
 """One codec codes at any quality: what a file states is enough to decode it, to the bit."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from tfic.codec import build
 from tfic.codec.bitstream import OVERHEAD_BYTES, BitstreamError, unpack
 from tfic.codec.conditioned import ConditionedBlock, Shift
 from tfic.codec.entropy import Part
+from tfic.codec.image_codec import fingerprint_of
 from tfic.codec.quality import knot_weights
 from tfic.codec.variable_rate import VariableRate
 from tfic.config import Config
@@ -242,3 +244,17 @@ def test_z_counts_from_where_it_did_in_training_whose_rounded_values_are_all_tha
     assert (decoded - shown).abs().mean() < 0.5 / 255, (
         "rounding to bytes, and floats that a decoder must repeat exactly"
     )
+
+
+def test_weights_are_hashed_once_and_not_for_every_image(codec: VariableRate, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = codec.encode(PAGE, 30)
+    hashed: list[int] = []
+
+    def counted(tensors: Mapping[str, torch.Tensor]) -> bytes:
+        hashed.append(len(tensors))
+        return fingerprint_of(tensors)
+
+    monkeypatch.setattr("tfic.codec.image_codec.fingerprint_of", counted)
+    assert codec.encode(PAGE, 30) == data
+    assert codec.decode(data).size == PAGE.size
+    assert not hashed

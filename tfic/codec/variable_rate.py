@@ -100,6 +100,7 @@ class VariableRate(ImageCodec):
 
     def at(self, quality: float) -> Self:
         """The codec that codes with this quality and shares these weights; ValueError when there is none like that."""
+        _ = self.fingerprint  # hashed here, once, and not by every copy
         other = copy.copy(self)
         other.asked_level = level_of(quality)
         return other
