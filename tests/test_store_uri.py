@@ -133,6 +133,14 @@ def test_no_message_shows_a_password() -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("password", ["pa/ss", "pa#ss", "pa?ss", "pa@ss", "/?#", "a?b=c"])
+def test_no_message_shows_a_part_of_a_password_of_any_characters(password: str) -> None:
+    uri = f"postgresql://user:{password}@host:1/db"
+    assert shown(uri) in ("postgresql://host:1/db", "postgresql://...")
+    assert shown(f"{uri}?password=sec@ret") in ("postgresql://host:1/db", "postgresql://...")
+    assert password not in first_line(ValueError(f"{uri} failed, and user:{password}@host"), uri)
+
+
 def test_the_store_is_the_one_given_else_that_of_the_environment_else_one_in_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

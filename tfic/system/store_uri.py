@@ -6,6 +6,7 @@ No message shows a password: `shown` leaves it out.
 
 import logging
 import os
+import re
 import socket
 import sqlite3
 import ssl
@@ -75,9 +76,19 @@ def absolute(uri: str) -> str:
 
 
 def shown(uri: str) -> str:
-    """The address without user, password and options, for messages."""
-    parts = urlsplit(uri)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")) if parts.netloc else uri
+    """The address without user, password and options, for messages.
+
+    A password may hold any character, so all up to the last `@` counts as one; where that may be of options, nothing
+    after the scheme is shown.
+    """
+    scheme, mark, place = uri.partition("://")
+    if not mark or _scheme(uri) == "sqlite":
+        return uri
+    credentials = _credentials(uri)
+    if "@" in place and not credentials:
+        return f"{scheme}://..."
+    parts = urlsplit(f"{scheme}://{place.removeprefix(credentials)}")
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -142,8 +153,10 @@ def quiet_mlflow() -> None:
 def first_line(error: BaseException, uri: str) -> str:
     """The first line of an error's message, which fits into a sentence, without what `uri` keeps secret."""
     line = " ".join(str(error).strip().split("\n")[0].split()).replace(uri, shown(uri))
-    credentials, at, _ = urlsplit(uri).netloc.rpartition("@")
-    return line.replace(credentials + at, "") if credentials else line
+    if sqlite_file(uri) is None:
+        for secret in ("".join(uri.partition("://")[2].rpartition("@")[:2]), _credentials(uri)):
+            line = line.replace(secret, "") if secret else line
+    return line
 
 
 def _ask_server(uri: str) -> None:
@@ -169,6 +182,12 @@ def _unreachable(uri: str, error: BaseException) -> StoreUnreachableError:
     if isinstance(error, ssl.SSLError):
         remedy = "name its certificate in MLFLOW_TRACKING_SERVER_CERT_PATH, or set MLFLOW_TRACKING_INSECURE_TLS=true"
     return StoreUnreachableError(f"tracking server {shown(uri)} does not answer ({first_line(error, uri)}); {remedy}")
+
+
+def _credentials(uri: str) -> str:
+    """User and password of an address, with the `@` behind them; "" where there are none."""
+    before_options = re.split(r"\?\w+=", uri.partition("://")[2])[0]
+    return "".join(before_options.rpartition("@")[:2])
 
 
 def _scheme(uri: str) -> str:
