@@ -64,6 +64,17 @@ def test_ground_truth_with_impossible_places(
         assert "1 wrong, the first: " in said
 
 
+def test_a_region_without_a_script_in_a_folder_with_scripts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "in"
+    for number in range(100, 122):  # the first twenty say what the folder is like
+        png(source / f"img_{number}.png")
+        region = "1,1,50,1,50,20,1,20," + ("word" if number == 121 else "Latin,word")
+        (source / f"gt_img_{number}.txt").write_text(region + "\n")
+    refused(main, ["import", source, tmp_path / "out"], "gt_img_121.txt:1: '1,1,50,1,50,20,1,20,word' names no", capsys)
+    assert main(["import", str(source), str(tmp_path / "out"), "--skip-bad"]) == 0
+    assert "21 pages with 21 lines" in capsys.readouterr().out
+
+
 def test_a_folder_s_own_truth_off_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = png(tmp_path / "in" / "a.png").parent
     line = {"text": "x", "quad": [[1, 1], [500, 1], [500, 9], [1, 9]]}

@@ -87,7 +87,12 @@ def _regions(truth: Path, scripted: bool) -> Iterator[tuple[Quad, str]]:
                 *numbers, text = corners.groups()
                 x1, y1, x2, y2, x3, y3, x4, y4 = map(float, numbers)
                 places = [[x1, y1], [x2, y2], [x3, y3], [x4, y4]]
-                text = text.split(",", 1)[1] if scripted else text
+                if scripted:
+                    _, comma, text = text.partition(",")
+                    if not comma:
+                        raise ValueError(
+                            f"{row[:80]!r} names no script, as others of its folder do; write x1,...,y4,script,text"
+                        )
             elif sides := _SIDES.fullmatch(row):
                 *numbers, text = sides.groups()
                 left, top, right, bottom = map(float, numbers)
