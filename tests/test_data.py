@@ -1,6 +1,7 @@
 """Sets of pages that are drawn once and kept."""
 
 import pickle
+import resource
 import subprocess
 import sys
 import threading
@@ -135,6 +136,30 @@ def test_a_program_with_torch_and_threads_draws_on_many_processes() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
     assert out.stdout.split() == ["40", "0"]
+
+
+def test_a_drawing_that_fails_leaves_nothing_in_the_cache(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="cannot be read"):
+        drawn_set(SetSpec(0, "train", 40, 32, 32, photographs=(tmp_path / "broken.jpg",)), 1)
+    assert entries(cache) == []
+
+
+def test_sizes_that_nobody_can_draw_are_refused_before_the_disk_is_asked_for_room(cache: Path) -> None:
+    with pytest.raises(ValueError, match="an image of 64x31 is too small"):
+        drawn_set(SetSpec(0, "train", 4, 31, 64))
+    assert not cache.exists()
+
+
+def test_a_full_disk_names_the_cache_folder_and_how_to_move_it(cache: Path) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(ValueError, match=rf"images cannot be kept in {cache} .*make room there, or set XDG_CACHE"):
+            drawn_set(SetSpec(0, "train", 4, 64, 64))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert entries(cache) == []
 
 
 def test_a_mistake_in_a_drawing_process_comes_back_as_its_sentence(tmp_path: Path) -> None:

@@ -20,6 +20,21 @@ def test_photographs_become_backgrounds(tmp_path: Path) -> None:
     assert 0.2 < share < 0.8
 
 
+def test_photographs_are_read_as_all_other_images(tmp_path: Path) -> None:
+    def cut(name: str) -> np.ndarray:
+        return backgrounds.photograph(np.random.default_rng(0), 40, 40, tmp_path / name)
+
+    Image.fromarray(np.full((60, 60), 0x8080, np.uint16)).save(tmp_path / "grey16.png")
+    assert (cut("grey16.png") == 128).all()
+    Image.new("RGBA", (60, 60), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert (cut("clear.png") == 255).all()
+    turned = Image.new("RGB", (60, 40))
+    exif = Image.Exif()
+    exif[274] = 6
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    assert backgrounds._decoded(tmp_path / "turned.jpg").shape == (60, 40, 3)
+
+
 def test_unusable_background_folders_are_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not exist; give a folder of photographs"):
         backgrounds.photographs(tmp_path / "nowhere")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+
+from tfic.pages import images
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """Files of a background folder that are taken for photographs."""
@@ -130,10 +131,9 @@ def photograph(rng: np.random.Generator, height_px: int, width_px: int, path: Pa
 @lru_cache(maxsize=16)
 def _decoded(path: Path) -> np.ndarray:
     try:
-        with Image.open(path) as file:
-            return np.asarray(file.convert("RGB"))
-    except (OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"background {path} cannot be read ({error}); take it out or replace it") from error
+        return images.pixels(images.open_image(path))
+    except ValueError as error:
+        raise ValueError(f"background {error}; take it out or replace it") from error
 
 
 def _colour(rng: np.random.Generator) -> np.ndarray:

@@ -23,14 +23,14 @@ import PIL
 from tfic.pages.contents import cache_root, digest
 from tfic.pages.lines import Line, Page, StoredPage, quad_of
 from tfic.synth import typefaces, worker
-from tfic.synth.page import DRAWING_VERSION
+from tfic.synth.page import DRAWING_VERSION, check_numbers
 from tfic.synth.typefaces import Face
 from tfic.system.cores import usable_cores
 
 IMAGES_PER_PROCESS = 16
 """Least images worth a process of their own, which takes as long to start as it takes to draw about fifty."""
 
-REDRAWN = 1
+REDRAWN = 2
 """Raised when sets in the cache are not to be trusted, although their version draws the same pixels."""
 
 
@@ -132,6 +132,7 @@ def drawn_set(spec: SetSpec, processes: int | None = None) -> DrawnSet:
     """
     if spec.count < 1:
         raise ValueError(f"{spec.split} count is {spec.count}; it must be at least 1")
+    check_numbers(spec.seed, spec.height_px, spec.width_px, spec.document_share)  # before the disk is asked for room
     root, key = cache_root(), spec.key
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -149,9 +150,17 @@ def drawn_set(spec: SetSpec, processes: int | None = None) -> DrawnSet:
         fresh = root / f"{key}.new"  # ours alone under the lock; what a killed process left is cleared away
         for stale in (fresh, final):
             shutil.rmtree(stale, ignore_errors=True)
-        fresh.mkdir()
-        _fill(spec, fresh, processes or usable_cores())
-        fresh.rename(final)
+        try:
+            fresh.mkdir()
+            _fill(spec, fresh, processes or usable_cores())
+            fresh.rename(final)
+        except OSError as error:
+            raise ValueError(
+                f"images cannot be kept in {root} ({error.strerror or error}); make room there, or set XDG_CACHE_HOME "
+                "to a writable folder with room"
+            ) from error
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)  # not there any more where all went well
         made = _kept(spec, final)
         assert made is not None, f"{final} was written and cannot be read back"
         return made

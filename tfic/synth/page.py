@@ -52,15 +52,9 @@ def draw(
         ValueError: for a number out of range or an unreadable photograph.
     """
     typefaces.check_split(split)
-    for number, value in (("seed", seed), ("index", index)):
-        if value < 0:
-            raise ValueError(f"{number} is {value}; it must be 0 or more")
-    if min(height_px, width_px) < MIN_SIDE_PX:
-        raise ValueError(
-            f"an image of {width_px}x{height_px} is too small; both sides must be at least {MIN_SIDE_PX} px"
-        )
-    if not 0 <= document_share <= 1:
-        raise ValueError(f"document_share is {document_share}; it must be from 0 to 1")
+    if index < 0:
+        raise ValueError(f"index is {index}; it must be 0 or more")
+    check_numbers(seed, height_px, width_px, document_share)
     place = [seed, typefaces.SPLITS.index(split), index]
     faces = typefaces.shipped(split) if fonts is None else fonts
     if document_share:
@@ -80,6 +74,18 @@ def draw(
     image = _ink(rng, ground, laid, blocks)
     lines = tuple(Line(line.ink.text, _quad(laid, line)) for block in blocks for line in block.lines)
     return Page(f"{split}-{index:06d}.png", _degrade(rng, image), lines)
+
+
+def check_numbers(seed: int, height_px: int, width_px: int, document_share: float) -> None:
+    """Raise ValueError for numbers with which no page can be drawn."""
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; it must be 0 or more")
+    if min(height_px, width_px) < MIN_SIDE_PX:
+        raise ValueError(
+            f"an image of {width_px}x{height_px} is too small; both sides must be at least {MIN_SIDE_PX} px"
+        )
+    if not 0 <= document_share <= 1:
+        raise ValueError(f"document_share is {document_share}; it must be from 0 to 1")
 
 
 def _document(rng: np.random.Generator, faces: Sequence[Face], name: str, height_px: int, width_px: int) -> Page | None:
