@@ -1,11 +1,14 @@
 """Classical codecs are files as users would write them."""
 
+import importlib
+import io
 import math
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tfic.errors import ImageUnsuitedError
 from tfic.measuring.classical import QUALITIES, classical, uncompressed
 from tfic.measuring.metrics import psnr_db
 from tfic.synth import draw
@@ -36,6 +39,36 @@ def test_no_compression_loses_nothing_and_costs_three_bytes_a_pixel_and_a_header
     data = codec.encode(IMAGE)
     assert np.array_equal(np.asarray(codec.decode(data)), PIXELS)
     assert len(data) - codec.overhead_bytes(IMAGE) == PIXELS.size
+
+
+def test_an_avif_too_long_for_its_decoder_is_not_encoded() -> None:
+    with pytest.raises(ImageUnsuitedError, match=r"33000 x 16 .* too large for avif, whose sides go up to 32768"):
+        classical("avif", 40).encode(Image.new("RGB", (33_000, 16)))
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "number"),
+    [
+        ("avif", "PIL.AvifImagePlugin", "DEFAULT_MAX_THREADS"),
+        ("jxl", "pillow_jxl.JpegXLImagePlugin", "DECODE_THREADS"),
+        ("heic", "pillow_heif.options", "DECODE_THREADS"),
+    ],
+)
+def test_decoders_have_one_thread_and_leave_that_of_others_alone(
+    name: str, module: str, number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = classical(name, 40)
+    data, plugin, opened, seen = codec.encode(IMAGE), importlib.import_module(module), Image.open, list[int]()
+
+    def noted(file: io.BytesIO) -> Image.Image:
+        seen.append(getattr(plugin, number))
+        return opened(file)
+
+    before = getattr(plugin, number)
+    monkeypatch.setattr(Image, "open", noted)
+    assert codec.decode(data).size == IMAGE.size
+    assert (seen, getattr(plugin, number)) == ([1], before)
+    assert before != 1
 
 
 def test_an_unknown_codec_and_an_impossible_quality_are_refused() -> None:

@@ -2,11 +2,12 @@
 
 import os
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tfic.system.files import FileWriteError, partial, whole_folder, write_whole
+from tfic.system.files import FileWriteError, leftovers, partial, whole_folder, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -26,10 +27,27 @@ def test_a_name_as_long_as_the_file_system_takes_is_written(tmp_path: Path) -> N
         write_whole(tmp_path / name, b"abc")
         assert (tmp_path / name).read_bytes() == b"abc"
         assert len(os.fsencode(partial(tmp_path / name).name)) <= 255
-    assert partial(tmp_path / ("n" * 250)) != partial(tmp_path / ("n" * 251))
-    assert partial(Path("a/x")) == Path("a/x.partial")
     with pytest.raises(FileWriteError, match=r"nnn cannot be written \(File name too long\)"):
         write_whole(tmp_path / ("n" * 256), b"abc")
+
+
+def test_writers_of_one_file_do_not_tear_it(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    contents = [bytes([i]) * 300_000 for i in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda data: [write_whole(path, data) for _ in range(10)], contents))
+    assert path.read_bytes() in contents
+    assert names(tmp_path) == ["x"]
+
+
+def test_what_a_killed_writer_left_is_found_by_the_name_of_its_file(tmp_path: Path) -> None:
+    for name in ("x", "x.y", "n" * 255):
+        assert partial(tmp_path / name) != partial(tmp_path / name)
+        left = [partial(tmp_path / name) for _ in range(2)]
+        for each in left:
+            each.write_bytes(b"half")
+        assert sorted(leftovers([tmp_path / name, tmp_path / "other"])) == sorted(left)
+    assert leftovers([tmp_path / "other"]) == []
 
 
 def test_a_full_disk_names_the_file_and_leaves_the_old_file_alone(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from concurrent.futures import Future
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tfic.config import Config
@@ -48,6 +50,40 @@ def test_rows_and_pictures_are_the_same_with_two_processes(tmp_path: Path, monke
     }
     for path in sorted(folders[0].rglob("*.png")):
         assert np.array_equal(Image.open(path), Image.open(folders[1] / path.relative_to(folders[0])))
+
+
+class CountsThreads(Uncompressed):
+    """A codec that notes the threads that it was measured with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[tuple[int, int]] = set()
+
+    def encode(self, image: Image.Image) -> bytes:
+        self.seen.add((torch.get_num_threads(), cv2.getNumThreads()))
+        return super().encode(image)
+
+
+def test_one_process_measures_on_one_thread_whatever_its_settings(tmp_path: Path) -> None:
+    config, codec, before = settings(1), CountsThreads(), (torch.get_num_threads(), cv2.getNumThreads())
+    torch.set_num_threads(3)
+    cv2.setNumThreads(2)
+    try:
+        measure(codec, replace(config, train=replace(config.train, threads=0)), tmp_path)
+        assert (torch.get_num_threads(), cv2.getNumThreads()) == (3, 2)
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
+    assert codec.seen - {(3, 2)} == {(1, 1)}
+
+
+def test_rows_of_another_measurement_do_not_stay_beside_new_pictures(tmp_path: Path) -> None:
+    measure(uncompressed(), settings(1), tmp_path)
+    (tmp_path / "comparison.png").unlink()
+    (tmp_path / "comparison.png").mkdir()  # stops the next one in the middle of its results
+    with pytest.raises(OSError, match=r"comparison.png cannot be written"):
+        measure(classical("webp", 5), settings(1), tmp_path)
+    assert not (tmp_path / "rows.csv").exists()
 
 
 class Dies(Uncompressed):

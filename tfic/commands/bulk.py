@@ -20,7 +20,7 @@ from tfic.codec.bitstream import BitstreamError
 from tfic.codec.image_codec import ImageCodec
 from tfic.commands.file_plan import Pair
 from tfic.pages.images import open_image
-from tfic.system.files import partial, write_whole
+from tfic.system.files import leftovers, write_whole
 from tfic.system.pool import pool
 
 FORMATS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM"}
@@ -122,8 +122,8 @@ def _outcomes(convert: Convert, pairs: Sequence[Pair], model: Path, workers: int
                     yield Outcome(source, f"{source}: a process died, perhaps for want of memory; try fewer --workers")
         done = True
     finally:
-        for pair in () if done else pairs:
-            partial(pair.target).unlink(missing_ok=True)
+        for each in () if done else leftovers(pair.target for pair in pairs):
+            each.unlink(missing_ok=True)
 
 
 def _outcome(convert: Convert, pair: Pair, model: Path) -> Outcome:

@@ -1,16 +1,22 @@
 """Images as files of the formats that Pillow and its plug-ins write."""
 
+import contextlib
+import importlib
 import io
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from PIL import Image
+from PIL import AvifImagePlugin, Image
 
 from tfic.errors import ImageUnsuitedError
 
-SIDES_PX = {"jpeg": 65500, "webp": 16383, "avif": 65535, "heif": 16384}
+SIDES_PX = {"jpeg": 65500, "webp": 16383, "avif": 32768, "heif": 16384}
 """Longest side that each format, or its encoder, has room for."""
+
+_DECODERS = {"pillow_heif": "pillow_heif.options", "pillow_jxl": "pillow_jxl.JpegXLImagePlugin"}
+"""Modules of packages with the number of threads that decode."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ class FileFormat:
     def decode(self, data: bytes) -> Image.Image:
         """The image of a file, of mode RGB."""
         _plug_in(self._package)
-        return Image.open(io.BytesIO(data)).convert("RGB")
+        with _one_thread(self._package):
+            return Image.open(io.BytesIO(data)).convert("RGB")
 
     def estimated_bits(self, image: Image.Image) -> float:
         """Not known: nan."""
@@ -91,6 +98,22 @@ class Uncompressed(FileFormat):
 def blank(size: tuple[int, int]) -> Image.Image:
     """A mid-grey image of mode RGB."""
     return Image.new("RGB", size, (128, 128, 128))
+
+
+@contextlib.contextmanager
+def _one_thread(package: str) -> Iterator[None]:
+    """Decode on one thread; by default AVIF and JPEG XL take all cores, HEIC four."""
+    plugin: Any = AvifImagePlugin
+    name = "DEFAULT_MAX_THREADS"
+    if package:
+        plugin = importlib.import_module(_DECODERS[package])
+        name = "DECODE_THREADS"
+    before = getattr(plugin, name)
+    setattr(plugin, name, 1)
+    try:
+        yield
+    finally:
+        setattr(plugin, name, before)
 
 
 def _plug_in(package: str) -> None:

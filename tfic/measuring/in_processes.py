@@ -8,13 +8,15 @@ import io
 import pickle
 import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -34,6 +36,8 @@ from tfic.system.files import write_whole
 from tfic.system.pool import pool
 from tfic.task_names import further_tasks
 
+THREADS = 1
+"""Threads of everything that is measured: times are those of one, and sums of floats depend on their number."""
 PAGES_A_PROCESS = 16
 """Pages per process: to start another process, some seconds of imports, for fewer takes longer than it saves."""
 PAGES_A_TASK = 2
@@ -67,11 +71,11 @@ class Part:
 class _Measurer:
     """What one process needs to measure: the codec, the readers, the test set."""
 
-    def __init__(self, coder: Coder, config: Config, threads: int, pages: Sequence[Page]) -> None:
+    def __init__(self, coder: Coder, config: Config, pages: Sequence[Page]) -> None:
         self._coder, self._pictures = coder, config.eval.pictures
-        self._reader = PPOCRPageReader(config.eval.detect_side_px, threads)
+        self._reader = PPOCRPageReader(config.eval.detect_side_px, THREADS)
         self._heldout = heldout_reader(config.eval)
-        detector = TextDetector(config.eval.detect_side_px, threads)  # readers and tasks share what it finds
+        detector = TextDetector(config.eval.detect_side_px, THREADS)  # readers and tasks share what it finds
         readers = further(config.eval.readers)
         self._further = page_readers(readers, detector)
         self._tasks = metrics_of(further_tasks(config.eval.tasks), detector, readers)
@@ -96,6 +100,18 @@ def processes_for(pages: int, most: int) -> int:
     return max(1, min(most, pages // PAGES_A_PROCESS))
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Run the block on one thread, as other processes that measure do."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with one_thread():
+            yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
 def measure(coder: Coder, config: Config, out: Path, processes: int = 1) -> dict[str, float]:
     """Measure a coder as `config.eval` says, on the test set of `config.data`, and write the results to `out`.
 
@@ -116,12 +132,14 @@ def measure(coder: Coder, config: Config, out: Path, processes: int = 1) -> dict
     processes = processes_for(len(pages), processes)
     (out / PICTURES).mkdir(parents=True, exist_ok=True)  # before the work: a folder that cannot be made costs none
     if processes == 1:
-        parts = [_Measurer(coder, config, config.train.threads, pages).part(range(len(pages)))]
+        with _alone():
+            parts = [_Measurer(coder, config, pages).part(range(len(pages)))]
     else:
         parts = _shared(coder, config, pages, processes)
     rows = [row for part in parts for row in part.rows]
     check_measured(rows)
     first = [each for part in parts for each in part.first][: config.eval.pictures]
+    (out / ROWS_FILE).unlink(missing_ok=True)  # of another measurement, to which the new pictures would not belong
     for each in first:
         picture = io.BytesIO()
         Image.fromarray(each.x_hat).save(picture, "PNG")
@@ -143,13 +161,13 @@ def _details(coder: Coder, image: np.ndarray, texts: Mapping[str, str]) -> detai
 
 def _shared(coder: Coder, config: Config, pages: Sequence[Page], processes: int) -> list[Part]:
     """The parts of the test set in order, measured by this process and others, each on one thread."""
-    with tempfile.TemporaryDirectory(prefix="tfic-measure-") as scratch, one_thread():
+    with tempfile.TemporaryDirectory(prefix="tfic-measure-") as scratch, _alone():
         what = Path(scratch, "coder")
         what.write_bytes(pickle.dumps((coder, config)))
         # the first submit returns when the other process has imported all: it is waited for aside
         with pool(processes - 1, (__name__, type(coder).__module__)) as submit, ThreadPoolExecutor(1) as aside:
             give = partial(aside.submit, submit, _part, what)
-            own = cache(lambda: _Measurer(coder, config, 1, pages))
+            own = cache(lambda: _Measurer(coder, config, pages))
             try:
                 shares = tasks(len(pages), processes)
                 return _divided(shares, lambda numbers: own().part(numbers), give, ahead=2 * (processes - 1))
@@ -203,7 +221,7 @@ def _part(what: Path, numbers: range) -> Part:
 def _measurer(what: Path) -> _Measurer:
     """What a process of the pool measures with, made once."""
     coder, config = pickle.loads(what.read_bytes())
-    return _Measurer(coder, config, 1, test_pages(config.data))
+    return _Measurer(coder, config, test_pages(config.data))
 
 
 def _comparison(originals: Sequence[np.ndarray], reconstructions: Sequence[np.ndarray], path: Path) -> None:
@@ -217,4 +235,6 @@ def _comparison(originals: Sequence[np.ndarray], reconstructions: Sequence[np.nd
         sheet[: above.shape[0], left : left + above.shape[1]] = above
         sheet[height + gap : height + gap + below.shape[0], left : left + below.shape[1]] = below
         left += above.shape[1] + gap
-    Image.fromarray(sheet).save(path)
+    picture = io.BytesIO()
+    Image.fromarray(sheet).save(picture, "PNG")
+    write_whole(path, picture.getvalue())

@@ -3,14 +3,17 @@
 import contextlib
 import hashlib
 import os
+import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tfic.errors import TficError
 
 _NAME_BYTES = 255
 """Longest name of a file on the file systems of Linux, macOS and Windows."""
+_ENDING = ".partial"
+_TOKEN_BYTES = 6
 
 
 class FileWriteError(TficError, OSError):
@@ -21,7 +24,7 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
     """Write a file, and the folders above it; a file that was there before is replaced.
 
     Whatever goes wrong, `path` is as it was, and nothing of the new file is left behind. After SIGKILL the temporary
-    file stays (`partial`); the next call for the same `path` replaces it.
+    file stays (`leftovers`). Of several writers at once the last one wins, with a whole file.
 
     Raises:
         FileWriteError: when it cannot be written; names `path` and the reason.
@@ -40,8 +43,7 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
 def whole_folder(path: Path) -> Iterator[Path]:
     """A folder to fill, which has its name only when the block has ended without an error.
 
-    Whatever goes wrong, nothing of it is left behind. After SIGKILL the temporary folder stays (`partial`); the next
-    call for the same `path` replaces it.
+    Whatever goes wrong, nothing of it is left behind. After SIGKILL the temporary folder stays (`leftovers`).
 
     Raises:
         ValueError: when there is something at `path` already, unless it is an empty folder.
@@ -50,7 +52,6 @@ def whole_folder(path: Path) -> Iterator[Path]:
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise ValueError(f"{path} exists already and is no empty folder; name another one or remove it")
     temporary = partial(path)
-    shutil.rmtree(temporary, ignore_errors=True)
     try:
         with _told(path):
             temporary.mkdir(parents=True)
@@ -73,8 +74,20 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def partial(path: Path) -> Path:
-    """The temporary name of what is being written: `path` with `.partial`, or a hash where that is too long."""
-    name = f"{path.name}.partial"
-    if len(os.fsencode(name)) > _NAME_BYTES:
-        name = f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()}.partial"
-    return path.with_name(name)
+    """A temporary name, another one for each call, of what is being written."""
+    return path.with_name(f"{_stem(path)}.{secrets.token_hex(_TOKEN_BYTES)}{_ENDING}")
+
+
+def leftovers(paths: Iterable[Path]) -> list[Path]:
+    """What writers of these files have left under temporary names because they were killed."""
+    wanted = {path.with_name(_stem(path)) for path in paths}
+    end = -(len(_ENDING) + 1 + 2 * _TOKEN_BYTES)
+    found = (each for folder in {path.parent for path in wanted} for each in folder.glob(f"*{_ENDING}"))
+    return [each for each in found if each.with_name(each.name[:end] or "-") in wanted]
+
+
+def _stem(path: Path) -> str:
+    """What temporary names begin with: the name, or a hash of it where that is too long."""
+    longest = _NAME_BYTES - len(_ENDING) - 1 - 2 * _TOKEN_BYTES
+    raw = os.fsencode(path.name)
+    return path.name if len(raw) <= longest else hashlib.sha256(raw).hexdigest()
