@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tfic.errors import ImageUnsuitedError
+from tfic.errors import ImageUnsuitedError, ReaderMissingError
 from tfic.ocr import tesseract
 from tfic.ocr.tesseract import Program, TesseractPageReader
 from tfic.synth import draw
@@ -21,7 +21,7 @@ def script(path: Path, lines: str) -> Program:
 def test_one_without_its_data_is_no_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = tesseract.find_program()
     monkeypatch.setattr(tesseract, "find_program", lambda: Program(real.path, str(tmp_path)))
-    with pytest.raises(RuntimeError, match=r"cannot read a blank image .*; give it its English data .*heldout = false"):
+    with pytest.raises(ReaderMissingError, match=r"cannot read a blank image .*; give it its English data .*heldout = false"):
         TesseractPageReader()
 
 
@@ -34,7 +34,7 @@ def test_one_that_is_killed_costs_no_image_its_measure_in_silence(
     reader = TesseractPageReader()
     flag.touch()
     for read in (lambda: reader.read(PAGE), lambda: reader.read_several([PAGE])):
-        with pytest.raises(RuntimeError, match="ended by signal 9, perhaps for want of memory") as caught:
+        with pytest.raises(ChildProcessError, match="ended by signal 9, perhaps for want of memory") as caught:
             read()
         assert not isinstance(caught.value, ImageUnsuitedError)
 

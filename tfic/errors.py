@@ -5,7 +5,7 @@
     ├── FileWriteError (OSError)            tfic.system.files             a file cannot be written
     ├── ImageUnsuitedError (ValueError)     tfic.errors            an image that a coder or a reader cannot take
     ├── NoGpuError (OSError)                tfic.system.devices           a training was given a GPU that cannot be used
-    ├── ReaderMissingError (ValueError)     tfic.errors            a reader is asked for that is not installed
+    ├── ReaderMissingError (ValueError)     tfic.errors            a reader that is not installed, or cannot read
     ├── WorkerFailedError (RuntimeError)    tfic.training.distributed       another worker of the same training failed
     ├── StoreUnreachableError (ValueError)  tfic.system.store_uri         no answer at the address of a tracking store
     ├── StoreAwayError (ConnectionError)    sweep.store.retry      a tracking store was away for too long
@@ -27,4 +27,4 @@ class ImageUnsuitedError(TficError, ValueError):
 
 
 class ReaderMissingError(TficError, ValueError):
-    """A reader is asked for that is not installed."""
+    """A reader is asked for that is not installed, or cannot read at all."""

