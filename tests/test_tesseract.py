@@ -21,7 +21,9 @@ def script(path: Path, lines: str) -> Program:
 def test_one_without_its_data_is_no_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = tesseract.find_program()
     monkeypatch.setattr(tesseract, "find_program", lambda: Program(real.path, str(tmp_path)))
-    with pytest.raises(ReaderMissingError, match=r"cannot read a blank image .*; give it its English data .*heldout = false"):
+    with pytest.raises(
+        ReaderMissingError, match=r"cannot read a blank image .*; give it its English data .*heldout = false"
+    ):
         TesseractPageReader()
 
 

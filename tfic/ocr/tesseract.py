@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tfic.errors import ImageUnsuitedError, ReaderMissingError, TficError
+from tfic.errors import ImageUnsuitedError, ReaderMissingError
 from tfic.pages.lines import Line
 
 ENLARGE = 3
@@ -30,7 +30,7 @@ _ARGUMENTS = ("-", "--psm", "11", "--dpi", "300", "tsv")
 """To standard output, sparse text, as a table."""
 
 
-class RefusedError(TficError, RuntimeError):
+class RefusedError(RuntimeError):
     """The program could not do what it was asked for."""
 
 
