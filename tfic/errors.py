@@ -6,6 +6,7 @@
     ├── ImageUnsuitedError (ValueError)     tfic.errors            an image that a coder or a reader cannot take
     ├── NoGpuError (OSError)                tfic.system.devices           a training was given a GPU that cannot be used
     ├── ReaderMissingError (ValueError)     tfic.errors            a reader that is not installed, or cannot read
+    ├── TesseractFailedError (RuntimeError) tfic.ocr.tesseract     Tesseract could not do what it was asked for
     ├── WorkerFailedError (RuntimeError)    tfic.training.distributed       another worker of the same training failed
     ├── StoreUnreachableError (ValueError)  tfic.system.store_uri         no answer at the address of a tracking store
     ├── StoreAwayError (ConnectionError)    sweep.store.retry      a tracking store was away for too long

