@@ -140,7 +140,7 @@ class Tracker:
 
     def log_steps(self, run_id: str, entries: Sequence[Entry], spent_hours: float = 0.0) -> None:
         """Log training metrics by global step, the finite ones, and the GPU-hours spent so far. Does not wait."""
-        now, spent = int(time.time() * 1000), [RunTag(SPENT, f"{spent_hours:.6g}")] if spent_hours else []
+        now, spent = int(time.time() * 1000), [RunTag(SPENT, f"{spent_hours:.9g}")] if spent_hours else []
         for first in range(0, max(1, len(entries)), BATCH):
             some = entries[first : first + BATCH]
             metrics = [each for step, values in some for each in _metrics(values, step, now)]

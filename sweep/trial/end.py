@@ -43,7 +43,7 @@ class End:
     def record(self, tracker: Tracker, run_id: str, spent_hours: float) -> None:
         """End the trial's run in the tracking store, with the GPU-hours of its attempts so far."""
         if spent_hours:
-            tracker.tag(run_id, {SPENT: f"{spent_hours:.6g}"})
+            tracker.tag(run_id, {SPENT: f"{spent_hours:.9g}"})
         if self.stage == "failed":
             tracker.fail(run_id, self.reason, self.details)
         else:
