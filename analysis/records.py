@@ -4,12 +4,14 @@ A store in SQLite is read as the database that it is, with one query per table, 
 a second. Any other store is asked through MLflow, a page of runs at a time.
 """
 
+import json
 import math
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mlflow import MlflowClient
 
@@ -94,3 +96,21 @@ def _of_server(client: MlflowClient, experiment: str) -> list[StoredRun]:
         token = page.token
         if not token:
             return found
+
+
+def decided(run: StoredRun, runs: Mapping[str, StoredRun], name: str) -> dict[str, Any]:
+    """All that decided a run's key, or that of the run it started from: the first that has `name`; {} where none has.
+
+    Args:
+        run: a run.
+        runs: by trial key, those whose codecs it started from.
+        name: an entry that is asked for.
+    """
+    seen: set[str] = set()
+    while run.run_id not in seen:
+        seen.add(run.run_id)
+        decides: dict[str, Any] = json.loads(run.tags.get("decides", "{}"))
+        if name in decides:
+            return decides
+        run = runs.get(run.tags.get("parent", ""), run)
+    return {}

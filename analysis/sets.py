@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from analysis import readers
-from analysis.records import StoredRun
+from analysis.records import StoredRun, decided
 from tfic.config import MEASURING_VERSION
 
 MEASURED = ("test_count", "test_dir", "test_drawn", "eval", "measuring_version")
@@ -66,14 +66,8 @@ def names(sets: Mapping[str, TestSet]) -> dict[str, str]:
 
 def _measured(run: StoredRun, runs: Mapping[str, StoredRun]) -> dict[str, Any]:
     """What decided the measurement of a run, or that of the run it started from; {} where neither says."""
-    seen: set[str] = set()
-    while run.run_id not in seen:
-        seen.add(run.run_id)
-        decides = json.loads(run.tags.get("decides", "{}"))
-        if "eval" in decides:
-            return {name: decides[name] for name in MEASURED if name in decides}
-        run = runs.get(run.tags.get("parent", ""), run)
-    return {}
+    decides = decided(run, runs, "eval")
+    return {name: decides[name] for name in MEASURED if name in decides}
 
 
 def _stated(params: Mapping[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from analysis.records import StoredRun
+from analysis.records import StoredRun, decided
 from analysis.sets import MEASURED
 from tfic.config import CONTROL, LATER, STAGE_1, TrainConfig
 
@@ -53,14 +53,7 @@ def _digest(facts: Mapping[str, object]) -> str:
 
 def _decided(run: StoredRun, runs: Mapping[str, StoredRun]) -> dict[str, object]:
     """What decided the stage 1 of a run; {} where the run that it started from does not say."""
-    seen: set[str] = set()
-    while run.run_id not in seen:
-        seen.add(run.run_id)
-        decides = json.loads(run.tags.get("decides", "{}"))
-        if "codec" in decides:
-            return {name: value for name, value in decides.items() if name not in OWN}
-        run = runs.get(run.tags.get("parent", ""), run)
-    return {}
+    return {name: value for name, value in decided(run, runs, "codec").items() if name not in OWN}
 
 
 def _stated(params: Mapping[str, str]) -> dict[str, object]:
