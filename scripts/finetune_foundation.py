@@ -2,6 +2,8 @@
 
     python scripts/finetune_foundation.py RUNS --scale cpu --minutes 30    # again and again, until all is done
     python scripts/finetune_foundation.py RUNS --scale cpu --ship          # the fine-tuned codec into tfic/zoo
+    python scripts/finetune_foundation.py RUNS --scale cpu --against ppocrv6-small easyocr ppocrv6-small+easyocr \
+        --readers easyocr+ppocrv4+legere+gocr                              # a transfer matrix: trained against, read by
 
 The encoder alone learns, so that zoo/lite-vbr decodes what it writes; in the control all weights go on learning for
 pixels. Both see the same crops and qualities. RUNS/WEIGHTS-STEPS is for the foundation with these weights: where
@@ -32,6 +34,7 @@ from tfic.training.train import Progress, fit
 
 FOUNDATION = "zoo/lite-vbr"
 SHIPPED = Path(__file__).parent.parent / "tfic" / "zoo"
+READERS = TrainConfig().readers
 CONTROL, HALF, MORE_CALLS = "control", "half.safetensors", 3
 SETS = {
     "seed0": DataConfig(test_count=100), "seed1": DataConfig(test_count=100, seed=1),
@@ -50,6 +53,8 @@ class Scale:
     """All but gamma."""
     gammas: tuple[float, ...]
     """Weights of reading at quality 50; one fine-tuning each, of which the first ships."""
+    against: tuple[str, ...]
+    """Readers that are trained against, or sums of them; for each, a fine-tuning of every gamma."""
     qualities: tuple[float, ...]
     """Qualities that are measured."""
     avif: tuple[int, ...]
@@ -58,7 +63,7 @@ class Scale:
     """Further readers of the set `MORE_READERS_ON`, joined by `+`."""
 
 
-def scales(steps: int | None, gammas: tuple[float, ...]) -> dict[str, Scale]:
+def scales(steps: int | None, gammas: tuple[float, ...], against: tuple[str, ...]) -> dict[str, Scale]:
     """Scales by name: a dry run, one CPU core, one GPU; with another number of steps if one is given."""
 
     def scale(train_count: int, test_count: int, own_steps: int, batch: int, read_width_px: int, **train: int) -> Scale:
@@ -72,7 +77,7 @@ def scales(steps: int | None, gammas: tuple[float, ...]) -> dict[str, Scale]:
         config = Config(
             checkpoint.config_of(models.find(FOUNDATION)).codec, LMBDA_MIDDLE, 0.0, data, settings, measuring
         )
-        return Scale(config, gammas, (0.0, 25.0, 50.0, 75.0, 100.0), (5, 15, 25, 35, 45))
+        return Scale(config, gammas, against, (0.0, 25.0, 50.0, 75.0, 100.0), (5, 15, 25, 35, 45))
 
     tiny = scale(16, 1, 1, 2, 300, log_every=1, checkpoint_every=1, threads=1, crop_height_px=64, crop_width_px=128)
     return {
@@ -84,7 +89,13 @@ def scales(steps: int | None, gammas: tuple[float, ...]) -> dict[str, Scale]:
 
 def trainings(scale: Scale) -> dict[str, Config]:
     """Settings of each codec by its name."""
-    tuned = {f"gamma{gamma:g}": replace(scale.config, gamma=gamma) for gamma in scale.gammas}
+    tuned = {
+        f"gamma{gamma:g}" + (f"-{readers}" if readers != READERS else ""): replace(
+            scale.config, gamma=gamma, train=replace(scale.config.train, readers=readers)
+        )
+        for readers in scale.against
+        for gamma in scale.gammas
+    }
     return {CONTROL: replace(scale.config, control=True)} | tuned
 
 
@@ -158,6 +169,7 @@ def _ship(scale: Scale, runs: Path, out: Path) -> None:
     shipped = f"{config.codec}-reading"
     places = {quality: runs / name / "measured" / f"seed0-{quality:g}" for quality in scale.qualities}
     documents = {quality: runs / name / "measured" / f"documents-{quality:g}" for quality in scale.qualities}
+    distortion = f"distortion on text {train.text_distortion:g}, elsewhere {train.rest_distortion:g}"
     own = min(scale.qualities, key=lambda quality: abs(quality - 50))
     card = f"""# zoo/{shipped}
 
@@ -170,7 +182,7 @@ files.
 | lambda | {config.lmbda:g} |
 | gamma | {config.gamma:g} at quality 50; it goes with lambda |
 | steps | {train.finetune_steps:,} of stage 2 (batch {train.finetune_batch}), from {train.start} |
-| reading | {train.reading}, distortion on text {train.text_distortion:g}, elsewhere {train.rest_distortion:g} |
+| reading | {train.reading} of {train.readers}, {distortion} |
 | data | {data.train_count:,} pages of {data.width_px} x {data.height_px} pixels, {data.document_share:.0%} documents |
 | file | {weights.stat().st_size:,} bytes, half precision |
 | licence | Apache-2.0 |
@@ -203,6 +215,13 @@ def main() -> int:
         "--gammas", type=float, nargs="+", default=[2.0], metavar="G", help="one fine-tuning each (2, which ships)"
     )
     parser.add_argument(
+        "--against",
+        nargs="+",
+        default=[READERS],
+        metavar="R",
+        help=f"readers to train against, one codec each ({READERS})",
+    )
+    parser.add_argument(
         "--readers", default="", metavar="R", help=f"further readers of {MORE_READERS_ON}: easyocr+ppocrv4+legere+gocr"
     )
     parser.add_argument("--minutes", type=float, default=25, metavar="M", help="stop after so many minutes (25)")
@@ -212,7 +231,7 @@ def main() -> int:
     until = time.monotonic() + 60 * args.minutes
     if not all(gamma > 0 for gamma in args.gammas):
         parser.error(f"--gammas is {args.gammas}; give numbers above 0")
-    scale = replace(scales(args.steps, tuple(args.gammas))[args.scale], readers=args.readers)
+    scale = replace(scales(args.steps, tuple(args.gammas), tuple(args.against))[args.scale], readers=args.readers)
     runs = args.runs / f"{models.weights_of(scale.config.train.start)}-{scale.config.train.finetune_steps}"
     if args.ship:
         _ship(scale, runs, args.out)

@@ -127,7 +127,7 @@ def test_fine_tuning_of_the_foundation_dry_runs_from_call_to_call_compares_and_s
     assert "it goes with lambda" in card
     assert "weights on 1 test pages" in card
     assert "On 1 pages of documents:" in card
-    gpu = script.scales(None, (2.0,))["gpu"].config
+    gpu = script.scales(None, (2.0,), ("easyocr",))["gpu"].config
     assert [script._pages(gpu, name).test_count for name in script.SETS] == [100, 100, 50]
 
 
