@@ -123,7 +123,7 @@ def stage(loss: Callable[[Tensor, int], Tensor]) -> Stage:
     def terms(codec: torch.nn.Module, step: int) -> dict[str, Tensor]:
         return {"loss": loss(codec(torch.ones(1)).x_hat.sum(), step)}
 
-    return Stage("pretrain", 8, 0, 0.1, 0.5, terms, blind=lambda codec: terms(codec, 0))
+    return Stage("pretrain", 8, 0, 0.1, 0.5, terms, spoiled=lambda codec: terms(codec, 0))
 
 
 def test_a_step_that_is_not_finite_changes_no_weight_and_no_later_one_does() -> None:

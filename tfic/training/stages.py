@@ -49,7 +49,7 @@ class Stage:
     loss: Callable[[Module, int], dict[str, Tensor]]
     """Codec (`distributed.wrap`) and step to the terms `loss`, `bpp_estimated`, `mse` and, in stage 2, `ocr`: those of
     this worker's part of the batch, whose mean over the workers is that of the batch."""
-    blind: Callable[[Module], dict[str, Tensor]]
+    spoiled: Callable[[Module], dict[str, Tensor]]
     """The same terms of a worker that cannot see its part of the batch: none is finite, and so no gradient of any
     worker, which spoils the step for all and lets none wait."""
 
@@ -58,9 +58,15 @@ def pretrain(config: Config, pages: Sequence[Page]) -> Stage:
     """Stage 1 on the given pages; a warm start counts as a stage before it."""
     train = config.train
     loss = _without_reading(config, pages, "pretrain", straight_through=False)
-    blind = _blind(train, train.batch, "bpp_estimated", "mse")
+    spoiled = _spoiled(train, train.batch, "bpp_estimated", "mse")
     return Stage(
-        "pretrain", train.pretrain_steps, _warm_steps(config), train.learning_rate, train.pretrain_average, loss, blind
+        "pretrain",
+        train.pretrain_steps,
+        _warm_steps(config),
+        train.learning_rate,
+        train.pretrain_average,
+        loss,
+        spoiled,
     )
 
 
@@ -99,8 +105,8 @@ def finetune(config: Config, pages: Sequence[Page]) -> Stage:
         return {"loss": loss, "bpp_estimated": bpp, "mse": distortion / 255**2, "ocr": ocr}
 
     before = _warm_steps(config) + train.pretrain_steps
-    blind = _blind(train, train.finetune_batch, "bpp_estimated", "mse", "ocr")
-    return Stage("finetune", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss, blind)
+    spoiled = _spoiled(train, train.finetune_batch, "bpp_estimated", "mse", "ocr")
+    return Stage("finetune", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss, spoiled)
 
 
 def control(config: Config, pages: Sequence[Page]) -> Stage:
@@ -108,8 +114,8 @@ def control(config: Config, pages: Sequence[Page]) -> Stage:
     train = config.train
     loss = _without_reading(config, pages, "finetune", straight_through=True)
     before = _warm_steps(config) + train.pretrain_steps
-    blind = _blind(train, train.finetune_batch, "bpp_estimated", "mse")
-    return Stage("control", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss, blind)
+    spoiled = _spoiled(train, train.finetune_batch, "bpp_estimated", "mse")
+    return Stage("control", train.finetune_steps, before, train.finetune_learning_rate, 0.5, loss, spoiled)
 
 
 def of(config: Config, pages: Sequence[Page]) -> Stage:
@@ -142,8 +148,8 @@ def _without_reading(
     return loss
 
 
-def _blind(train: TrainConfig, batch: int, *names: str) -> Callable[[Module], dict[str, Tensor]]:
-    """`Stage.blind` for the terms of these names beside `loss`."""
+def _spoiled(train: TrainConfig, batch: int, *names: str) -> Callable[[Module], dict[str, Tensor]]:
+    """`Stage.spoiled` for the terms of these names beside `loss`."""
 
     def terms(codec: Module) -> dict[str, Tensor]:
         part, _ = distributed.share(batch)

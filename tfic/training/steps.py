@@ -64,7 +64,7 @@ class Steps:
             averaging.add(self.average, self._codec)
 
     def _terms(self, step: int) -> dict[str, Tensor]:
-        """The terms of a step; those of `Stage.blind` where, beside other workers, its images cannot be read any more.
+        """The terms of a step; `Stage.spoiled` where, beside other workers, its images cannot be read any more.
 
         The others wait in this step for the gradients of this worker: the next look at the terms tells them why.
         """
@@ -75,7 +75,7 @@ class Steps:
                 if distributed.world() == 1:
                     raise
                 self._unseen = error
-        return self._stage.blind(self._shared)
+        return self._stage.spoiled(self._shared)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from tfic.codec.klt import start_from_klt
 from tfic.codec.variable_rate import VariableRate
 from tfic.config import CODEC_FILE, CONTROL, NO_MATTER, STAGE_2, Config, TrainConfig, check_batch, half
 from tfic.data import train_pages
+from tfic.pages.lines import Page
 from tfic.system import devices, precision
 from tfic.system.devices import ANY, Device
 from tfic.training import distributed, plans, stages, starts, teachable, training_state
@@ -142,23 +143,7 @@ def fit(
         if distributed.rank() == 0:
             (run / DEVICE_FILE).write_text(devices.name(here) + "\n", encoding="utf-8")
     state = distributed.broadcast_from_rank0(lambda: _state(run / STATE_FILE, config, start))
-    torch.manual_seed(config.train.seed)
-    codec = build(config.codec)
-    if config.from_stage_1 or config.warm_lmbda:
-        assert start is not None
-        codec.load_state_dict(distributed.broadcast_from_rank0(lambda: starts.parent(start, config)))
-    elif config.train.start:
-        codec.load_state_dict(distributed.broadcast_from_rank0(lambda: starts.foundation(config)))
-    elif config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and not state:
-        rng, noise = plans.generator(config, "pretrain", 0)
-        torch.manual_seed(noise)
-        sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
-        try:
-            start_from_klt(codec.eval(), sample.on("cpu"), config.lmbda)
-        except ValueError as error:
-            raise ValueError(f"codec {config.codec}: {error}; set train.klt_start to false") from error
-    if isinstance(codec, VariableRate):
-        codec.settle(config.lmbda)
+    codec = _untrained(config, start, pages, fresh=not state)
     owner = start if config.gamma and config.train.learns == "encoder" else None
     if owner:
         codec.freeze_decoder()
@@ -210,6 +195,28 @@ def _state(path: Path, config: Config, start: Path | None) -> bytes:
     check_same(settings, config, path)
     starts.check(begun, start, path)
     return data
+
+
+def _untrained(config: Config, start: Path | None, pages: Sequence[Page], *, fresh: bool) -> ImageCodec:
+    """The codec before the first step, with the weights of its start, or drawn; if `fresh`, a KLT start may follow."""
+    torch.manual_seed(config.train.seed)
+    codec = build(config.codec)
+    if config.from_stage_1 or config.warm_lmbda:
+        assert start is not None
+        codec.load_state_dict(distributed.broadcast_from_rank0(lambda: starts.parent(start, config)))
+    elif config.train.start:
+        codec.load_state_dict(distributed.broadcast_from_rank0(lambda: starts.foundation(config)))
+    elif config.train.klt_start and isinstance(codec, MeanScaleHyperprior) and fresh:
+        rng, noise = plans.generator(config, "pretrain", 0)
+        torch.manual_seed(noise)
+        sample = draw_crops(pages, rng, KLT_IMAGES, config.data.height_px, config.data.width_px, on_text=False)
+        try:
+            start_from_klt(codec.eval(), sample.on("cpu"), config.lmbda)
+        except ValueError as error:
+            raise ValueError(f"codec {config.codec}: {error}; set train.klt_start to false") from error
+    if isinstance(codec, VariableRate):
+        codec.settle(config.lmbda)
+    return codec
 
 
 def _run_stage(stage: Stage, codec: ImageCodec, state: bytes, config: Config, callbacks: _Callbacks) -> None:
