@@ -235,7 +235,7 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     add("--pretrain-gpus", type=float, metavar="G", help=words)
     words = "processes that share each training step; the batch stays what it is; default one per GPU of the trial"
     add("--workers-per-trial", type=int, metavar="N", help=words)
-    words = "trials side by side; default as many as fit; on a cluster that grows, as many as it may grow to"
+    words = "trials side by side, on GPUs those that train; default as many as fit; on a cluster that grows, as it may"
     add("--concurrent", type=int, metavar="N", help=words)
     add("--address", default="", help="Ray cluster to run on (auto, or host:port); default this machine alone")
     add("--plan", action="store_true", help="show what would run and what is already done, and run nothing")

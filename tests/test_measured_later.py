@@ -23,8 +23,8 @@ SWEEP = make(lmbdas=(0.003,), gammas=(1.0,))
 NODES = (Node(3, 1),)
 
 
-def adapter(search: Search, tracker: Tracker) -> Adapter:
-    capacity = Capacity(divide(NODES), None, lambda: NODES)
+def adapter(search: Search, tracker: Tracker, concurrent: int | None = None) -> Adapter:
+    capacity = Capacity(divide(NODES), concurrent, lambda: NODES)
     return Adapter(search, tracker, Progress(search, capacity, lambda line: None), capacity, lambda: None)
 
 
@@ -67,6 +67,19 @@ def test_a_training_is_measured_in_a_slot_without_gpus_while_the_next_one_trains
     done(ray, "b", first["trial"])
     assert search.states[first["trial"].key].status is Status.FINISHED
     assert ray.suggest("c")["trial"].kind == "finetune"
+
+
+def test_one_training_at_a_time_goes_on_beside_a_measurement(tracker: Tracker, tmp_path: Path) -> None:
+    """`--concurrent 1` on one GPU."""
+    ray = adapter(Search(make(lmbdas=(0.003, 0.006), gammas=(1.0,))), tracker, 1)
+    first = first_training(ray)
+    trains(tracker, first["run_id"], tmp_path / "files")
+    ray.on_trial_result("a", {"stage": "trained", "gpu_hours": 0.25})
+    ray.on_trial_complete("a")
+    assert ray.suggest("b")["measures"]
+    beside = ray.suggest("c")
+    assert (beside["trial"].kind, beside["measures"]) == (Kind.PRETRAIN, False), "the GPU is not idle meanwhile"
+    assert ray.suggest("d") is None
 
 
 def test_what_was_trained_and_not_measured_is_not_trained_by_the_next_command(tracker: Tracker, tmp_path: Path) -> None:

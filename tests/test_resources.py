@@ -163,6 +163,27 @@ def test_there_is_room_for_as_many_trials_as_fit_now_or_were_asked_for() -> None
     assert many.waits(slots.finetune, training), "it may start, and there is no machine for it yet"
 
 
+def test_a_measurement_takes_no_training_s_place_among_those_that_were_asked_for() -> None:
+    """--gpus-per-trial 1 --concurrent 8: eight GPUs train, whatever is measured on the CPUs beside them."""
+    nodes = [Node(12, 8)]
+    slots = divide(nodes, asked(1.0, concurrent=8))
+    assert slots.other == Slot(4)
+    eight = Capacity(slots, 8, lambda: nodes)
+    measuring, training = [slots.other], [slots.finetune] * 8
+    assert eight.room(slots.finetune, measuring + training[:7])
+    assert not eight.room(slots.finetune, training), "eight were asked for"
+    assert eight.room(slots.other, training), "and leave four CPUs"
+    assert not eight.room(slots.other, measuring), "which are all that no training needs"
+    assert not Capacity(slots, 1, lambda: [Node(64, 8)]).room(slots.other, measuring)
+
+
+def test_without_gpus_all_trials_count_among_those_that_were_asked_for() -> None:
+    slots = divide([Node(8)], asked(address="auto", concurrent=2))
+    two = Capacity(slots, 2, lambda: [])
+    assert two.room(slots.other, [slots.finetune])
+    assert not two.room(slots.finetune, [slots.finetune, slots.other])
+
+
 def test_what_no_machine_has_room_for_is_asked_for_once() -> None:
     """So that a cluster grows: its autoscaler starts a machine for what waits."""
     slots = Slots(Slot(1, 4, 4), Slot(1, 1), Slot(1))

@@ -14,7 +14,8 @@ class Capacity:
 
     Args:
         slots: CPUs and GPUs of each kind of trial.
-        concurrent: A fixed number of trials, or None for what fits at the moment.
+        concurrent: A fixed number of trials, in a sweep on GPUs of those that hold some, or None for what fits at the
+            moment.
         nodes: Returns the cluster's nodes.
         clock: Seconds from any fixed moment.
     """
@@ -38,11 +39,14 @@ class Capacity:
 
         The first one may always: a cluster that has no machine for it is asked for one. Trials that train nothing leave
         a CPU for each training that the GPUs have room for, as long as that leaves any CPU; on which machine Ray puts
-        them is Ray's choice.
+        them is Ray's choice. They take no training's place in a fixed number, which holds for either sort.
         """
         slots, taken = self.slots, list(held)
         if self._concurrent is not None:
-            return len(taken) < self._concurrent
+            if sum(bool(each.gpus) == bool(slot.gpus) for each in taken) >= self._concurrent:
+                return False
+            if slot.gpus or not (slots.pretrain.gpus or slots.finetune.gpus):
+                return True
         if not any(each.gpus or not slot.gpus for each in taken):
             return True
         training = (slots.pretrain, slots.finetune)
