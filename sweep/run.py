@@ -34,6 +34,7 @@ from sweep.search.state import Status
 from sweep.spec.space import Sweep
 from sweep.spec.target import Target
 from sweep.spec.trials import LEARNED
+from tfic.ocr.installed import check_installed
 from tfic.system.cli import bad_input, piped, say
 from tfic.system.store_uri import check_reachable, shown, sqlite_file
 
@@ -56,6 +57,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     try:
         options = parse(arguments, __doc__)
         sweep = options.sweep
+        if not (options.plan or options.placement.address):  # those of a cluster are asked for by each trial there
+            check_installed(name for trial in sweep.grid() for name in trial.config.needed_readers)
         tracker = _open(options.uri, sweep, options.plan)
         search = Search(sweep, tracker.records() if tracker is not None else [])
     except ConnectionError as error:  # the store went away while it was read

@@ -2,31 +2,38 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from made_reading import reading_loss
+from refusals import refused
 from torch import nn
 
-from sweep import options
+from sweep import options, run
 from sweep.spec.presets import preset
-from tfic.config import EvalConfig, TrainConfig
+from sweep.store.tracking import Tracker
+from sweep.trial.run import run_trial
+from tfic.__main__ import main
+from tfic.config import Config, EvalConfig, TrainConfig
 from tfic.errors import ReaderMissingError
-from tfic.measuring.evaluate import check_readers
 from tfic.measuring.metrics import accuracy
 from tfic.measuring.row import MEASURES
 from tfic.measuring.scoring import score
 from tfic.ocr import choice, known
 from tfic.ocr.detector import TextDetector
 from tfic.ocr.easyocr import EasyOCRLineReader
+from tfic.ocr.installed import check_installed
 from tfic.ocr.recognisers import CTCRecogniser, StagedReader
 from tfic.ocr.rectify import Transformation, boxes, places
 from tfic.pages.lines import Line, Quad, quad_of
 from tfic.reader_names import FURTHER_READERS, READERS, further, trained_against
+from tfic.recipes import recipe
 from tfic.synth import draw
 from tfic.training.reading import build_readers, legible
+from tfic.training.train import fit
 from tfic.weights import parse
 
 PAGE = 3
@@ -35,7 +42,7 @@ PAGE = 3
 
 def here(name: str) -> bool:
     try:
-        choice.check_installed(name)
+        check_installed([name])
     except ReaderMissingError:
         return False
     return True
@@ -78,12 +85,74 @@ def test_a_reader_that_is_asked_for_and_missing_is_an_error_before_anything_is_m
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("ppocrv4", "gocr"):
         with pytest.raises(ReaderMissingError, match=rf"reader {name} \(.*is not installed; (fetch it with|apt-get)"):
-            check_readers(EvalConfig(heldout=False, readers=name))
+            check_installed([name])
     (tmp_path / "tfic" / "readers" / "ppocrv4" / "models").mkdir(parents=True)
     (tmp_path / "tfic" / "readers" / "ppocrv4" / "models" / "ch_PP-OCRv4_det_infer.onnx").write_bytes(b"other")
     with pytest.raises(ReaderMissingError, match="is not the file whose results are known, of SHA-256 d2a7720d45a5"):
-        check_readers(EvalConfig(heldout=False, readers="ppocrv4"))
-    check_readers(EvalConfig(heldout=False))
+        check_installed(["ppocrv4"])
+
+
+def test_the_readers_that_settings_need_are_those_that_measure_and_those_that_teach_what_is_trained() -> None:
+    measured = EvalConfig(readers="gocr")
+    taught = TrainConfig(readers="ppocrv6-small+easyocr")
+    assert Config(train=taught, eval=measured).needed_readers == ("tesseract", "gocr")
+    taught_too = Config(train=taught, eval=measured, gamma=1.0)
+    assert taught_too.needed_readers == ("tesseract", "gocr", "ppocrv6-small", "easyocr")
+    assert (
+        Config(train=replace(taught, tasks="detection"), eval=EvalConfig(heldout=False), gamma=1).needed_readers == ()
+    )
+
+
+@pytest.fixture
+def without_easyocr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No package of EasyOCR's weights, as on a machine without the extra `readers`."""
+    monkeypatch.setattr(known, "find_spec", lambda name: None if name == "easyocr_en_models" else find_spec(name))
+
+
+@pytest.mark.usefixtures("without_easyocr")
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--readers", "ppocr", "ppocr=1,easyocr=1"],
+        ["--heldout", "easyocr"],
+    ],
+)
+def test_a_sweep_with_a_reader_that_is_missing_is_refused_in_a_line_and_nothing_is_written(
+    flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    refused(run.main, ["--recipe", "tiny", *flags], "reader easyocr (EasyOCR english_g2) is not installed", capsys)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("without_easyocr")
+def test_a_training_against_a_reader_that_is_missing_is_refused_before_stage_1_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    stage_2 = ["--recipe", "tiny", "--lmbda", "0.003", "--gamma", "1", "--readers", "ppocr=1,easyocr=1"]
+    refused(main, ["train", tmp_path / "run", *stage_2], "reader easyocr (EasyOCR english_g2) is not installed", capsys)
+    assert not list(tmp_path.iterdir())
+    taught = replace(recipe("tiny").train, readers="easyocr")
+    with pytest.raises(ReaderMissingError, match="reader easyocr"):
+        fit(replace(recipe("tiny"), train=taught, gamma=1.0), tmp_path / "run", lambda progress: None)
+    assert not list((tmp_path / "run").iterdir())
+
+
+@pytest.mark.usefixtures("without_easyocr")
+def test_a_trial_on_a_machine_without_its_training_reader_ends_before_anything_is_trained(
+    tracker: Tracker, tmp_path: Path
+) -> None:
+    sweep = preset("tiny")
+    trial = replace(sweep, train=replace(sweep.train, readers="easyocr")).finetune(0.003, 1.0)
+    events: list[object] = []
+    run_id = tracker.start(trial)
+    with pytest.raises(ReaderMissingError, match="reader easyocr"):
+        run_trial(trial, tracker, run_id, tmp_path / trial.key, events.append)
+    assert not events
+    assert "reader easyocr" in tracker.records()[0].reason
 
 
 def test_further_readers_are_of_the_known_ones_and_part_of_a_key_only_where_there_are_any() -> None:

@@ -96,11 +96,13 @@ def _config(args: argparse.Namespace) -> Config:
 
 
 def _train(args: argparse.Namespace) -> None:
+    from tfic.ocr.installed import check_installed
     from tfic.system.devices import Device
     from tfic.training import distributed, teachable
     from tfic.training.train import fit
 
     config, device = _config(args), Device(args.device)
+    check_installed(config.train.teachers if config.gamma else ())
     start = models.find(args.start) if args.start and args.gamma else None
     with distributed.join(device):
         if config.gamma and config.train.reads and distributed.rank() == 0:

@@ -139,6 +139,11 @@ class TrainConfig:
         """Reading is one of the tasks of stage 2."""
         return "reading" in task_names.weights_of(self.tasks)
 
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """Names of the readers that teach stage 2; none where reading is no task."""
+        return tuple(parse(self.readers, reader_names.READERS, "readers")) if self.reads else ()
+
 
 READING_TERMS = ("ctc", "features", "logits")
 """Terms of the reading loss (`tfic.training.reading_terms`)."""
@@ -188,6 +193,11 @@ class EvalConfig:
         reader_names.further(self.readers)
         task_names.further_tasks(self.tasks)
 
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Names of the readers that measure, beside PP-OCRv6."""
+        return (*(("tesseract",) if self.heldout else ()), *reader_names.further(self.readers))
+
 
 @dataclass(frozen=True)
 class Config:
@@ -225,6 +235,11 @@ class Config:
     def from_stage_1(self) -> bool:
         """The training is stage 2 or a control, which start from a finished stage 1."""
         return bool(self.gamma) or self.control
+
+    @property
+    def needed_readers(self) -> tuple[str, ...]:
+        """Names of the readers that teach or measure it, which must be installed."""
+        return (*self.eval.judges, *(self.train.teachers if self.gamma else ()))
 
 
 def check_positive(name: str, value: float) -> None:

@@ -30,8 +30,9 @@ from sweep.trial.training import Fit, Report, adopt, parent_codec, stored_name, 
 from tfic.checkpoints.checkpoint import load, settle
 from tfic.config import CODEC_FILE
 from tfic.measuring.classical import classical, uncompressed
-from tfic.measuring.evaluate import Coder, check_readers
+from tfic.measuring.evaluate import Coder
 from tfic.measuring.in_processes import measure
+from tfic.ocr.installed import check_installed
 from tfic.system import devices
 from tfic.training import train
 from tfic.training.intermediate import kept
@@ -72,7 +73,7 @@ def run_trial(
     cost: dict[str, float] = {}
 
     def make(files: Path) -> dict[str, float]:
-        check_readers(trial.config.eval)  # a reader that is missing is an error before the training, not after it
+        check_installed(trial.config.needed_readers)  # an error before the training, not after it
         # of one that trains, `train_codec` adds the device that did
         tracker.tag(run_id, provenance() | ({} if trial.steps else {"device": devices.name(torch.device("cpu"))}))
         if trial.kind in SHARED and (shared := tracker.measured_elsewhere(trial.key, files)):
@@ -127,7 +128,7 @@ def train_trial(
     began, files = time.monotonic(), workdir / "trained"
     hours = Hours(trial, tracker, run_id, conditions.gpus)
     with _emptied(tracker, run_id, files, hours.spent):
-        check_readers(trial.config.eval)
+        check_installed(trial.config.needed_readers)
         tracker.tag(run_id, provenance())
         _, spent = _train(trial, tracker, run_id, workdir, report, conditions, fit, hours, files)
         cost = {"gpu_hours": hours.spent(), "seconds": time.monotonic() - began} | spent

@@ -19,11 +19,9 @@ from tfic.measuring import metrics
 from tfic.measuring.row import BANDS_PX, MEASURES, Row
 from tfic.measuring.scoring import score
 from tfic.measuring.tasks import Metric
-from tfic.ocr.choice import check_installed
 from tfic.ocr.reader import BatchReader, LineRecogniser, PageReader
 from tfic.ocr.tesseract import TesseractPageReader
 from tfic.pages.lines import Line, Page
-from tfic.reader_names import further
 
 T = TypeVar("T")
 OnRow = Callable[[Row, np.ndarray, Mapping[str, str]], None]
@@ -125,12 +123,6 @@ def heldout_reader(config: EvalConfig) -> TesseractPageReader | None:
         ReaderMissingError: when it is not installed.
     """
     return TesseractPageReader() if config.heldout else None
-
-
-def check_readers(config: EvalConfig) -> None:
-    """Raise ReaderMissingError when a reader that these settings ask for is not installed."""
-    for name in (*(["tesseract"] if config.heldout else []), *further(config.readers)):
-        check_installed(name)
 
 
 def warm_up(coder: Coder, pages: Sequence[Page]) -> None:

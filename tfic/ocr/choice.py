@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from tfic.errors import ReaderMissingError
 from tfic.ocr.detector import TextDetector
+from tfic.ocr.installed import check_installed
 from tfic.ocr.known import KNOWN, reader
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.reader import PageReader
 from tfic.ocr.recognisers import GOCRRecogniser, StagedReader, easyocr_recogniser, legere_recogniser
-from tfic.ocr.tesseract import find_program
 
 
 def page_reader(name: str, detector: TextDetector) -> PageReader:
@@ -50,17 +50,6 @@ def own_detector(name: str, detector: TextDetector) -> TextDetector:
     return TextDetector(detector.side_px, detector.threads, find, f"the detector of {reader(name).title}")
 
 
-def check_installed(name: str) -> None:
-    """Raise ReaderMissingError, with the remedy, when a reader is not installed."""
-    match name:
-        case "tesseract":
-            find_program()
-        case "gocr":
-            GOCRRecogniser()
-        case _:
-            reader(name).files()
-
-
 def told(fetch: Sequence[str]) -> list[str]:
     """The table of readers, or the files of those that are fetched first."""
     return [str(path) for name in fetch for path in reader(name).fetch()] if fetch else table()
@@ -71,7 +60,7 @@ def table() -> list[str]:
     lines = []
     for each in KNOWN:
         try:
-            check_installed(each.name)
+            check_installed([each.name])
             here = "here"
         except ReaderMissingError as error:
             here = f"not here: {error}"

@@ -17,6 +17,7 @@ from tfic.codec.klt import start_from_klt
 from tfic.codec.variable_rate import VariableRate
 from tfic.config import CODEC_FILE, CONTROL, NO_MATTER, STAGE_2, Config, TrainConfig, check_batch, half
 from tfic.data import train_pages
+from tfic.ocr.installed import check_installed
 from tfic.pages.lines import Page
 from tfic.system import devices, precision
 from tfic.system.devices import ANY, Device
@@ -108,6 +109,7 @@ def fit(
 
     Raises:
         NoGpuError: when a GPU was given and PyTorch cannot use one.
+        ReaderMissingError: when a reader that stage 2 is taught by is not installed.
         ValueError: when `run` or `start` belongs to another training, that in `run` had another start, a batch has
             fewer images than there are workers, or no line of the training set can be read where reading is a task.
         FloatingPointError: when a term of the loss is not finite; names step and term.
@@ -127,6 +129,7 @@ def fit(
         torch.set_num_threads(config.train.threads)
     if config.gamma and config.train.reads:
         with distributed.sync_errors():
+            check_installed(config.train.teachers)  # before stage 1, not after it
             lines = teachable.of_settings(config).sentence()
             if distributed.rank() == 0:
                 (run / LINES_FILE).write_text(lines + "\n", encoding="utf-8")
