@@ -3,7 +3,7 @@
     python benchmarks/training.py                        # a GPU if there is one
     python benchmarks/training.py --codec lite --batch 4 --rounds 9
 
-Plain is a network of plain layers (`plain_tic.py`, `plain_lite.py`) in the loop that one writes first: crops are cut
+Plain is a network of plain layers (`plain_tic.py`; lite's are plain) in the loop that one writes first: crops are cut
 when they are needed and travel as they come, each term is read in each step, Adam and the average as torch has them.
 Both start from the same weights and take the same crops; they run in turn, so that ratios hold on a noisy machine.
 Without stochastic depth the losses of their first steps must agree within rounding, or it fails. Times are wall times
@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from plain_lite import made_plain
 from plain_tic import plain_tic
 from timing import table
 from torch import nn
@@ -91,7 +90,7 @@ class PlainLoop:
 def plain_twin(name: str, ours: nn.Module) -> nn.Module:
     """The same network of plain layers, with weights of its own that are equal."""
     if not name.startswith("tic-"):
-        return made_plain(copy.deepcopy(ours))
+        return copy.deepcopy(ours)
     plain = plain_tic(name.removeprefix("tic-"))
     plain.load_state_dict(ours.state_dict())
     return plain

@@ -6,7 +6,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tfic.codec.quality import KNOTS
-from tfic.codec.training_kernels import depthwise, pointwise
 
 CHUNK = 1024
 """Positions that go through an MLP together in evaluation; see `tfic.codec.lite.CHUNK`."""
@@ -58,9 +57,7 @@ class ConditionedBlock(nn.Module):
     def forward(self, x: Float[Tensor, "B C H W"], knots: Float[Tensor, "B K"]) -> Float[Tensor, "B C H W"]:
         stretch, shift = 1 + knots @ self.stretch, knots @ self.shift
         if self.training:
-            assert self.near.bias is not None
-            near = depthwise(x, self.near.weight, self.near.bias)
-            near = torch.addcmul(shift[:, :, None, None], near, stretch[:, :, None, None])
+            near = torch.addcmul(shift[:, :, None, None], self.near(x), stretch[:, :, None, None])
             return x + self._mlp(near.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         weight, bias = self.near.weight * stretch[0, :, None, None, None], self.near.bias
         assert bias is not None
@@ -72,9 +69,8 @@ class ConditionedBlock(nn.Module):
         return out
 
     def _mlp(self, x: Float[Tensor, "B H W C"]) -> Float[Tensor, "B H W C"]:
-        assert self.widen.bias is not None
-        assert self.narrow.bias is not None
-        return pointwise(pointwise(x, self.widen.weight, self.widen.bias).relu_(), self.narrow.weight, self.narrow.bias)
+        wide = F.linear(x, self.widen.weight.flatten(1), self.widen.bias).relu_()
+        return F.linear(wide, self.narrow.weight.flatten(1), self.narrow.bias)
 
 
 class Conditioned(nn.ModuleList):
