@@ -81,8 +81,7 @@ class Placement:
     workers_per_trial: int | None = None
     """Processes that share each training step; None for one per whole GPU of a trial."""
     concurrent: int | None = None
-    """Trials side by side, on GPUs those that train; None for as many as fit. On a cluster that grows by itself: as many
-    as it may grow to."""
+    """Trials side by side, on GPUs those that train; None for as many as fit. On a cluster that grows: as it may."""
     pretrain_gpus: float | None = None
     """GPUs that a trial of stage 1 holds; None for as many as any other that trains."""
 
