@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tfic.__main__ import main
 from tfic.system import devices
 from tfic.system.devices import Device
 from tfic.training import distributed
@@ -63,6 +64,35 @@ def test_a_training_that_was_given_a_gpu_never_goes_on_on_the_cpu(tmp_path: Path
     assert "Install a driver for this CUDA" in done.stderr
     assert "`--gpus-per-trial 0` in a sweep, `--device cpu` for one codec" in done.stderr
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_a_training_on_the_cpu_beside_a_driver_that_cuda_cannot_use_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driver = tmp_path / "version"
+    driver.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.82.01  Wed Oct 27 21:21:55 UTC 2021\n")
+    monkeypatch.setattr(devices, "DRIVER_FILE", driver)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def said(*more: str) -> list[str]:
+        command = ["train", str(tmp_path / "run"), "--recipe", "tiny", "--lmbda", "0.01", "--train-data", "/nowhere"]
+        assert main([*command, *more]) == 2
+        *warnings, error = capsys.readouterr().err.splitlines()
+        assert error.startswith("error: ")
+        return warnings
+
+    (warning,) = said()
+    assert warning.startswith(
+        "warning: this training is on the CPU: a driver for a GPU is loaded, and PyTorch cannot use"
+    )
+    assert "NVIDIA driver 470.82.01; CUDA_VISIBLE_DEVICES is not set. Install a driver for this CUDA" in warning
+    assert said("--device", "cpu") == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert said() == [], "who hides it knows"
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    driver.unlink()
+    assert said() == []
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def _config(args: argparse.Namespace) -> Config:
 
 def _train(args: argparse.Namespace) -> None:
     from tfic.ocr.installed import check_installed
-    from tfic.system.devices import Device
+    from tfic.system.devices import Device, cpu_instead
     from tfic.training import distributed, teachable
     from tfic.training.train import fit
 
@@ -105,6 +105,8 @@ def _train(args: argparse.Namespace) -> None:
     check_installed(config.train.teachers if config.gamma else ())
     start = models.find(args.start) if args.start and args.gamma else None
     with distributed.join(device):
+        if distributed.rank() == 0 and (why := cpu_instead(device)):
+            print(f"warning: {why}", file=sys.stderr, flush=True)
         if config.gamma and config.train.reads and distributed.rank() == 0:
             print(teachable.of_settings(config).sentence(), flush=True)
         path = fit(config, args.out, _print_progress, start, device=device)

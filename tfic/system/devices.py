@@ -44,7 +44,7 @@ class Device:
         """
         there = self.kind != "cpu" and torch.cuda.is_available()
         if self.kind == "cuda" and not there:
-            raise NoGpuError(_sentence())
+            raise NoGpuError(f"this training was given a GPU, and {_why_not()}")
         return there
 
     def here(self) -> torch.device:
@@ -62,6 +62,17 @@ class Device:
 
 ANY = Device()
 """A GPU if PyTorch can use one, else the CPU."""
+
+
+def cpu_instead(device: Device) -> str:
+    """Return why a training that may have a GPU gets the CPU although a driver is loaded; "" where that is not so.
+
+    Nobody is told who has hidden the GPUs (an empty CUDA_VISIBLE_DEVICES) or has asked for the CPU.
+    """
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    if device.kind or hidden or not driver_version(DRIVER_FILE) or torch.cuda.is_available():
+        return ""
+    return f"this training is on the CPU: a driver for a GPU is loaded, and {_why_not()}"
 
 
 def name(device: torch.device) -> str:
@@ -91,7 +102,7 @@ def release_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def driver_version(file: Path = DRIVER_FILE) -> str:
+def driver_version(file: Path) -> str:
     """Return the version of NVIDIA's driver; "" where there is none."""
     if not file.is_file():
         return ""
@@ -99,19 +110,19 @@ def driver_version(file: Path = DRIVER_FILE) -> str:
     return found[1] if found else "of an unknown version"
 
 
-def _sentence() -> str:
-    """Why PyTorch cannot use a GPU, the versions, and what to do."""
+def _why_not() -> str:
+    """That PyTorch cannot use a GPU, why, the versions, and what to do."""
     try:
         torch.cuda.init()
         reason = "it sees no GPU"
     except (RuntimeError, AssertionError) as error:  # an AssertionError where it is built without CUDA
         reason = " ".join(str(error).split())
     built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
-    driver = driver_version()
+    driver = driver_version(DRIVER_FILE)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return (
-        f"this training was given a GPU, and PyTorch cannot use one ({reason}). PyTorch {torch.__version__} is "
-        f"{built}; {f'NVIDIA driver {driver}' if driver else 'no NVIDIA driver is loaded'}; CUDA_VISIBLE_DEVICES is "
+        f"PyTorch cannot use one ({reason}). PyTorch {torch.__version__} is {built}; "
+        f"{f'NVIDIA driver {driver}' if driver else 'no NVIDIA driver is loaded'}; CUDA_VISIBLE_DEVICES is "
         f"{'not set' if visible is None else repr(visible)}. Install a driver for this CUDA (`nvidia-smi` shows up to "
         "which CUDA the present one goes), or PyTorch and torchvision for the driver's CUDA; or train on CPUs: "
         "`--gpus-per-trial 0` in a sweep, `--device cpu` for one codec"
