@@ -53,8 +53,8 @@ TEXTS: dict[int, tuple[str, str]] = {
     ),
     2: (
         "TFIC keeps a higher accuracy there.",
-        f"At low rates (the baseline reads under {LOW_RATE:.0%} of uncompressed), TFIC minus baseline at equal rate: "
-        "above 0.",
+        f"At low rates (the control reads under {LOW_RATE:.0%} of uncompressed), TFIC minus control, or baseline where "
+        "there is none, at equal rate: above 0.",
     ),
     3: (
         "At low bit rates TFIC even surpasses the accuracy on uncompressed images.",
@@ -63,11 +63,12 @@ TEXTS: dict[int, tuple[str, str]] = {
     ),
     4: (
         "The baseline has the higher PSNR at equal rate.",
-        "Baseline minus TFIC at equal rate, averaged over the TFIC codecs: above 0 dB.",
+        "Control, or baseline where there is none, minus TFIC at equal rate, mean over the TFIC codecs: above 0 dB.",
     ),
     5: (
         "The baseline keeps the global picture but blurs text; TFIC keeps text sharp and gives up background.",
-        "At equal rate, PSNR inside text lines is higher for TFIC and PSNR outside of them lower.",
+        "At equal rate, TFIC against its control, or baseline where there is none: PSNR inside text lines is higher, "
+        "outside of them lower.",
     ),
     6: (
         "Encoding costs about half of reading (12.9 against 24.1 ms).",
@@ -105,19 +106,19 @@ def _keeps(data: SweepData) -> tuple[Status, str]:
     if not pairs:
         return "not testable here", _no_low_rate(data)
     some = leads(data, "accuracy", pairs)
-    better = sum(each.gain.low > 0 for each in some)
+    better, against = sum(each.gain.low > 0 for each in some), data.opponent(pairs)
     numbers = (
-        f"{better} of {len(pairs)} TFIC codecs at low rate read more than the baseline with equal or more bits. "
-        f"{_lead(greatest(some))}.{_other_tasks(data, pairs)}"
+        f"{better} of {len(pairs)} TFIC codecs at low rate read more than the {against} with equal or more bits. "
+        f"{_lead(greatest(some), against)}.{_other_tasks(data, pairs)}"
     )
     if better:
         return "confirmed", numbers
     return _all_below([each.gain for each in some], numbers)
 
 
-def _lead(lead: Lead) -> str:
+def _lead(lead: Lead, against: str) -> str:
     return (
-        f"{lead.tuned['label']} at {lead.tuned['bpp']:.3g} bpp: {show(lead.gain, sign=True)} against the baseline at "
+        f"{lead.tuned['label']} at {lead.tuned['bpp']:.3g} bpp: {show(lead.gain, sign=True)} against the {against} at "
         f"{lead.baseline.bpp:.3g} bpp"
     )
 
@@ -126,7 +127,7 @@ def _other_tasks(data: SweepData, pairs: list[tuple[pd.Series, RateMatched]]) ->
     """The greatest lead of the pairs in each task beside reading; the slides claim nothing of these."""
     found = {metric: leads(data, metric, pairs) for metric in map(readers.column, readers.tasks(data.points))}
     return "".join(
-        f" In {MEASURES[metric].label}, which decides nothing here, {_lead(greatest(some))}."
+        f" In {MEASURES[metric].label}, which decides nothing here, {_lead(greatest(some), data.opponent(pairs))}."
         for metric, some in found.items()
         if some
     )
@@ -183,7 +184,9 @@ def _psnr(data: SweepData) -> tuple[Status, str]:
     if lead is None:
         return "not testable here", "PSNR was not recorded."
     return _decide(
-        lead, 0.0, f"Over {len(pairs)} TFIC codecs the baseline leads by {show(lead, unit=' dB', sign=True)}."
+        lead,
+        0.0,
+        f"Over {len(pairs)} TFIC codecs the {data.opponent(pairs)} leads by {show(lead, unit=' dB', sign=True)}.",
     )
 
 
@@ -196,7 +199,7 @@ def _pictures(data: SweepData) -> tuple[Status, str]:
     if text is None or rest is None:
         return "not testable here", "PSNR inside and outside of text lines was not recorded."
     numbers = (
-        f"Over {len(pairs)} TFIC codecs at equal rate the baseline leads by "
+        f"Over {len(pairs)} TFIC codecs at equal rate the {data.opponent(pairs)} leads by "
         f"{show(rest, unit=' dB', sign=True)} outside of text and by {show(text, unit=' dB', sign=True)} inside. PSNR "
         "measures distance from the original, not legibility; "
         "the pictures below show the rest."

@@ -1,6 +1,6 @@
 """The points and rows of a sweep, and the pairs of codecs that the claims and the verdict compare."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -58,6 +58,13 @@ class SweepData:
     def pairs(self) -> list[tuple[pd.Series, RateMatched]]:
         """Each TFIC point with the control at its rate, or the baseline where there is no control."""
         return self._pairs
+
+    def opponent(self, pairs: Sequence[tuple[pd.Series, RateMatched]]) -> str:
+        """What the TFIC points of the pairs are compared with, in a word."""
+        kinds = {kind for point, _ in pairs for kind in self.baselines_for(point)["kind"]}
+        return {frozenset({"control"}): "control", frozenset({"pretrain"}): "baseline"}.get(
+            frozenset(kinds), "control or baseline"
+        )
 
     @cached_property
     def _untuned(self) -> dict[tuple[str, str], pd.DataFrame]:

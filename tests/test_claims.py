@@ -23,6 +23,21 @@ def test_the_made_up_sweep_is_judged_as_it_was_made():
     assert "From 0.509 to 0.108 bpp" in found[1].reason
 
 
+def test_claims_compare_with_controls_where_there_are_any_and_name_them():
+    made = made_store.points()
+    controls = [
+        dataclasses.replace(each, key=f"control-{each.key}", kind="control", skill=each.skill + 9, parent=each.key)
+        for each in made
+        if each.kind == "pretrain"
+    ]
+    plain, controlled = judged(made), judged(made + controls)
+    assert plain[2].status == "confirmed"
+    assert controlled[2].status != "confirmed", "a gain that more training alone gives is none"
+    for number in (4, 5):
+        assert "the baseline leads" in plain[number].reason
+        assert "the control leads" in controlled[number].reason
+
+
 def test_a_flat_baseline_refutes_the_drop():
     flat = [dataclasses.replace(each, skill=2.0) if each.kind == "pretrain" else each for each in made_store.points()]
     assert judged(flat)[1].status == "refuted"

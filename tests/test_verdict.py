@@ -117,13 +117,18 @@ def test_a_gain_that_is_training_alone_is_none():
 
 
 def test_convergence_is_shown_at_half_at_all_and_in_the_control():
-    said = [each for each in sentences(sweep_data(with_controls())) if each.startswith("Convergence")]
+    data = sweep_data(with_controls())
+    said = [each for each in sentences(data) if each.startswith("Convergence")]
     assert len(said) == 3
     for each in said:
         values = [float(found) for found in re.findall(r"([\d.]+) at [\d.]+ bpp", each)]
         assert len(values) == 3
         assert values == sorted(values)
-        assert re.search("after half of stage 1, .* at its end, .* in the control", each)
+        assert re.search("after half of stage 1; .* at its end; .* in the control", each)
+    half = data.points[data.points["kind"] == "halfway"].sort_values("lmbda").iloc[0]
+    rows = data.rows[data.rows["trial_key"] == half["trial_key"]]
+    loss = np.mean([half["lmbda"] * 255**2 / 10 ** (psnr / 10) for psnr in rows["psnr_db"]]) + rows["bpp"].mean()
+    assert f"loss {loss:.3f}, after half" in said[0]
     assert not [each for each in sentences(sweep_data()) if each.startswith("Convergence")]
 
 
@@ -133,6 +138,7 @@ def test_convergence_is_shown_at_half_at_all_and_in_the_control():
         ("train.reading", "features", "minimised features as its reading loss"),
         ("train.learns", "encoder", "let the encoder alone learn"),
         ("train.rest_distortion", "0.1", "outside of text with 0.1"),
+        ("train.whole_range", "True", "drew a lambda for each image"),
     ],
 )
 def test_every_member_of_the_family_is_told_from_the_slides_stage_2(name: str, value: str, words: str) -> None:
