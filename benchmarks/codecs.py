@@ -28,7 +28,16 @@ from tfic.codec.klt import start_from_klt
 from tfic.measuring.classical import classical
 from tfic.synth import draw
 
-LEARNED = ("lite", "zoo/lite-vbr", "tic-tiny", "tic-small", "tic-base", "bmshj2018-hyperprior", "mbt2018-mean")
+LEARNED = (
+    "lite",
+    "zoo/lite-vbr",
+    "zoo/lite-vbr-reading",
+    "tic-tiny",
+    "tic-small",
+    "tic-base",
+    "bmshj2018-hyperprior",
+    "mbt2018-mean",
+)
 CLASSICAL = (("jpeg", 20), ("webp", 20), ("avif", 25))
 
 

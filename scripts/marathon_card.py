@@ -83,6 +83,7 @@ def _card(trained: Trained, run: Path, config: Config, size_bytes: int) -> str:
     """The model card, from settings and measured rows alone."""
     scenes, documents = (_places(run, kind) for kind in KINDS)
     data, train = config.data, config.train
+    pages = f"{data.train_count:,} pages of {data.width_px} x {data.height_px} pixels"
     last = f"the last {trained.steps:,} in {trained.seconds / 3600:.1f} hours"
     return f"""# zoo/{NAME}
 
@@ -96,7 +97,7 @@ a foundation to fine-tune.
 | quality | 50 where none is asked for, which is this lambda; quality 0 is {lmbda_of(0):g}, 100 is {lmbda_of(100):g} |
 | gamma | 0 (stage 1 alone: the baseline) |
 | steps | {train.pretrain_steps:,} (batch {train.batch}), {last}; averaged weights |
-| data | {data.train_count:,} pages of {data.width_px} x {data.height_px} pixels, {data.document_share:.0%} documents |
+| data | in these last steps {pages}, {data.document_share:.0%} documents |
 | file | {size_bytes:,} bytes, half precision |
 | licence | Apache-2.0 |
 

@@ -194,6 +194,18 @@ def test_a_wrong_setting_is_named_with_what_was_wanted(table: dict[str, object],
         from_tables(table, "sweep.toml", "tiny")
 
 
+def test_readers_and_tasks_of_sweep_toml_are_written_as_on_the_command_line() -> None:
+    table = {
+        "space": {"readers": ["ppocr", "ppocr=1,easyocr=0.5"], "tasks": ["reading=2"]},
+        "train": {"readers": "easyocr=2"},
+    }
+    sweep = from_tables(table, "sweep.toml", "tiny")
+    assert sweep.space.readers == ("ppocrv6-small", "ppocrv6-small+0.5*easyocr")
+    assert (sweep.space.tasks, sweep.train.readers) == (("2*reading",), "2*easyocr")
+    with pytest.raises(ValueError, match=r"readers is 'pcocr'; 'pcocr' is none of ppocrv6-small, easyocr"):
+        from_tables({"space": {"readers": ["pcocr"]}}, "sweep.toml", "tiny")
+
+
 def test_a_toml_error_gives_file_and_line(tmp_path: Path) -> None:
     path = tmp_path / "sweep.toml"
     path.write_text('name = "x"\nlmbdas = [0.1,, 2]\n')

@@ -2,7 +2,7 @@
 
     python -m tfic synth OUT --count 100 --split test
     python -m tfic import manual.pdf OUT --dpi 150             # PDF, ICDAR, LMDB or a folder; --scan: as if scanned
-    python -m tfic train RUN --recipe demo --lmbda 0.0032 --gamma 0.5
+    python -m tfic train RUN --recipe demo --lmbda 0.0032 --gamma 2
     torchrun --nproc-per-node 2 -m tfic train RUN ...          # on two workers, one for each GPU if there are any
     python -m tfic evaluate RUN OUT
     python -m tfic encode page.png page.tfic --model RUN

@@ -13,7 +13,8 @@ sweep.toml, every key optional:
     keep_every = 100
     readings = ["ctc", "features"]
     learns = ["all", "encoder"]
-    tasks = ["reading", "reading+0.5*detection"]
+    readers = ["ppocr", "ppocr=1,easyocr=0.5"]
+    tasks = ["reading", "reading=1,detection=0.5"]
     controls = true
     halfway = true
     [space.classical]
@@ -30,6 +31,7 @@ sweep.toml, every key optional:
 """
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,9 +39,13 @@ from typing import Any
 from sweep.spec.axes import Qualities, Space
 from sweep.spec.space import Sweep
 from tfic.config import DataConfig
+from tfic.reader_names import trained_against
 from tfic.recipes import recipe
 from tfic.strict import from_mapping
+from tfic.task_names import trained_for
 
+SUMS: dict[str, Callable[[str], str]] = {"readers": trained_against, "tasks": trained_for}
+"""Settings that are sums of names, and how one is read."""
 FEW = Qualities(jpeg=(5, 15, 40), webp=(0, 20, 50), avif=(10, 25, 45))
 """Classical codecs for a small test set."""
 LOW = Qualities(jpeg=(5,), webp=(0, 20), avif=(10, 25))
@@ -88,12 +94,26 @@ def from_tables(tables: dict[str, Any], where: str, recipe_name: str) -> Sweep:
     """
     base = preset(recipe_name)
     tables = {key: value for key, value in tables.items() if key != "recipe"}
+    tables |= {name: _in_full(tables[name]) for name in ("space", "train") if name in tables}
     try:
         return from_mapping(base, tables, where)
     except ValueError as error:
         if str(error).startswith(where):
             raise
         raise ValueError(f"{where}: {error}") from error
+
+
+def _in_full(table: Any) -> Any:
+    """[space] or [train] with `ppocr=1,easyocr=0.5` as the sum that it stands for, as flags have it."""
+    if not isinstance(table, dict):
+        return table
+
+    def full(name: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [full(name, each) for each in value]
+        return SUMS[name](value) if isinstance(value, str) else value
+
+    return table | {name: full(name, table[name]) for name in SUMS if name in table}
 
 
 def absolute(data: DataConfig) -> DataConfig:
