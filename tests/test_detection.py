@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needed import missing, needed
 
 from tfic.config import EvalConfig
 from tfic.errors import ReaderMissingError
@@ -16,7 +17,6 @@ from tfic.measuring.row import MEASURES, read_rows
 from tfic.measuring.tasks import metrics_of
 from tfic.ocr.choice import own_detector
 from tfic.ocr.detector import TextDetector
-from tfic.ocr.installed import check_installed
 from tfic.ocr.rectify import with_margin
 from tfic.pages.lines import Line, Page, Quad, quad_of
 from tfic.reader_names import FURTHER_READERS
@@ -89,10 +89,7 @@ def test_it_is_measured_where_it_is_asked_for_and_nan_elsewhere(tmp_path: Path) 
 
 
 def test_a_held_out_detector_measures_where_its_reader_is_asked_for(tmp_path: Path) -> None:
-    try:
-        check_installed(["ppocrv4"])
-    except ReaderMissingError as error:
-        pytest.skip(str(error))
+    needed(not missing("ppocrv4"), missing("ppocrv4"))
     pages, detector = [draw(0, "test", i) for i in range(4)], TextDetector(256, 1)
     assert list(metrics_of(["detection"], detector)) == ["detection_f1"]
     found = metrics_of(["detection"], detector, ["ppocrv4", "legere"])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from made_reading import reading_loss
+from needed import missing, needed
 from refusals import refused
 from torch import nn
 
@@ -40,14 +41,6 @@ PAGE = 3
 """A page of the test set with five lines."""
 
 
-def here(name: str) -> bool:
-    try:
-        check_installed([name])
-    except ReaderMissingError:
-        return False
-    return True
-
-
 @pytest.fixture(scope="module")
 def detector() -> TextDetector:
     return TextDetector(256)
@@ -68,10 +61,10 @@ def test_each_reader_that_is_here_reads_a_clean_page_and_the_others_say_how_to_g
     name: str, detector: TextDetector
 ) -> None:
     page = draw(0, "test", PAGE)
-    if not here(name):
+    if missing(name):
         with pytest.raises(ReaderMissingError, match=r"is not installed; (pip install|fetch it with|apt-get)"):
             choice.page_reader(name, detector)
-        return
+    needed(not missing(name), missing(name))
     least = {"gocr": 0.3, "legere": 0.5}.get(name, 0.9)
     reader = choice.page_reader(name, detector)
     assert score(page, reader.read(page.image)).accuracy > least

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needed import needed
 
 from sweep.spec.axes import Qualities, Space
 from sweep.spec.presets import preset
@@ -164,13 +165,12 @@ def test_a_report_that_interrupts_is_no_failure(tracker: Tracker, runs: Path) ->
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk of 2 MiB of its own."""
-    if os.geteuid():
-        pytest.skip("a disk that is full is made by mounting a small one, which takes root")
+    needed(not os.geteuid(), "a disk that is full is made by mounting a small one, which takes root")
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here")
+    mounted = subprocess.run(mount, capture_output=True).returncode == 0
+    needed(mounted, "a small disk cannot be mounted here")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 

@@ -1,0 +1,31 @@
+"""A report in Debian's chromium."""
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+WAIT_MS = 300_000
+"""A busy machine draws for minutes what takes two seconds on a quiet one."""
+Opened = tuple[Page, list[str], list[str]]
+"""A report in a page, with what its console said and what it asked for."""
+
+
+def open_report(browser: Browser, file: Path) -> Opened:
+    """Open a report in a new page."""
+    said: list[str] = []
+    asked: list[str] = []
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.set_default_timeout(WAIT_MS)
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri(), wait_until="load")
+    return page, said, asked
+
+
+def middle(page: Page, place: str) -> tuple[float, float]:
+    """The middle of an element, which is scrolled into view first."""
+    page.locator(place).scroll_into_view_if_needed()
+    box = page.locator(place).bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
