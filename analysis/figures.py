@@ -15,7 +15,7 @@ import plotly.offline
 from analysis.bd import envelope
 from analysis.curves import by_family, curves, front, hover, ticks
 from analysis.front import OBJECTIVES, front_of
-from analysis.palette import COLOURS, GRID, INK, PAPER, QUIET, SYMBOLS, WALL
+from analysis.palette import COLOURS, GRID, IN_SPACE, INK, PAPER, QUIET, SYMBOLS, WALL
 from analysis.sweep_data import lossy
 from tfic.measuring.row import MEASURES
 
@@ -38,7 +38,7 @@ def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp:
             rates, best = envelope(np.array(curve.x), np.array(curve.y))
             figure.add_scatter(x=2**rates, y=best, mode="lines", opacity=0.45, showlegend=False,
                                line={"color": colour, "width": 3, "shape": "hv"}, hoverinfo="skip")  # fmt: skip
-        learned = tuned or curve.family == "baseline"
+        learned = curve.family in ("TFIC", "control", "baseline")
         figure.add_scatter(
             x=curve.x, y=curve.y, name=curve.family, text=curve.hover, customdata=curve.keys,
             hovertemplate="%{text}<extra></extra>",
@@ -119,8 +119,9 @@ def space_figure(points: pd.DataFrame) -> go.Figure:
             x=own["bpp"], y=own["accuracy"], z=own["psnr_db"], mode="markers", name=family, showlegend=False,
             customdata=own["trial_key"].tolist(),
             text=[hover(point) for _, point in own.iterrows()], hovertemplate="%{text}<extra></extra>",
-            marker={"symbol": SYMBOLS.get(family, "circle"), "size": np.where(own["on_front"], 9, 5).tolist(),
-                    "color": own["psnr_db"], "coloraxis": "coloraxis", "line": {"color": INK, "width": 0.5}},
+            marker={"symbol": _in_space(family), "size": np.where(own["on_front"], 9, 5).tolist(),
+                    "color": own["psnr_db"], "coloraxis": "coloraxis",
+                    "line": {"color": COLOURS.get(family, INK), "width": 2}},
         )  # fmt: skip
     marks = ticks(codecs["bpp"].min() * 0.9, codecs["bpp"].max() * 1.1) if len(codecs) else [1.0]
     wall = {"backgroundcolor": WALL, "gridcolor": GRID, "showspikes": False}
@@ -196,6 +197,12 @@ def _log_axis(figure: go.Figure, rates: Sequence[float]) -> None:
 def _edge(family: str) -> dict[str, object]:
     """The rim of a mark; an open mark is nothing but rim, in its own colour."""
     return {"width": 2} if SYMBOLS.get(family, "").endswith("-open") else {"color": INK, "width": 0.6}
+
+
+def _in_space(family: str) -> str:
+    """The mark of a family in three dimensions."""
+    mark = SYMBOLS.get(family, "circle")
+    return IN_SPACE.get(mark, mark)
 
 
 def _scaled(values: pd.Series, name: str) -> pd.Series:

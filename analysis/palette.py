@@ -1,20 +1,24 @@
 """Colours and marks of the codec families, the same in every figure and table."""
 
-COLOURS = {"TFIC": "#d55e00", "control": "#6a7fd0", "baseline": "#0072b2", "half of stage 1": "#6fa3cc",
+COLOURS = {"TFIC": "#d55e00", "control": "#637ed8", "baseline": "#0072b2", "half of stage 1": "#7eb4d8",
            "JPEG": "#7a7a7a", "WebP": "#009e73", "AVIF": "#b0578d",
-           "AVIF, speed 0": "#9a5fb0", "AVIF 4:4:4": "#c0699a", "AVIF at half size": "#a86a8a",
-           "WebP at half size": "#3fae8a",
-           "AVIF, text alone": "#b06a6a", "JPEG, text alone": "#8a8478",
-           "JPEG XL": "#3f9fd0", "HEIC": "#c48a00", "uncompressed": "#86817a"}  # fmt: skip
-"""Colour of a family, in the order in which families are shown (Okabe and Ito's palette, changed a little to be
-read on white and on black)."""
+           "AVIF, speed 0": "#753f90", "AVIF 4:4:4": "#b46cab", "AVIF at half size": "#7e4863",
+           "WebP at half size": "#6cbd87",
+           "AVIF, text alone": "#b46c63", "JPEG, text alone": "#a2ab99",
+           "JPEG XL": "#09abf3", "HEIC": "#cf991b", "uncompressed": "#999999"}  # fmt: skip
+"""Colour of a family, in the order in which families are shown. The main ones are Okabe and Ito's, changed a little
+to be read on white and on black; any two are at least 9 apart (CIE76), also for eyes without red or green cones."""
 SYMBOLS = {"TFIC": "circle", "control": "x", "baseline": "square", "half of stage 1": "square-open",
            "JPEG": "circle-open", "WebP": "diamond", "AVIF": "diamond-open",
-           "AVIF, speed 0": "diamond", "AVIF 4:4:4": "square", "AVIF at half size": "circle",
-           "WebP at half size": "cross",
-           "AVIF, text alone": "cross", "JPEG, text alone": "x",
-           "JPEG XL": "square-open", "HEIC": "cross"}  # fmt: skip
-"""Mark of a family; only marks that Plotly also knows in three dimensions."""
+           "AVIF, speed 0": "triangle-up", "AVIF 4:4:4": "triangle-down", "AVIF at half size": "triangle-up-open",
+           "WebP at half size": "triangle-down-open",
+           "AVIF, text alone": "cross", "JPEG, text alone": "triangle-left",
+           "JPEG XL": "hourglass", "HEIC": "bowtie"}  # fmt: skip
+"""Mark of a family, of no other one."""
+IN_SPACE = {"triangle-up": "diamond", "triangle-down": "cross", "triangle-up-open": "diamond-open",
+            "triangle-down-open": "square-open", "triangle-left": "x", "hourglass": "circle",
+            "bowtie": "square"}  # fmt: skip
+"""Marks in space, where Plotly has eight, of those that it lacks there; their rims tell the families apart."""
 INK, GRID, QUIET = "#26282b", "#e7e5e0", "#9b978f"
 """Colour of text and of families without one; of grid lines; of axes."""
 PAPER, WALL = "#ffffff", "#f7f5f1"

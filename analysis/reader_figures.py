@@ -67,13 +67,13 @@ def transfer_figure(cells: Sequence[Cell]) -> go.Figure:
 
 
 def pages_figure(rows: pd.DataFrame, tuned: pd.Series, baseline: pd.Series) -> go.Figure:
-    """Each test page as a line from the baseline's accuracy to TFIC's, from the greatest loss to the greatest gain."""
+    """Each test page as a line from the accuracy of the comparator to TFIC's, from greatest loss to greatest gain."""
     table = by_image(rows, "accuracy")[[baseline["trial_key"], tuned["trial_key"]]].dropna()
     table.columns = pd.Index(["before", "after"])
     table = table.assign(gain=table["after"] - table["before"]).sort_values("gain")
     places = list(range(len(table)))
     figure = go.Figure()
-    for rising, colour in ((True, COLOURS["TFIC"]), (False, COLOURS["baseline"])):
+    for rising, colour in ((True, COLOURS["TFIC"]), (False, COLOURS[str(baseline["family"])])):
         x: list[float | None] = []
         y: list[float | None] = []
         for place, (_, page) in enumerate(table.iterrows()):
@@ -82,7 +82,10 @@ def pages_figure(rows: pd.DataFrame, tuned: pd.Series, baseline: pd.Series) -> g
                 y += [page["before"], page["after"], None]
         figure.add_scatter(x=x, y=y, mode="lines", line={"color": colour, "width": 2}, opacity=0.35, hoverinfo="skip",
                            showlegend=False)  # fmt: skip
-    for name, column, family in ((baseline["label"], "before", "baseline"), (tuned["label"], "after", "TFIC")):
+    for name, column, family in (
+        (baseline["label"], "before", str(baseline["family"])),
+        (tuned["label"], "after", "TFIC"),
+    ):
         figure.add_scatter(
             x=places, y=table[column], mode="markers", name=name, text=table.index,
             hovertemplate="%{text}<br>accuracy %{y:.3f}<extra></extra>",
