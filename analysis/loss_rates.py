@@ -42,12 +42,15 @@ class RateAtLoss:
     that family itself."""
 
 
-def table(data: SweepData) -> list[RateAtLoss]:
-    """Every reader, loss and family that reaches it; families by their rate, least first."""
+def table(data: SweepData) -> dict[str, list[RateAtLoss]]:
+    """For each reader that read the uncompressed images every loss and family that reaches it; none where none does.
+
+    Losses are in the order of LOSSES, and families by their rate, least first.
+    """
     reference = data.kind("uncompressed")
     if reference.empty:
-        return []
-    found = []
+        return {}
+    found: dict[str, list[RateAtLoss]] = {}
     bits = by_image(data.rows, "bpp")
     for name, metric in metrics(data.points).items():
         # a codec that this reader did not read takes no part; a page that one lacks is left out for all
@@ -56,6 +59,7 @@ def table(data: SweepData) -> list[RateAtLoss]:
         first = reference.iloc[0]["trial_key"]
         if first not in accuracy or not whole.any():
             continue
+        found[name] = []
         weights = stats.resamples(int(whole.sum()))
         weights = np.vstack([np.full(weights.shape[1], 1 / weights.shape[1]), weights])
         bar = weights @ accuracy.loc[whole, first].to_numpy()
@@ -77,7 +81,7 @@ def table(data: SweepData) -> list[RateAtLoss]:
                 codec = keys[int(np.argmax(reads[0] >= bar[0] - loss / 100))]
                 images, first = int(whole.sum()), rates[reaching[0]]
                 saved = None if family == reaching[0] else _saved(first, rates[family], images)
-                found.append(RateAtLoss(name, loss, family, _interval(rates[family], images), codec, saved))
+                found[name].append(RateAtLoss(name, loss, family, _interval(rates[family], images), codec, saved))
     return found
 
 

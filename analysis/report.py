@@ -13,7 +13,7 @@ if __name__ == "__main__":  # before the imports that need the extra
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,10 +44,11 @@ from analysis.best import BestPair, best_pair
 from analysis.front import OBJECTIVES, front_of
 from analysis.published import publish
 from analysis.sweep_data import SweepData, lossy
+from analysis.watch import watch
 from tfic.measuring.row import MEASURES
 from tfic.system import cli
 from tfic.system.files import write_whole
-from tfic.system.store_uri import shown
+from tfic.system.store_uri import resolve, shown
 
 FACTS = {
     "git commit": "git_commit", "device": "device", "host": "host", "versions": "versions", "codecs": "codec",
@@ -97,6 +98,7 @@ def page(sweep: runs.Sweep, heldout: str | None = None) -> str:
             counts=[f"{counts[kind]} {name}" for kind, name in COUNTED.items() if kind in counts],
             images=data.rows["image"].nunique(),
             rates=loss_rates.table(data),
+            losses=loss_rates.LOSSES,
             readers={name: readers.title(name) for name in readers.metrics(points)},
             needed=[readers.title(name) for name in needed],
             transfer=cells,
@@ -249,45 +251,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         if options.watch is not None and not options.watch > 0:
             raise ValueError(f"--watch is {options.watch:g}; it must be a number of seconds above 0")
-        sweep = runs.load(options.tracking_uri, options.name, options.test_set)
-        write(sweep, options.out, options.heldout)
-        _say(sweep, options.out, options.log)
-        if options.watch is not None:
-            watch(sweep, options.out, options.watch, time.sleep, options.test_set, options.log, options.heldout)
+        uri = resolve(options.tracking_uri)
+
+        def load() -> runs.Sweep:
+            return runs.load(uri, options.name, options.test_set)
+
+        def tell(sweep: runs.Sweep) -> None:
+            write(sweep, options.out, options.heldout)
+            _say(sweep, options.out, options.log)
+
+        if options.watch is None:
+            tell(load())
+        else:
+            watch(load, tell, options.watch, time.sleep)
     except ValueError as error:
         return cli.bad_input(error)
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def watch(
-    sweep: runs.Sweep,
-    out: Path,
-    every_s: float,
-    sleep: Callable[[float], None],
-    test_set: str | None = None,
-    log: bool = False,
-    heldout: str | None = None,
-) -> None:
-    """Write the report anew each time that runs of the sweep have finished or ended, until `sleep` raises.
-
-    Args:
-        sweep: the sweep as it was written last.
-        out: file of the report; it is replaced whole.
-        every_s: seconds between looks at the store.
-        sleep: waits so many seconds.
-        test_set: the test set, as `runs.load` takes it.
-        log: log it to the store too.
-        heldout: readers that the verdict needs, as `page` takes them.
-    """
-    while True:
-        sleep(every_s)
-        now = runs.load(sweep.uri, sweep.name, test_set)
-        if (len(now.points), now.unfinished) != (len(sweep.points), sweep.unfinished):
-            sweep = now
-            write(sweep, out, heldout)
-            _say(sweep, out, log)
 
 
 def _say(sweep: runs.Sweep, out: Path, log: bool) -> None:

@@ -3,22 +3,30 @@
 import dataclasses
 from pathlib import Path
 
+import made_store
 import pytest
 from mlflow import MlflowClient
 
 from analysis import report, runs
 from analysis.published import publish
+from analysis.watch import watch
 
 
 class StoppedError(Exception):
     """Raised by the clock of a test."""
 
 
-def test_the_report_is_written_anew_only_when_runs_have_finished(tracking_uri, tmp_path, capsys):
+def test_the_report_is_written_anew_only_when_runs_have_finished(tracking_uri, tmp_path):
     sweep = runs.load(tracking_uri, "older")
     out = tmp_path / "report.html"
-    before = dataclasses.replace(sweep, points=sweep.points.head(2))
+    found = [dataclasses.replace(sweep, points=sweep.points.head(2)), sweep, sweep]
     looks = []
+
+    def tell(now):
+        report.write(now, out)
+        told.append(len(now.points))
+
+    told = []
 
     def sleep(seconds):
         looks.append(seconds)
@@ -26,9 +34,41 @@ def test_the_report_is_written_anew_only_when_runs_have_finished(tracking_uri, t
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        report.watch(before, out, 5.0, sleep)
+        watch(lambda: found[len(looks)], tell, 5.0, sleep)
     assert looks == [5.0] * 3
-    assert capsys.readouterr().out.count("3 points of sweep older") == 1
+    assert told == [2, 3]
+    assert out.read_text().startswith("<!doctype html>")
+
+
+def test_it_starts_before_the_sweep_says_what_it_waits_for_and_outlives_a_store_that_is_away(
+    tmp_path, laid_out, capsys, monkeypatch
+):
+    file, aside, out = tmp_path / "mlflow.db", tmp_path / "away.db", tmp_path / "report.html"
+    uri = f"sqlite:///{file}"
+    lines = []
+
+    def sleep(seconds):
+        lines.append(capsys.readouterr().out)
+        match len(lines):
+            case 1:
+                laid_out(file)
+            case 2:
+                few = [each for each in made_store.points() if each.kind in ("uncompressed", "pretrain")]
+                made_store.log_sweep(MlflowClient(tracking_uri=uri), "demo", few, tmp_path / "made", 0)
+            case 3:
+                file.rename(aside)
+            case 5:
+                aside.rename(file)
+            case 6:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(report.time, "sleep", sleep)
+    assert report.main(["--tracking-uri", uri, "--out", str(out), "--watch", "7"]) == 130
+    assert lines[0].startswith(f"waiting, with a look every 7 s: no tracking store at {file}; run ")
+    assert lines[1].startswith("waiting, with a look every 7 s: no finished run in ")
+    assert "4 points of sweep demo" in lines[2]
+    assert lines[3].startswith("waiting, with a look every 7 s: no tracking store at ")
+    assert lines[4:] == ["", ""], "said once, and nothing new afterwards"
     assert out.read_text().startswith("<!doctype html>")
 
 
