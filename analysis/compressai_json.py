@@ -61,7 +61,7 @@ def read(file: Path, taken: Collection[str] = ()) -> pd.DataFrame:
     return points.assign(
         trial_key=[f"{name}-{number}" for number in range(count)], kind=PUBLISHED, family=name, codec=name,
         label=[f"{name} {number + 1}" for number in range(count)], variant="",
-        lmbda=math.nan, gamma=math.nan, quality=math.nan, seed=math.nan, trained_against="", host="",
+        lmbda=math.nan, gamma=math.nan, quality=math.nan, seed=math.nan, trained_against="", trained_for="", host="",
         run_id="", parent=None, stage_1="", continued="", warm_lmbda=math.nan,
     )  # fmt: skip
 

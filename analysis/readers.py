@@ -64,11 +64,12 @@ def against(stated: str) -> tuple[str, ...]:
     return tuple(parse(stated, READERS, "readers")) if stated else ()
 
 
-def against_title(stated: str) -> str:
-    """The same for people, with the weights of a mix where they are not equal."""
+def against_title(stated: str, tasks: str) -> str:
+    """The same for people, with the weights of a mix where they are not equal, and the tasks if not reading alone."""
     terms = parse(stated, READERS, "readers")
     equal = len(set(terms.values())) == 1
-    return " + ".join(title(name) if equal else f"{weight:g} {title(name)}" for name, weight in terms.items())
+    named = " + ".join(title(name) if equal else f"{weight:g} {title(name)}" for name, weight in terms.items())
+    return named if tasks == "reading" else f"{named}, for {tasks}"
 
 
 def heldout(points: pd.DataFrame, metadata: pd.DataFrame, asked: str | None = None) -> dict[str, str]:

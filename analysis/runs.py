@@ -66,7 +66,8 @@ class Sweep:
     """One row per finished run, by rising bpp.
 
     Columns: trial_key, kind, family, codec, label, variant (sets apart codecs of one lambda and gamma), lmbda,
-    gamma, quality, seed, trained_against (as `train.readers`, "" for none), all METRICS, host (the machine that
+    gamma, quality, seed, trained_against (as `train.readers`, "" for none), trained_for (as
+    `train.tasks`), all METRICS, host (the machine that
     measured, "" where that is not known), run_id, parent, and those of `trainings.columns`; nan for none.
     """
     metadata: pd.DataFrame
@@ -246,6 +247,7 @@ def _point(run: StoredRun, runs: Mapping[str, StoredRun], named: Sequence[str]) 
         **numbers,
         "seed": float(params.get("train.seed", "nan")),
         "trained_against": readers.stated(params) if kind == "finetune" else "",
+        "trained_for": params.get("train.tasks", "reading") if kind == "finetune" else "",
         **{name: metrics.get(name, float("nan")) for name in METRICS},
         "host": tags.get("host", ""),
         "run_id": run.run_id,

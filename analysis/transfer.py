@@ -1,6 +1,7 @@
 """The transfer matrix: what codecs gain that were trained against some readers, as each reader of the sweep sees it.
 
-A cell is a group of fine-tunings with the same `train.readers`, read by one reader: accuracy minus that of the control
+A cell is a group of fine-tunings with the same `train.readers` and `train.tasks`, read by one reader: accuracy minus
+that of the control
 (or the baseline) at equal rate, page by page, first averaged over the group's codecs, then over pages with a paired
 bootstrap. Codecs outside of the rates of their controls take no part. On the diagonal a reader judges codecs that were
 trained against itself; a gain off it is one that the codec did not learn from that reader.
@@ -9,6 +10,7 @@ trained against itself; a gain off it is one that the codec did not learn from t
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from analysis import readers, stats
 from analysis.matched import by_image, matched_values
@@ -36,9 +38,7 @@ def matrix(data: SweepData) -> list[Cell]:
     if "trained_against" not in data.points:
         return []
     pairs = [(row, control) for row, control in data.pairs() if control.bits == "equal" and row["trained_against"]]
-    groups = sorted(
-        {row["trained_against"] for row, _ in pairs}, key=lambda group: (len(readers.against(group)), group)
-    )
+    groups = sorted({group_of(row) for row, _ in pairs}, key=lambda group: (len(readers.against(group[0])), group))
     if len(groups) < 2:
         return []
     by = {name: by_image(data.rows, metric) for name, metric in readers.measured(data.points).items()}
@@ -50,13 +50,18 @@ def matrix(data: SweepData) -> list[Cell]:
                 [
                     table[row["trial_key"]].to_numpy() - matched_values(table, control)
                     for row, control in pairs
-                    if row["trained_against"] == group
+                    if group_of(row) == group
                 ]
             )
             known = gains[np.isfinite(gains).any(axis=1)]
             if not (len(known) and np.isfinite(known).all(axis=0).any()):
                 continue
             mean = stats.mean(known.mean(axis=0))
-            own = name in readers.against(group)
-            found.append(Cell(readers.against_title(group), readers.title(name), own, len(known), mean))
+            own = name in readers.against(group[0])
+            found.append(Cell(readers.against_title(*group), readers.title(name), own, len(known), mean))
     return found
+
+
+def group_of(row: pd.Series) -> tuple[str, str]:
+    """The readers and the tasks that a codec was trained for."""
+    return str(row["trained_against"]), str(row["trained_for"])

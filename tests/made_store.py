@@ -40,6 +40,7 @@ class Made:
     quality: int | None = None
     parent: str | None = None
     against: str = ""
+    tasks: str = ""
 
 
 def points(gain: float = 2.0, heldout_gain: float = 1.2) -> list[Made]:
@@ -164,6 +165,7 @@ def world(
                 "gamma": float(point.gamma or 0),
                 "parent": point.parent,
                 "trained_against": (point.against or FIRST) if point.kind == "finetune" else "",
+                "trained_for": (point.tasks or "reading") if point.kind == "finetune" else "",
                 "host": "fixture",
                 "stage_1": "",
                 "continued": "",
@@ -227,6 +229,7 @@ def log_sweep(client: MlflowClient, name: str, made: list[Made], folder: Path, m
         rows = rows_of(point, index)
         settings = {"lmbda": point.lmbda, "gamma": point.gamma, "quality": point.quality, "data.test_count": IMAGES}
         against = {"train.readers": point.against} if point.against else {}
+        against |= {"train.tasks": point.tasks} if point.tasks else {}
         params = {
             "codec": point.codec,
             **against,

@@ -1,5 +1,7 @@
 """The transfer matrix: each group of codecs by what it was trained against, as each reader sees it."""
 
+from dataclasses import replace
+
 import made_store
 import numpy as np
 import pytest
@@ -50,6 +52,17 @@ def test_one_set_of_training_readers_makes_no_matrix():
     one = [each for each in made_store.transferred() if each.against in ("", "easyocr")]
     assert matrix(SweepData(*made_store.world(one))) == []
     assert matrix(SweepData(*made_store.world(made_store.points()))) == []
+
+
+def test_codecs_that_were_also_trained_for_another_task_are_a_group_of_their_own():
+    made = [each for each in made_store.transferred() if each.against in ("", "easyocr")]
+    both = [replace(each, key=f"{each.key}-d", tasks="reading+detection", skill=each.skill - 1)
+            for each in made if each.against]  # fmt: skip
+    found = matrix(SweepData(*made_store.world([*made, *both])))
+    assert [cell.trained for cell in found] == ["EasyOCR"] * 2 + ["EasyOCR, for reading+detection"] * 2
+    plain, more = (cell for cell in found if cell.read_by == "PP-OCRv6")
+    assert (plain.codecs, more.codecs) == (3, 3)
+    assert more.gain.value < plain.gain.value - 0.05
 
 
 def test_a_reader_that_saw_one_group_alone_has_that_cell_alone():
