@@ -1,5 +1,6 @@
 """Findings: sentences about agreement of PSNR and readers, gains by page, and the container's share of a file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from analysis import stats
 from analysis.best import BestPair
 from analysis.matched import by_image, mean_gains
 from analysis.stats import show
-from analysis.summaries import gamma_effect
+from analysis.summaries import GammaEffect, gamma_effect
 from analysis.sweep_data import SweepData, lossy
 
 LOST = 0.1
@@ -65,9 +66,9 @@ def _rank(codecs: pd.DataFrame, metric: str) -> float:
 
 def _readers(data: SweepData, codecs: pd.DataFrame) -> list[Finding]:
     seen = codecs.dropna(subset=["accuracy_heldout"])
-    if len(seen) < 4 or gamma_effect(codecs).dropna().empty:
+    if len(seen) < 4 or not _seen_by_both(data):
         return []
-    title, numbers = _at_equal_rate(data) or _at_other_rates(codecs)
+    title, numbers = _at_equal_rate(data) or _at_other_rates(_seen_by_both(data))
     return [
         Finding(
             title,
@@ -100,12 +101,17 @@ def _at_equal_rate(data: SweepData) -> tuple[str, str] | None:
     )
 
 
-def _at_other_rates(codecs: pd.DataFrame) -> tuple[str, str]:
-    effect = gamma_effect(codecs).dropna()
+def _seen_by_both(data: SweepData) -> list[tuple[GammaEffect, float]]:
+    """Tuned codecs that both readers read, each with what Tesseract's accuracy gained."""
+    return [(each, each.heldout.value) for each in gamma_effect(data) if each.heldout is not None]
+
+
+def _at_other_rates(effects: Sequence[tuple[GammaEffect, float]]) -> tuple[str, str]:
+    accuracy, heldout, rate = np.mean([(each.accuracy.value, gain, each.rate.value) for each, gain in effects], axis=0)
     return "Fine-tuning and the held-out reader, at other rates", (
-        f"Tuned codecs change the training reader's accuracy by {effect['accuracy'].mean():+.2f} on average over the "
-        f"codec they start from, and the held-out reader's by {effect['heldout'].mean():+.2f} at "
-        f"{effect['rate'].mean():+.0%} bits; no codec lies within the rates of what it compares with, so this says not "
+        f"Tuned codecs change the training reader's accuracy by {accuracy:+.2f} on average over the "
+        f"codec they start from, and the held-out reader's by {heldout:+.2f} at "
+        f"{rate:+.0%} bits; no codec lies within the rates of what it compares with, so this says not "
         "how much of it the bits gave."
     )
 

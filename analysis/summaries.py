@@ -1,11 +1,15 @@
 """Tables that sum up a sweep: the cheapest codecs, the effect of gamma, averages, hypervolumes and times."""
 
+from dataclasses import dataclass
+
+import numpy as np
 import pandas as pd
 
-from analysis import monotone
+from analysis import monotone, stats
 from analysis.bd import Difference, NotComparable, average_gain, rate_saving
 from analysis.front import OBJECTIVES, hypervolume
-from analysis.sweep_data import lossy
+from analysis.matched import by_image
+from analysis.sweep_data import SweepData, lossy
 
 LEVELS = (0.5, 0.7, 0.8, 0.9, 0.95)
 """Parts of the uncompressed accuracy for which the cheapest codec is looked up."""
@@ -27,23 +31,46 @@ def cheapest(points: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table, index=list(LEVELS))
 
 
-def gamma_effect(points: pd.DataFrame) -> pd.DataFrame:
-    """Each TFIC point against the baseline that it was tuned from: rate as a part, accuracy and PSNR as differences."""
-    tuned = points[points["kind"] == "finetune"].set_index("trial_key")
-    parents = points.set_index("trial_key")
-    tuned = tuned[tuned["parent"].isin(parents.index)].sort_values(["gamma", "lmbda"])
-    origin = parents.loc[tuned["parent"]]
-    return pd.DataFrame(
-        {
-            "gamma": tuned["gamma"],
-            "variant": tuned["variant"],
-            "lmbda": tuned["lmbda"],
-            "rate": tuned["bpp"] / origin["bpp"].to_numpy() - 1,
-            "accuracy": tuned["accuracy"] - origin["accuracy"].to_numpy(),
-            "heldout": tuned["accuracy_heldout"] - origin["accuracy_heldout"].to_numpy(),
-            "psnr_db": tuned["psnr_db"] - origin["psnr_db"].to_numpy(),
-        }
-    )
+@dataclass(frozen=True)
+class GammaEffect:
+    """One TFIC codec against the codec that it was tuned from, with intervals over pages, paired by page."""
+
+    key: str
+    """Its trial key."""
+    gamma: float
+    """Its weight of reading."""
+    variant: str
+    """What sets it apart from others of its lambda and gamma."""
+    lmbda: float
+    """Its weight of distortion."""
+    rate: stats.Interval
+    """Part of the rate that it has more."""
+    accuracy: stats.Interval
+    """Accuracy that it has more, read by the training reader."""
+    heldout: stats.Interval | None
+    """The same by Tesseract; None where one of both was not read by it."""
+    psnr_db: stats.Interval | None
+    """PSNR that it has more; None where no page has it."""
+
+
+def gamma_effect(data: SweepData) -> list[GammaEffect]:
+    """Each TFIC codec against the one that it was tuned from, by rising gamma and lambda."""
+    tuned = data.kind("finetune").sort_values(["gamma", "lmbda"], kind="stable")
+    tables = {name: by_image(data.rows, name) for name in ("bpp", "accuracy", "accuracy_heldout", "psnr_db")}
+    found = []
+    for _, row in tuned[tuned["parent"].isin(data.points["trial_key"])].iterrows():
+        key, parent = row["trial_key"], row["parent"]
+        bits = stats.ratio(tables["bpp"][key].to_numpy(), tables["bpp"][parent].to_numpy())
+        rate = stats.Interval(bits.value - 1, bits.low - 1, bits.high - 1, bits.images)
+        gains = {name: table[key].to_numpy() - table[parent].to_numpy() for name, table in tables.items()}
+        known = {name: stats.mean(each) for name, each in gains.items() if np.isfinite(each).any()}
+        found.append(
+            GammaEffect(
+                key, row["gamma"], row["variant"], row["lmbda"], rate, known["accuracy"],
+                known.get("accuracy_heldout"), known.get("psnr_db"),
+            )
+        )  # fmt: skip
+    return found
 
 
 def volumes(points: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -82,6 +109,7 @@ def _volume(points: pd.DataFrame, names: list[str], corner: dict[str, float]) ->
 def averages(points: pd.DataFrame) -> dict[str, dict[str, Difference | NotComparable]]:
     """Each family against the controls, or where there are none against the baseline.
 
+    There are no intervals: a curve is of all codecs of a sweep, and rows by page are those of the ones that are drawn.
     `accuracy` and `psnr_db` are compared at equal rate, `rate` is what is saved at equal accuracy. They are those of
     envelopes, `accuracy_fit` is that of monotone cubics.
     """

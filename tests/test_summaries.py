@@ -5,8 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import stats
 from analysis.bd import Difference, NotComparable
 from analysis.summaries import averages, cheapest, gamma_effect, times, volumes
+from analysis.sweep_data import SweepData
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +26,27 @@ def test_the_cheapest_codec_of_a_family_reaches_the_bar_and_none_cheaper_does(ma
 
 
 def test_gamma_is_counted_against_the_codec_it_started_from(made):
-    points, _ = made
-    effect = gamma_effect(points).loc["finetune-l0.003-g1"]
+    points, rows = made
+    effects = gamma_effect(SweepData(points, rows))
+    assert [(each.gamma, each.lmbda) for each in effects] == [(g, x) for g in (0.3, 1.0) for x in (0.001, 0.003, 0.01)]
+    effect = next(each for each in effects if each.key == "finetune-l0.003-g1")
     known = points.set_index("trial_key")
     child, parent = known.loc["finetune-l0.003-g1"], known.loc["pretrain-l0.003"]
-    assert effect["rate"] == pytest.approx(child["bpp"] / parent["bpp"] - 1)
-    assert effect["accuracy"] == pytest.approx(child["accuracy"] - parent["accuracy"])
+    assert effect.rate.value == pytest.approx(child["bpp"] / parent["bpp"] - 1)
+    assert effect.accuracy.value == pytest.approx(child["accuracy"] - parent["accuracy"])
+    assert effect.rate.low == pytest.approx(effect.rate.high), "bits per page differ by one factor here"
+    for each in (effect.accuracy, effect.heldout, effect.psnr_db):
+        assert each.low < each.value < each.high
+    tables = {key: own.set_index("image")["accuracy"] for key, own in rows.groupby("trial_key")}
+    assert effect.accuracy == stats.mean((tables["finetune-l0.003-g1"] - tables["pretrain-l0.003"]).to_numpy())
+
+
+def test_a_reader_that_did_not_read_a_codec_has_no_difference(made):
+    points, rows = made
+    unread = rows.assign(accuracy_heldout=rows["accuracy_heldout"].where(rows["trial_key"] != "finetune-l0.003-g1"))
+    effects = {each.key: each for each in gamma_effect(SweepData(points, unread))}
+    assert effects["finetune-l0.003-g1"].heldout is None
+    assert effects["finetune-l0.01-g1"].heldout is not None
 
 
 def test_more_codecs_never_cover_less(made):
