@@ -108,6 +108,7 @@ def page(sweep: runs.Sweep, heldout: str | None = None) -> str:
             dark=Markup(json.dumps(palette.DARK)),
             tuned_count=int((points["kind"] == "finetune").sum()),
             explained=fitted[1].explained if fitted else 0.0,
+            pooled=surface.pooled(sweep.metadata),
             sentences=verdict.sentences(data, best),
             departure=verdict.departure(sweep.metadata),
             text_bpp=verdict.text_bpp(data.rows),
@@ -123,7 +124,7 @@ def page(sweep: runs.Sweep, heldout: str | None = None) -> str:
                 level: min((by_key[key]["bpp"] for key in keys if key), default=0.0)
                 for level, keys in cheapest.iterrows()
             },
-            gamma=summaries.gamma_effect(shown),
+            gamma=summaries.gamma_effect(data),
             times=summaries.times(points),
             volumes=volumes,
             corner=corner,

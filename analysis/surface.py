@@ -10,6 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.runs import LMBDA_SHARE
+
+POOLED = {"train.tasks": "tasks", "train.readers": "readers", "train.reading": "terms of reading",
+          "train.learns": "parts that learn", LMBDA_SHARE: "lmbda shares", "train.seed": "seeds"}  # fmt: skip
+"""Parameters of a run that the surface does not have, by their names for people."""
 SHUFFLES = 30
 """Shuffles of each setting."""
 GRID = 40
@@ -43,6 +48,12 @@ def settings_of(tuned: pd.DataFrame) -> tuple[tuple[str, ...], np.ndarray]:
     columns = {name: np.log(tuned[name].to_numpy(dtype=float)) for name in ("lmbda", "gamma")}
     varying = {name: values for name, values in columns.items() if len(np.unique(values)) > 1}
     return tuple(varying), np.stack(list(varying.values()), axis=1) if varying else np.empty((len(tuned), 0))
+
+
+def pooled(metadata: pd.DataFrame) -> list[str]:
+    """Other settings in which the fine-tunings of a sweep differ, by their names: the surface takes them together."""
+    tuned = metadata[metadata["kind"].isin(["finetune", "candidate"])]
+    return [title for name, title in POOLED.items() if name in tuned and tuned[name].nunique(dropna=False) > 1]
 
 
 def fit(names: tuple[str, ...], settings: np.ndarray, measure: np.ndarray) -> Surface | None:

@@ -147,7 +147,7 @@ def test_figures_show_the_numbers_of_the_table(opened) -> None:
             assert math.isclose(drawn_y, rows[key][y], rel_tol=1e-6), (figure, key)
 
 
-def test_a_range_of_an_axis_filters_the_table_and_every_figure_until_it_is_let_go(opened) -> None:
+def test_a_range_of_an_axis_filters_the_table_and_the_marks_of_every_figure_until_it_is_let_go(opened) -> None:
     page, _, _ = opened
     brush(page, "gamma", 0.9, 1.0)
     kept = {key for key, point in POINTS.items() if point.gamma == 1.0}

@@ -1,4 +1,4 @@
-// Every figure and the table of points show the selection: marks of other codecs fade, rows of other codecs go.
+// The marks of codecs in figures and the table of points show the selection: marks of others fade, their rows go.
 const linked = () => {
   document.querySelectorAll("tr[data-key]").forEach((row) => { row.hidden = !selection.has(row.dataset.key); });
   document.querySelectorAll(".js-plotly-plot").forEach((plot) => {
