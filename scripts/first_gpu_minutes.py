@@ -1,23 +1,30 @@
 """The first minutes on a real GPU: each question about the training path that a CPU cannot answer, one command each.
 
-    python scripts/first_gpu_minutes.py waits --device cuda       # one step, where a wait raises
+    python scripts/first_gpu_minutes.py waits --device cuda       # a step of each stage, where a wait raises
     python scripts/first_gpu_minutes.py attention --device cuda   # which attention kernels take a bias with a gradient
-    python scripts/first_gpu_minutes.py speed --device cuda       # images per second and memory, at each precision
+    python scripts/first_gpu_minutes.py speed --device cuda       # stage 1: images per second and memory
     torchrun --nproc-per-node 2 scripts/first_gpu_minutes.py ranks --device cuda
     python scripts/first_gpu_minutes.py reading --device cuda     # stage 2: images per second and peak memory
-    python scripts/first_gpu_minutes.py coding --device cuda      # milliseconds of g_a and of g_s
+    python scripts/first_gpu_minutes.py coding --device cuda      # milliseconds of encoding, decoding and reading
     python scripts/first_gpu_minutes.py table
 
-Every command is meant to take less than ten minutes and leaves its answers in `first-gpu-minutes.json` (`--out`), so
-that a session that is cut off goes on with the next one. `--device cpu` tries them out at a tiny size. Nothing here
-needs Ray or MLflow. `python benchmarks/training.py` times our loop beside a plain one.
+Every command is meant to take less than ten minutes. Each answer is in `first-gpu-minutes.json` (`--out`) as soon as it
+is there: the same command goes on with those that are missing or failed, so give another file to measure a change.
+`--device cpu` tries them out at a tiny size. `python benchmarks/training.py` times our loop beside a plain one.
+
+Then train: `python scripts/marathon.py RUN --scale gpu --minutes 9`, again and again. Its loop is no measure of the
+speeds above: it waits for the GPU in each step, whose norm and terms it reads, cuts crops on the host, computes in
+float32 on one GPU, compiles nothing, and measures on one CPU thread while the GPU is idle.
 """
 
 import argparse
 import json
+import sys
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +32,14 @@ import torch
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+import tfic
 from tfic.codec import build
 from tfic.config import PRECISIONS, Config
 from tfic.data import train_pages
+from tfic.ocr.ppocr import HEIGHT_PX, MIN_WIDTH_PX, LineReader
 from tfic.recipes import recipe
 from tfic.synth import draw
+from tfic.system import devices
 from tfic.system.devices import Device
 from tfic.system.files import write_whole
 from tfic.system.precision import matrix_products
@@ -37,13 +47,18 @@ from tfic.training import distributed, stages
 from tfic.training.steps import Steps
 
 Answers = dict[str, Any]
+Row = tuple[str, Callable[[], object]]  # what is asked, and what finds the answer
+ENCODING_MS, READING_MS = 12.9, 24.1
+"""Milliseconds an image, as TFIC's slides have them, on hardware and of images that they do not name."""
+WAITED = "synchronizing CUDA operation"
+"""Part of torch's sentence for a wait."""
+FAILED = "failed: "
 KERNELS = (
     SDPBackend.FLASH_ATTENTION,
     SDPBackend.EFFICIENT_ATTENTION,
     SDPBackend.CUDNN_ATTENTION,
     SDPBackend.MATH,
 )
-"""Kernels of attention."""
 
 
 def settings(device: torch.device, **train: Any) -> Config:
@@ -56,116 +71,151 @@ def settings(device: torch.device, **train: Any) -> Config:
 def steps_of(config: Config, name: str, device: torch.device, held: bool = True) -> Steps:
     """The steps of a stage from an untrained codec; `held` if the GPU may hold the training set."""
     torch.manual_seed(0)
-    data = config.data
-    other = [] if held else [draw(data.seed, "train", 0, data.height_px, data.width_px + 8)]  # not of the others' size
-    stage = getattr(stages, name)(config, [*train_pages(data), *other])
-    return Steps(stage, build(config.codec).to(device), config.train.clip_norm, compiled=config.train.compiled)
+    size_px = config.data.height_px, config.data.width_px + 8  # not that of the others
+    other = [] if held else [draw(config.data.seed, "train", 0, *size_px)]
+    stage = getattr(stages, name)(config, [*train_pages(config.data), *other])
+    codec = build(config.codec)
+    if name == "finetune" and config.train.learns == "encoder":
+        codec.freeze_decoder()
+    return Steps(stage, codec.to(device), config.train.clip_norm, compiled=config.train.compiled)
 
 
-def timed(config: Config, name: str, device: torch.device, warm: int, count: int, held: bool = True) -> Answers:
-    """Images per second, host seconds a step and peak memory of a stage; `held` as in `steps_of`."""
+def timed(config: Config, name: str, device: torch.device, held: bool = True) -> Answers:
+    """Images per second, milliseconds after which a step returns, and peak memory of a stage; `held` as in `steps_of`.
+
+    A step returns once it is handed to the GPU: that is the host's work, and on a GPU that is slower than the host also
+    the wait for room in its queue.
+    """
+    warm, count = (10, 50) if device.type == "cuda" else (1, 1)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     batch = config.train.batch if name == "pretrain" else config.train.finetune_batch
     with matrix_products(config.train.precision, device):
         steps = steps_of(config, name, device, held)
         for step in range(warm):
             steps.take(step)
         _finish(device)
-        started, host = time.perf_counter(), 0.0
+        started = time.perf_counter()
         for step in range(warm, warm + count):
-            before = time.perf_counter()
             steps.take(step)
-            host += time.perf_counter() - before
+        returned = time.perf_counter() - started
         _finish(device)
         seconds = time.perf_counter() - started
         means = steps.means()
-    memory = torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
     return {
         "images_per_s": batch * count / seconds,
-        "host_ms": 1000 * host / count,
-        "memory_gib": memory,
+        "step_returns_after_ms": 1000 * returned / count,
+        "memory_gib": torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None,
         "loss": means["loss"],
     }
 
 
-def waits(device: torch.device) -> Answers:
-    """Take a step of stage 1 in which every wait for the GPU is an error."""
-    steps = steps_of(settings(device), "pretrain", device)
-    for step in range(3):  # the first makes masks and the optimiser's state
-        steps.take(step)
-    if device.type == "cuda":
-        torch.cuda.set_sync_debug_mode("error")
+def place(error: BaseException) -> str:
+    """The innermost line of `tfic` that an error came through."""
+    package = Path(tfic.__file__).parent
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if package in Path(each.filename).parents]
+    return (
+        f"{Path(frames[-1].filename).relative_to(package.parent)}:{frames[-1].lineno}" if frames else "no line of tfic"
+    )
+
+
+def first_wait(take: Callable[[], object]) -> str:
+    """Where `take` first waits for the GPU while a wait is an error, or "none"; any other error is raised."""
     try:
-        steps.take(3)
+        take()
     except RuntimeError as error:
-        return {"waits": str(error).splitlines()[0]}
-    finally:
-        if device.type == "cuda":
+        if WAITED not in str(error):
+            raise
+        return f"{str(error).splitlines()[0]} at {place(error)}"
+    return "none"
+
+
+def waits(device: torch.device) -> Iterator[Row]:
+    """Take a step of each stage in which every wait for the GPU is an error."""
+
+    def ask(name: str) -> str:
+        steps = steps_of(settings(device), name, device)
+        for step in range(3):  # the first makes masks and the optimiser's state
+            steps.take(step)
+        if device.type != "cuda":
+            return "not tried: no GPU"
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            return first_wait(lambda: steps.take(3))
+        finally:
             torch.cuda.set_sync_debug_mode("default")
-    return {"waits": "none" if device.type == "cuda" else "not tried: no GPU"}
+
+    for name in ("pretrain", "finetune"):
+        yield name, partial(ask, name)
 
 
-def attention(device: torch.device) -> Answers:
+def attention(device: torch.device) -> Iterator[Row]:
     """Ask each kernel for attention with a bias that learns, as in windows of 8 x 8 at half resolution."""
-    found: Answers = {}
     n = 3072 if device.type == "cuda" else 4
+
+    def ask(backend: SDPBackend, kind: torch.dtype) -> str:
+        q, k, v = (torch.randn(n, 8, 64, 16, device=device, dtype=kind, requires_grad=True) for _ in range(3))
+        bias = torch.randn(1, 8, 64, 64, device=device, dtype=kind, requires_grad=True)
+
+        def run() -> None:
+            F.scaled_dot_product_attention(q, k, v, attn_mask=bias.expand(n, -1, -1, -1)).sum().backward()
+
+        try:
+            with sdpa_kernel(backend):
+                return f"{_median_ms(run, device):.2f} ms"
+        except RuntimeError as error:
+            return f"refused: {str(error).splitlines()[0]}"
+
     for backend in KERNELS:
         for kind in (torch.float32, torch.bfloat16):
-            q, k, v = (torch.randn(n, 8, 64, 16, device=device, dtype=kind, requires_grad=True) for _ in range(3))
-            bias = torch.randn(1, 8, 64, 64, device=device, dtype=kind, requires_grad=True)
-            try:
-                with sdpa_kernel(backend):
-                    for _ in range(2):
-                        _finish(device)
-                        started = time.perf_counter()
-                        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.expand(n, -1, -1, -1))
-                        out.sum().backward()
-                        _finish(device)
-                found[f"{backend.name} {kind}"] = f"{1000 * (time.perf_counter() - started):.2f} ms"
-            except RuntimeError as error:
-                found[f"{backend.name} {kind}"] = f"refused: {str(error).splitlines()[0]}"
-    return found
+            yield f"{backend.name} {kind}", partial(ask, backend, kind)
 
 
-def speed(device: torch.device) -> Answers:
+def speed(device: torch.device) -> Iterator[Row]:
     """Stage 1 at each precision, and at the last one with crops cut on the host, and compiled."""
-    warm, count = (10, 50) if device.type == "cuda" else (1, 1)
-    found = {kind: timed(settings(device, precision=kind), "pretrain", device, warm, count) for kind in PRECISIONS}
+    for kind in PRECISIONS:
+        yield kind, partial(timed, settings(device, precision=kind), "pretrain", device)
     cut = settings(device, precision=PRECISIONS[-1])
-    found[f"{PRECISIONS[-1]}, crops cut on the host"] = timed(cut, "pretrain", device, warm, count, held=False)
+    yield f"{PRECISIONS[-1]}, crops cut on the host", partial(timed, cut, "pretrain", device, held=False)
     if device.type == "cuda":
         compiled = settings(device, precision="bf16", compiled=True)
-        found["bf16, compiled"] = timed(compiled, "pretrain", device, warm, count)
-    return found
+        yield "bf16, compiled", partial(timed, compiled, "pretrain", device)
 
 
-def reading(device: torch.device) -> Answers:
+def reading(device: torch.device) -> Iterator[Row]:
     """Stage 2 at each precision, at the width of text that the recipe reads in a step."""
-    warm, count = (5, 30) if device.type == "cuda" else (1, 1)
-    kinds = PRECISIONS if device.type == "cuda" else ("float32",)
-    return {kind: timed(settings(device, precision=kind), "finetune", device, warm, count) for kind in kinds}
+    for config in (settings(device, precision=kind) for kind in PRECISIONS):
+        what = f"{config.train.precision}, {config.train.read_width_px} px of text"
+        yield what, partial(timed, config, "finetune", device)
 
 
-def ranks(device: torch.device) -> Answers:
+def ranks(device: torch.device) -> Iterator[Row]:
     """Stage 1 on as many ranks as torchrun has started."""
-    warm, count = (10, 50) if device.type == "cuda" else (1, 1)
-    return {f"{distributed.world()} ranks": timed(settings(device), "pretrain", device, warm, count)}
+    yield f"{distributed.world()} ranks", partial(timed, settings(device), "pretrain", device)
 
 
-def coding(device: torch.device) -> Answers:
-    """Milliseconds of g_a and of g_s for one image of 256 x 256 pixels; files are coded on the CPU."""
-    codec = build(settings(device).codec).to(device).eval()
-    x = torch.rand(1, 3, 256, 256, device=device)
+def coding(device: torch.device) -> Iterator[Row]:
+    """Milliseconds for one image of 256 x 256 pixels; reading is that of lines, without the detector."""
+    codec, reader = build(settings(device).codec).to(device).eval(), LineReader().to(device)
+    codec.update()
+    image = draw(0, "test", 0).image
+    x = torch.from_numpy(image).permute(2, 0, 1)[None].float().to(device) / 255
+    lines = torch.rand(4, 3, HEIGHT_PX, MIN_WIDTH_PX, device=device)
+    g_a, g_s = codec.get_submodule("g_a"), codec.get_submodule("g_s")
     with torch.no_grad():
-        y = codec.get_submodule("g_a")(x)
-        return {
-            "g_a_ms": _median_ms(lambda: codec.get_submodule("g_a")(x), device),
-            "g_s_ms": _median_ms(lambda: codec.get_submodule("g_s")(y), device),
-        }
+        y = g_a(x)
+
+    @torch.no_grad()
+    def ask(run: Callable[[], object], **slides_ms: float) -> Answers:
+        return {"ms": _median_ms(run, device)} | slides_ms
+
+    yield "encoding: g_a", partial(ask, lambda: g_a(x), slides_ms=ENCODING_MS)
+    yield "encoding: the whole file", partial(ask, lambda: codec.encode(image), slides_ms=ENCODING_MS)
+    yield "decoding: g_s", partial(ask, lambda: g_s(y))
+    yield f"reading: {len(lines)} lines of {MIN_WIDTH_PX} px", partial(ask, lambda: reader(lines), slides_ms=READING_MS)
 
 
-QUESTIONS: dict[str, Callable[[torch.device], Answers]] = {
+QUESTIONS: dict[str, Callable[[torch.device], Iterator[Row]]] = {
     each.__name__: each for each in (waits, attention, speed, ranks, reading, coding)
 }
 
@@ -175,34 +225,58 @@ def table(answers: Answers) -> str:
     rows = ["| question | of | answer |", "| --- | --- | --- |"]
     for name in QUESTIONS:
         for what, value in answers.get(name, {"": "not asked yet"}).items():
-            shown = (
-                ", ".join(f"{k} {_shown(v)}" for k, v in value.items()) if isinstance(value, dict) else _shown(value)
-            )
-            rows.append(f"| {name} | {what} | {shown} |")
+            rows.append(f"| {name} | {what} | {_shown(value)} |")
+    rows.append("| training | at --scale gpu | its own log: `python scripts/marathon.py RUN --scale gpu --minutes 9` |")
     return "\n".join(rows)
 
 
+def answer(question: str, device: torch.device, out: Path) -> list[RuntimeError]:
+    """Ask what is missing or failed in the file `out`, keep each answer there at once, and return what failed."""
+    answers, failed = _kept(out), []
+    own = f"{devices.name(device)}, torch {torch.__version__}"
+    if answers.get(question, {}).get("device") != own:
+        answers[question] = {"device": own}
+    for what, ask in QUESTIONS[question](device):
+        if not str(answers[question].get(what, FAILED)).startswith(FAILED):
+            continue
+        try:
+            value = ask()
+        except RuntimeError as error:  # the reason is kept, and main raises when the other rows are there
+            value = f"{FAILED}{type(error).__name__}: {str(error).splitlines()[0]} at {place(error)}"
+            failed.append(error)
+        answers[question][what] = value
+        if distributed.rank() == 0:
+            write_whole(out, json.dumps(answers, indent=1).encode())
+    return failed
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Answer one question and keep the answer, or print all of them."""
+    """Answer one question and keep the answers, or print all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("question", choices=[*QUESTIONS, "table"])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda", help="where to run it (cuda)")
     parser.add_argument("--out", type=Path, default=Path("first-gpu-minutes.json"), help="file of the answers")
     args = parser.parse_args(arguments)
-    answers: Answers = json.loads(args.out.read_text(encoding="utf-8")) if args.out.is_file() else {}
+    failed: list[RuntimeError] = []
     if args.question != "table":
-        with distributed.join(Device(args.device)):
-            device = Device(args.device).here()
-            found = QUESTIONS[args.question](device)
+        device = Device(args.device)
+        with distributed.join(device):
+            failed = answer(args.question, device.here(), args.out)
             if distributed.rank():
-                return
-        card = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-        answers[args.question] = {"device": f"{card}, torch {torch.__version__}", **found}
-        write_whole(args.out, json.dumps(answers, indent=1).encode())
-    print(table(answers))
+                sys.exit(bool(failed))
+    print(table(_kept(args.out)))
+    if failed:
+        raise ExceptionGroup(f"{args.question}: {len(failed)} of its rows", failed)
+
+
+def _kept(out: Path) -> Answers:
+    found: Answers = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
+    return found
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(each)}" for name, each in value.items())
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
