@@ -18,8 +18,13 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 NAME = "gpu"
-READS = ("_local_scalar_dense", "equal", "is_nonzero", "nonzero", "masked_select", "_unique2")
+READS = (
+    "_local_scalar_dense", "equal", "is_nonzero", "nonzero", "masked_select", "_unique2", "unique_dim",
+    "unique_consecutive", "bincount",
+)  # fmt: skip
 """Operations whose result, or its shape, the CPU must know at once."""
+BY_INDEX = ("index", "index_put", "index_put_", "_index_put_impl_")
+"""Operations that make places of a mask of truth values, whose number the CPU must know."""
 TAKES_BOTH = ("index", "index_put", "index_put_", "_index_put_impl_", "_ctc_loss", "_ctc_loss_backward")
 """Operations that may be given tensors of the CPU beside those of the GPU; they copy them, and wait."""
 
@@ -151,7 +156,7 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
         if remote and local:
             non_blocking = kwargs.get("non_blocking", False) or args[2:] == (True,)
             _copied(isinstance(args[1], Remote), non_blocking, args[1].nbytes)
-    elif remote and name in READS:
+    elif remote and (name in READS or _counts(name, args, kwargs)):
         _wait("read")
     elif remote and local and name in TAKES_BOTH:
         _wait(f"{name.strip('_')} takes a tensor of the CPU")
@@ -184,6 +189,14 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
         return found
     out = tree_map(wrapped, found)
     return return_and_correct_aliasing(func, args, kwargs, out) if remote else out
+
+
+def _counts(name: str, args: Any, kwargs: Any) -> bool:
+    """Whether the CPU must know how many values are true, or the sum of repeats."""
+    if name in BY_INDEX:
+        masks = [each for each in args[1] if isinstance(each, Remote)]
+        return any(each.dtype in (torch.bool, torch.uint8) for each in masks)
+    return name == "repeat_interleave" and kwargs.get("output_size") is None
 
 
 def _copied(back: bool, non_blocking: bool, size: int) -> None:
