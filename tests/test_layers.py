@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tfic.codec.layers import RSTB, WindowAttention, attention_mask, conv, deconv, drop_path, merge, partition
+from tfic.codec.layers import RSTB, WindowAttention, attend, attention_mask, conv, deconv, drop_path, merge, partition
 
 
 def test_merge_undoes_partition() -> None:
@@ -35,6 +35,24 @@ def test_attention_equals_attention_over_neighbours_written_out(side: int, shift
     scores = scores.masked_fill(~same, float("-inf"))
     expected = attention.proj((scores.softmax(-1) @ v).transpose(0, 1).reshape(side, side, 6))
     torch.testing.assert_close(attention(x)[0], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("images_at_a_time", [1, 2, 4])
+def test_a_bias_that_is_repeated_for_a_few_images_at_a_time_is_that_of_all(images_at_a_time: int) -> None:
+    """As on a GPU, of five images: the last go alone."""
+    torch.manual_seed(0)
+    images, windows, heads, tokens = 5, 3, 2, 4
+    given = [torch.randn(images * windows, heads, tokens, 8) for _ in range(3)] + [torch.randn(windows, heads, 4, 4)]
+    found = []
+    for most_bytes in (None, images_at_a_time * given[3].nbytes + 1):
+        q, k, v, bias = (each.clone().requires_grad_() for each in given)
+        out = attend(q, k, v, bias, most_bytes)
+        out.square().sum().backward()
+        found.append([out, q.grad, k.grad, v.grad, bias.grad])
+    for one, several in zip(*found, strict=True):
+        torch.testing.assert_close(several, one)
+    scores = given[0][7] @ given[1][7].transpose(1, 2) / 8**0.5 + given[3][1]  # image 2, window 1
+    torch.testing.assert_close(found[1][0][7], scores.softmax(-1) @ given[2][7])
 
 
 def test_an_image_in_a_batch_is_treated_as_alone() -> None:

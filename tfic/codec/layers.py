@@ -76,18 +76,22 @@ def attend(
     k: Float[Tensor, "n heads T d"],
     v: Float[Tensor, "n heads T d"],
     bias: Float[Tensor, "windows heads T T"],
+    most_bytes: int | None = None,
 ) -> Float[Tensor, "n heads T d"]:
     """Attention in n windows, those of an image side by side, with scores to which `bias` is added.
 
     A bias of one window is that of all and takes no memory for each. One of several windows, those of an image, is
-    repeated for each image, since attention takes no bias in two strides; on a GPU, where it is kept for the backward
-    pass, for so many images at a time as `BIAS_BYTES` allow: at half resolution of 12 images it has 0.4 GB.
+    repeated for each image, since attention takes no bias in two strides, for so many images at a time as `most_bytes`
+    allow. They are `BIAS_BYTES` on a GPU, where it is kept for the backward pass (at half resolution of 12 images it
+    has 0.4 GB), and without limit on the CPU.
     """
     n, windows = len(q), len(bias)
     if windows == 1:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.expand(n, -1, -1, -1))
     images = n // windows
-    most = max(1, BIAS_BYTES // (bias.numel() * bias.element_size())) if bias.device.type != "cpu" else images
+    if most_bytes is None and bias.device.type != "cpu":
+        most_bytes = BIAS_BYTES
+    most = images if most_bytes is None else max(1, most_bytes // (bias.numel() * bias.element_size()))
     several = bias.repeat(min(most, images), 1, 1, 1)
     parts = []
     for first in range(0, n, len(several)):
