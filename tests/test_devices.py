@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from sweep.on_ray.driver import _fit_in
+from sweep.on_ray.resources import Slot
 from tfic.__main__ import main
 from tfic.system import devices
 from tfic.system.devices import Device
@@ -24,7 +26,13 @@ def test_on_a_machine_without_gpus_a_training_that_was_given_none_is_on_the_cpu(
 
 def test_a_worker_takes_no_memory_of_a_gpu_before_it_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    answers = {"is_available": True, "current_device": 3, "set_device": None, "set_per_process_memory_fraction": None}
+    answers = {
+        "is_available": True,
+        "current_device": 3,
+        "set_device": None,
+        "mem_get_info": (6 * 2**30, 8 * 2**30),
+        "set_per_process_memory_fraction": None,
+    }
     for name, answer in answers.items():
 
         def called(*given: object, name: str = name, answer: object = answer) -> object:
@@ -39,7 +47,28 @@ def test_a_worker_takes_no_memory_of_a_gpu_before_it_has_its_own(monkeypatch: py
     with distributed.join(Device("cuda")):
         assert asked == ["is_available()", "set_device(3,)"]
         assert Device("cuda", 0.5).here() == torch.device("cuda", 3)
-    assert asked[2:] == ["is_available()", "set_per_process_memory_fraction(0.5,)", "current_device()"]
+    gpu = "device(type='cuda', index=3)"
+    assert asked[2:4] == ["is_available()", "current_device()"]
+    assert asked[4:] == [f"mem_get_info({gpu},)", f"set_per_process_memory_fraction(0.4375, {gpu})"]
+
+
+def test_shares_of_a_gpu_leave_room_for_cuda_s_own_memory_in_each_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four processes of a quarter each, on 80 GiB; what CUDA takes for a process is not PyTorch's to count."""
+    set_to: list[float] = []
+    total = 80 * 2**30
+    for name, answer in (("is_available", True), ("current_device", 0), ("mem_get_info", (total, total))):
+        monkeypatch.setattr(torch.cuda, name, lambda *given, answer=answer: answer)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda share, device: set_to.append(share))
+    device = _fit_in(Slot(1, 0.25)).keywords["device"]
+    device.here()
+    assert 4 * (set_to[0] * total + devices.CONTEXT_BYTES) == pytest.approx(total)
+    for whole in (Slot(1, 1), Slot(1, 2, 2)):
+        assert _fit_in(whole).keywords["device"] == Device("cuda")
+    assert _fit_in(Slot(4)).keywords["device"] == Device("cpu")
+    with pytest.raises(
+        ValueError, match=r"^0.005 of a GPU of 80.0 GiB is no more than CUDA itself takes \(0.5 GiB for"
+    ):
+        Device("cuda", 0.005).here()
 
 
 def test_of_a_gpu_there_is_room_for_what_is_free_and_within_the_share(monkeypatch: pytest.MonkeyPatch) -> None:

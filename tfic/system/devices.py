@@ -17,6 +17,10 @@ DRIVER_FILE = Path("/proc/driver/nvidia/version")
 """File in which NVIDIA's driver states its version."""
 
 
+CONTEXT_BYTES = 512 << 20
+"""Memory of a GPU that CUDA takes for each process, beside what PyTorch's limit counts: a guess, none was measured."""
+
+
 class NoGpuError(TficError, OSError):
     """A training was given a GPU, and PyTorch cannot use one."""
 
@@ -28,7 +32,7 @@ class Device:
     kind: str = ""
     """`cpu`, `cuda`, or "" for a GPU if PyTorch can use one, else the CPU."""
     memory_share: float = 1.0
-    """Share of the GPU's memory that this process may use."""
+    """Share of the GPU's memory that this process may use, `CONTEXT_BYTES` for CUDA itself included."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -52,12 +56,21 @@ class Device:
 
         Raises:
             NoGpuError: when a GPU was given and PyTorch cannot use one.
+            ValueError: when the share has no room for more than CUDA itself.
         """
         if not self.is_gpu():
             return torch.device("cpu")
+        here = torch.device("cuda", torch.cuda.current_device())
         if self.memory_share < 1:
-            torch.cuda.set_per_process_memory_fraction(self.memory_share)
-        return torch.device("cuda", torch.cuda.current_device())
+            _, total = torch.cuda.mem_get_info(here)
+            fraction = self.memory_share - CONTEXT_BYTES / total
+            if fraction <= 0:
+                raise ValueError(
+                    f"{self.memory_share:g} of a GPU of {total / 2**30:.1f} GiB is no more than CUDA itself takes "
+                    f"({CONTEXT_BYTES / 2**30:g} GiB for each process); give each training a larger share"
+                )
+            torch.cuda.set_per_process_memory_fraction(fraction, here)
+        return here
 
 
 ANY = Device()
