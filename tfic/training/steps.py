@@ -1,4 +1,7 @@
-"""The steps of one stage of a training: what is computed in each, on the device, without waiting for it."""
+"""The steps of one stage of a training: what is computed in each, on the device, without waiting for it.
+
+CTC alone waits, in the forward and in the backward pass of stage 2: torch copies the lengths of texts for it.
+"""
 
 import math
 from collections.abc import Iterator
