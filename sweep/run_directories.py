@@ -6,7 +6,7 @@
     RUN/pretrain, RUN/warm  run directory of stage 1, or of what stage 1 started from, where it was trained on the way
     RUN/state.pt            a training that has not ended
 
-Two things are not in a header and are assumed: that the images were drawn by this version, and that stage 2 started
+Two things are not in a header and are assumed: that this version drew the images and trained, and that stage 2 started
 from stage 1 of the same settings.
 """
 

@@ -1,13 +1,14 @@
 """A store of the version before `lmbda_share`, which said `finetune_lmbda` and `floors`, is still resumed and read.
 
-It was measured by version 1: by a program that still measures so it is finished, today's measures it again without
-training.
+It was trained and measured by version 1: by a program that still does both so it is finished, one that measures
+otherwise measures it again without training, and today's says that another version has trained it.
 
 `data/store_before_lmbda_share.tar.xz` is what `python -m sweep.run --config sweep.toml` of commit 4df7456 left with the
 file below, made small: 49 of 50 weights of each transform are zero, the rest rounded to half precision, and the codec
 written again by that commit. Its database has @FOLDER@ where the working folder was.
 """
 
+import re
 import shutil
 import sqlite3
 import tarfile
@@ -25,6 +26,7 @@ from sweep.spec.trials import Kind
 from sweep.store.tracking import Tracker
 from sweep.trial.run import run_trial
 from tfic.checkpoints import checkpoint
+from tfic.config import TRAINING_VERSION
 
 STORE = Path(__file__).parent / "data" / "store_before_lmbda_share.tar.xz"
 OLD_SWEEP = """
@@ -88,6 +90,12 @@ def _drawn_as_then(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sweep.spec.space.DRAWING_VERSION", 3)
 
 
+@pytest.fixture(autouse=True)
+def trained_as_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version of training is that of the store."""
+    monkeypatch.setattr("sweep.spec.space.TRAINING_VERSION", 1)
+
+
 @pytest.fixture
 def as_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """The version of measuring is that of the store."""
@@ -119,7 +127,7 @@ def test_its_keys_and_shares_are_those_of_today_s_trials(old: Path) -> None:
         assert sweep.finetune(0.003, records[key].gamma, share).decides == records[key].decides
 
 
-def test_today_s_program_plans_to_measure_it_again_and_to_train_nothing(
+def test_a_program_that_trains_so_plans_to_measure_it_again_and_to_train_nothing(
     old: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run.main([*arguments(old), "--plan"]) == 0
@@ -128,6 +136,19 @@ def test_today_s_program_plans_to_measure_it_again_and_to_train_nothing(
     assert "4 of them are measured again from checkpoints in the store; nothing is trained for them" in said
     for key in SHARES:
         assert f"0 steps  (measured again, with the weights of {key})" in said
+
+
+def test_today_s_program_says_that_another_version_has_trained_it_and_trains_it_anew(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sweep.spec.space.TRAINING_VERSION", TRAINING_VERSION)
+    assert run.main([*arguments(old), "--plan"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(
+        r"pretrain-l0.003-\w+ was trained by another version of this program: training_version none -> 2", said
+    )
+    assert re.search(r"\d trials: 0 finished, \d to run \([1-9]\d* training steps", said)
+    assert "nothing is trained for them" not in said
 
 
 def test_measured_again_each_codec_is_what_it_was_and_the_store_tells_the_two_measurements_apart(

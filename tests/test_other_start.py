@@ -10,6 +10,7 @@ from test_train import StoppedError, config, ignore, same, stop_at, weights
 
 from tfic.__main__ import main
 from tfic.checkpoints import header
+from tfic.config import TRAINING_VERSION
 from tfic.training.train import fit
 from tfic.training.training_state import STATE_FILE
 
@@ -45,6 +46,21 @@ def test_a_finished_stage_2_is_not_that_of_another_start(
         fit(config(1.0), tmp_path, ignore, other)
     assert main(["info", str(made)]) == 0
     assert f"start        weights {header.read(one).fingerprint}\n" in capsys.readouterr().out
+
+
+def test_a_state_that_a_version_with_other_weights_has_begun_is_not_ended_by_this_one(
+    starts: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(StoppedError):
+        fit(config(1.0), tmp_path, stop_at(3, "finetune"), starts[0])
+    state = torch.load(tmp_path / STATE_FILE, weights_only=True)
+    assert state.pop("training_version") == TRAINING_VERSION  # version 1 recorded none
+    torch.save(state, tmp_path / STATE_FILE)
+    words = (
+        rf"state.pt was begun by version 1 of training, and this program has version {TRAINING_VERSION} .* remove it"
+    )
+    with pytest.raises(ValueError, match=words):
+        fit(config(1.0), tmp_path, ignore, starts[0])
 
 
 def test_states_and_checkpoints_that_recorded_no_start_are_taken_as_before(

@@ -14,7 +14,7 @@ from sweep.spec.axes import Qualities, Space
 from sweep.spec.limits import Limits
 from sweep.spec.presets import SPACES, from_tables, preset, read_toml
 from sweep.spec.space import Sweep
-from tfic.config import MEASURING_VERSION, NO_MATTER, STAGE_1, STAGE_2, DataConfig, TrainConfig
+from tfic.config import MEASURING_VERSION, NO_MATTER, STAGE_1, STAGE_2, TRAINING_VERSION, DataConfig, TrainConfig
 from tfic.recipes import RECIPES
 from tfic.synth import DRAWING_VERSION
 
@@ -80,40 +80,51 @@ def test_keys_of_a_grid_are_distinct_readable_and_fit_for_a_folder() -> None:
     assert all(key == Path(key).name and " " not in key for key in keys(sweep))
 
 
-@pytest.mark.parametrize(("measuring", "drawing"), [(1, 3), (2, 3), (MEASURING_VERSION, DRAWING_VERSION)])
+@pytest.mark.parametrize(
+    ("measuring", "drawing", "training"),
+    [(1, 3, 1), (2, 3, 1), (2, 4, 1), (MEASURING_VERSION, DRAWING_VERSION, TRAINING_VERSION)],
+)
 def test_a_key_does_not_change_between_versions_of_this_program(
-    measuring: int, drawing: int, monkeypatch: pytest.MonkeyPatch
+    measuring: int, drawing: int, training: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A changed key orphans everything people have trained: change it only on purpose, and say so in the notes."""
     monkeypatch.setattr("sweep.spec.space.MEASURING_VERSION", measuring)
     monkeypatch.setattr("sweep.spec.space.DRAWING_VERSION", drawing)
+    monkeypatch.setattr("sweep.spec.space.TRAINING_VERSION", training)
     data, train = DataConfig(train_count=8, test_count=2), TrainConfig(pretrain_steps=3, finetune_steps=2)
     sweep = Sweep(codec="tic-tiny", data=data, train=train)
-    assert keys(sweep) == PINNED[measuring, drawing]
-    assert sweep.finetune(0.003, 1.0).weights.startswith({3: "65c7b7771c", 4: "19c90d844a"}[drawing])
+    assert keys(sweep) == PINNED[measuring, drawing, training]
+    weights = {(3, 1): "65c7b7771c", (4, 1): "19c90d844a", (4, 2): "6cb792c13c"}[drawing, training]
+    assert sweep.finetune(0.003, 1.0).weights.startswith(weights)
 
 
 PINNED = {
-    (1, 3): (
+    (1, 3, 1): (
         "uncompressed-864690e457",
         "jpeg-q1-127209c48a",
         "pretrain-l0.003-134b335ebf",
         "finetune-l0.003-g1-07657a3615",
     ),
-    (2, 3): (
+    (2, 3, 1): (
         "uncompressed-93a31f8ab0",
         "jpeg-q1-3ff18865a5",
         "pretrain-l0.003-be6b3c2297",
         "finetune-l0.003-g1-8e703d23d8",
     ),
-    (2, 4): (
+    (2, 4, 1): (
         "uncompressed-c781cdc026",
         "jpeg-q1-48d7bbf735",
         "pretrain-l0.003-5265b4dde0",
         "finetune-l0.003-g1-c65b95a35e",
     ),
+    (2, 4, 2): (
+        "uncompressed-c781cdc026",
+        "jpeg-q1-48d7bbf735",
+        "pretrain-l0.003-365b86c588",
+        "finetune-l0.003-g1-63e3ce6a59",
+    ),
 }
-"""Keys by the versions of measuring and drawing."""
+"""Keys by the versions of measuring, drawing and training."""
 
 
 def write_images(folder: Path, text: str = "one") -> Path:

@@ -112,6 +112,8 @@ def _why(search: Search, trial: Trial, before: Sequence[Record]) -> str:
     if changed and all(name.split(" ")[0].endswith("_dir") for name in changed):
         # of one version a correction; keys of version 0.1 held no contents, so that each folder changes once
         return f"measured under another key, {before[-1].key}: other files, {', '.join(changed)}"
+    if any(name.startswith("training_version ") for name in changed):
+        return f"{before[-1].key} was trained by another version of this program: {', '.join(changed)}"
     return f"{before[-1].key} had other settings: {', '.join(changed)}"
 
 

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from tfic.checkpoints import checkpoint, header
 from tfic.codec.image_codec import ImageCodec
-from tfic.config import Config
+from tfic.config import TRAINING_VERSION, Config
 from tfic.strict import from_mapping
 from tfic.system.files import write_whole
 
@@ -31,6 +31,7 @@ def write(parts: Parts, stage: str, step: int, config: Config, run: Path, start:
     """
     state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
     state |= {"step": step, "stage": stage, "config": json.dumps(asdict(config)), "start": start}
+    state["training_version"] = TRAINING_VERSION
     path = run / STATE_FILE
     data = io.BytesIO()  # torch's own writer does not say that a disk is full
     torch.save(state, data)
@@ -42,9 +43,14 @@ def read(path: Path) -> tuple[bytes, Config, str]:
     """A state as `restore` takes it, the settings of its training, and the fingerprint of its start ("": not known).
 
     Raises:
-        ValueError: when it is damaged.
+        ValueError: when it is damaged, or of a version that trains otherwise.
     """
     data, state = _read(path)
+    if (version := state.get("training_version", 1)) != TRAINING_VERSION:
+        raise ValueError(
+            f"{path} was begun by version {version} of training, and this program has version {TRAINING_VERSION} "
+            "with other weights; end it with the program that began it, or remove it to begin again"
+        )
     return data, from_mapping(Config(), header.settings(state["config"], path), str(path)), state.get("start", "")
 
 
