@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_files import saved_codec
 from made_reading import reading_loss
 from needed import missing, needed
 from refusals import refused
@@ -132,6 +133,16 @@ def test_a_training_against_a_reader_that_is_missing_is_refused_before_stage_1_a
     with pytest.raises(ReaderMissingError, match="reader easyocr"):
         fit(replace(recipe("tiny"), train=taught, gamma=1.0), tmp_path / "run", lambda progress: None)
     assert not list((tmp_path / "run").iterdir())
+
+
+@pytest.mark.usefixtures("without_easyocr")
+def test_a_measurement_by_a_reader_that_is_missing_is_refused_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    model = saved_codec(tmp_path / "c.safetensors", Config(codec="tic-tiny", eval=EvalConfig(readers="easyocr")))
+    refused(main, ["evaluate", model, tmp_path / "out"], "reader easyocr (EasyOCR english_g2) is not installed", capsys)
+    assert list(tmp_path.iterdir()) == [model]
 
 
 @pytest.mark.usefixtures("without_easyocr")

@@ -29,6 +29,7 @@ from tfic.measuring.row import COMPARISON_FILE, PICTURES, ROWS_FILE, Row, means,
 from tfic.measuring.tasks import metrics_of
 from tfic.ocr.choice import page_readers
 from tfic.ocr.detector import TextDetector
+from tfic.ocr.installed import check_installed
 from tfic.ocr.page import PPOCRPageReader
 from tfic.pages.lines import Page
 from tfic.reader_names import further
@@ -125,9 +126,11 @@ def measure(coder: Coder, config: Config, out: Path, processes: int = 1) -> dict
         processes: the most processes that measure, this one included; a small test set takes fewer.
 
     Raises:
+        ReaderMissingError: when a reader that measures is not installed; nothing is written then.
         ValueError: when no image can be measured, or the test set cannot be read.
         RuntimeError: when a process dies.
     """
+    check_installed(config.eval.judges)
     pages = test_pages(config.data)
     processes = processes_for(len(pages), processes)
     (out / PICTURES).mkdir(parents=True, exist_ok=True)  # before the work: a folder that cannot be made costs none
