@@ -21,8 +21,8 @@ from tfic.measuring.row import MEASURES
 
 PAGES, FEW_PAGES, MANY = 4, 2, 100
 """Pages that can be looked at, at most, and those of a sweep of more than so many codecs."""
-LARGEST_BYTES = 5_500_000
-"""Bytes of all thumbnails together: a page whose thumbnails would exceed them is left out."""
+LARGEST_BYTES = 3_600_000
+"""Bytes of all thumbnails together, a third more in the file: a further page that would exceed them is left out."""
 QUALITY = 62
 """WebP quality of a thumbnail, which is a copy of a reconstruction and not the reconstruction itself."""
 ALIGN_PX = 64
@@ -72,9 +72,14 @@ def axes(points: pd.DataFrame, metadata: pd.DataFrame) -> list[dict[str, object]
 
 
 def looks(sweep: runs.Sweep, data: SweepData) -> dict[str, dict[str, Look]]:
-    """Thumbnails of every point by page and trial key, of the pages that most codecs have kept, within the bytes."""
+    """Thumbnails of every point by page and trial key, of the pages that most codecs have kept, within the bytes.
+
+    Of the first page codecs on the front come first, then others by rising rate, as many as fit.
+    """
     names = sorted(set(data.rows["image"]))
-    beside = {key: kept.names(sweep, key) for key in data.points["trial_key"]}
+    first = data.points.assign(original=data.points["kind"] == "uncompressed")
+    order = first.sort_values(["original", "on_front", "bpp"], ascending=[False, False, True])["trial_key"]
+    beside = {key: kept.names(sweep, key) for key in order}
     files = {key: by_image_name(own, names) for key, own in beside.items()}
     told = {key: kept.known(sweep, key, own) for key, own in beside.items()}
     counts = pd.Series([name for found in files.values() for name in found], dtype=str).value_counts()
@@ -82,17 +87,17 @@ def looks(sweep: runs.Sweep, data: SweepData) -> dict[str, dict[str, Look]]:
     rows = data.rows.set_index(["trial_key", "image"])
     found: dict[str, dict[str, Look]] = {}
     spent = 0
-    original = data.kind("uncompressed")["trial_key"].tolist()
     for page in pages:
-        first = next(key for key in [*original, *files] if page in files[key])
-        window = aligned(busiest(kept.file(sweep, first, files[first][page])))
-        some = {}
-        for key, own in files.items():
-            if page in own:
-                known = told[key].get(page, Details())
-                webp = thumbnail(kept.file(sweep, key, own[page]), window)
-                some[key] = Look(webp, rows.loc[(key, page)], known.texts, known.block_px, within(known, window))
-        spent += sum(len(look.webp) for look in some.values())
+        keys = [key for key, own in files.items() if page in own]
+        window = aligned(busiest(kept.file(sweep, keys[0], files[keys[0]][page])))
+        some: dict[str, Look] = {}
+        for key in keys:
+            webp = thumbnail(kept.file(sweep, key, files[key][page]), window)
+            spent += len(webp)
+            if spent > LARGEST_BYTES:
+                break
+            known = told[key].get(page, Details())
+            some[key] = Look(webp, rows.loc[(key, page)], known.texts, known.block_px, within(known, window))
         if found and spent > LARGEST_BYTES:
             break
         found[page] = some

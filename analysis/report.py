@@ -67,7 +67,7 @@ def write(sweep: runs.Sweep, out: Path, heldout: str | None = None) -> None:
 
 
 def page(sweep: runs.Sweep, heldout: str | None = None) -> str:
-    """The whole report as HTML: 5 MB of plotly.js and figures, and up to 8 MB of thumbnails.
+    """The whole report as HTML: 5 MB of plotly.js, up to 5 MB of thumbnails, and the figures.
 
     Args:
         sweep: the sweep.
@@ -104,6 +104,7 @@ def page(sweep: runs.Sweep, heldout: str | None = None) -> str:
             transfer=cells,
             infinite=float("inf"),
             gallery_pages=list(looks),
+            pictured=len(next(iter(looks.values()), {})),
             explore=Markup(json.dumps(block, allow_nan=False).replace("<", "\\u003c")),
             dark=Markup(json.dumps(palette.DARK)),
             tuned_count=int((points["kind"] == "finetune").sum()),

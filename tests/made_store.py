@@ -191,10 +191,19 @@ def picture(text: str, point: Made) -> bytes:
     return out.getvalue()
 
 
-def known_of(point: Made, rows: pd.DataFrame) -> dict[str, details.Details]:
+def noise(point: Made, side_px: int) -> bytes:
+    """A page of nothing but noise as PNG, of each point another."""
+    rng = np.random.default_rng(round(1e6 * point.bpp))
+    page = rng.normal(180, 22, (side_px, side_px, 1)).clip(0, 255).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(page.repeat(3, 2)).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def known_of(point: Made, rows: pd.DataFrame, blocks: int = 16) -> dict[str, details.Details]:
     """What is kept of the pictures: bits where the text is, of what was trained, and a text that Tesseract read."""
     bits = tuple(
-        tuple(int(40 * point.bpp * (60 if y % 3 == 1 and x < 10 else 3)) for x in range(16)) for y in range(16)
+        tuple(int(40 * point.bpp * (60 if y % 3 == 1 and x < 10 else 3)) for x in range(blocks)) for y in range(blocks)
     )
     learned = point.lmbda is not None
     return {
@@ -207,10 +216,18 @@ def known_of(point: Made, rows: pd.DataFrame) -> dict[str, details.Details]:
     }
 
 
-def log_sweep(client: MlflowClient, name: str, made: list[Made], folder: Path, minute: int, held: bool = False) -> None:
+def log_sweep(
+    client: MlflowClient,
+    name: str,
+    made: list[Made],
+    folder: Path,
+    minute: int,
+    held: bool = False,
+    noise_px: int = 0,
+) -> None:
     """Log every point as one FINISHED run of experiment `name`, and one run that failed; artifacts go into `folder`.
 
-    With `held` the store itself holds the artifacts, as a server does.
+    With `held` the store itself holds the artifacts, as a server does. With `noise_px` pictures are noise of that side.
     """
     place = None if held else (folder / "mlartifacts" / name).as_uri()
     experiment = client.create_experiment(name, artifact_location=place)
@@ -245,9 +262,12 @@ def log_sweep(client: MlflowClient, name: str, made: list[Made], folder: Path, m
         local = folder / "local" / name / point.key
         (local / "pictures").mkdir(parents=True)
         rows.to_csv(local / "rows.csv", index=False)
+        noisy = noise(point, noise_px) if noise_px else b""
         for number in range(PICTURES):
-            (local / "pictures" / f"test-{number:05d}.png").write_bytes(picture(page_texts()[number], point))
-        (local / "pictures" / details.FILE).write_bytes(details.dump(known_of(point, rows)))
+            look = noisy or picture(page_texts()[number], point)
+            (local / "pictures" / f"test-{number:05d}.png").write_bytes(look)
+        known = known_of(point, rows, max(16, noise_px // 16))
+        (local / "pictures" / details.FILE).write_bytes(details.dump(known))
         client.log_artifacts(run, str(local))
         client.set_terminated(run, "FINISHED", end_time=start + 1000 * index)
     failed = client.create_run(
