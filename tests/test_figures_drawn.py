@@ -51,7 +51,9 @@ def test_surface_importance_and_transfer_are_drawn_without_an_error(opened) -> N
 
 def test_the_figures_show_what_is_in_the_tables_beside_them(opened) -> None:
     page, _, _ = opened
-    drawn = page.evaluate("() => document.getElementById('figure-transfer')._fullData[0].z.flat()")
+    drawn = page.evaluate(
+        "() => [...document.getElementById('figure-transfer')._fullData[0].z].flatMap((row) => [...row])"
+    )
     told = page.evaluate(
         """() => [...document.querySelectorAll("#readers table.compact tbody td:nth-child(3)")].map(
           (cell) => Number(cell.firstChild.textContent.trim().replace("\u2212", "-")))"""
