@@ -16,25 +16,31 @@ WORDS |= {name: MEASURES[name].label for name in map("accuracy_{}".format, FURTH
 """Heads of columns."""
 
 
-def comparison(runs: Path, name_of_set: str, tuned: Sequence[str], others: Sequence[str]) -> str:
+def measured(runs: Path, name_of_set: str) -> pd.DataFrame:
+    """The rows of RUN/measured/SET-QUALITY/rows.csv in all runs of a folder, with `trial_key` (`key`)."""
+    tables = [
+        pd.DataFrame(map(asdict, read_rows(path))).assign(
+            trial_key=key(path.parent.parent.parent.name, path.parent.name.rpartition("-")[2])
+        )
+        for path in sorted(runs.glob(f"*/measured/{name_of_set}-*/{ROWS_FILE}"))
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def comparison(rows: pd.DataFrame, name_of_set: str, tuned: Sequence[str], others: Sequence[str]) -> str:
     """A table: each measured quality of the tuned codecs against others at its rate.
 
     The other codec is interpolated for each page over the log of its mean rates (`analysis.matched`); where its
     measured rates do not reach, the line says so.
 
     Args:
-        runs: Folder with RUN/measured/SET-QUALITY/rows.csv.
-        name_of_set: Name of the set of test pages.
-        tuned: Names of runs.
-        others: Names of runs to compare with.
+        rows: as `measured` has them.
+        name_of_set: name of the set of test pages.
+        tuned: names of codecs.
+        others: names of codecs to compare with.
     """
-    tables = {
-        path.parent: pd.DataFrame(map(asdict, read_rows(path)))
-        for path in sorted(runs.glob(f"*/measured/{name_of_set}-*/{ROWS_FILE}"))
-    }
-    rows = pd.concat([table.assign(trial_key=_key(folder)) for folder, table in tables.items()], ignore_index=True)
     rates = rows.groupby("trial_key")["bpp"].mean().sort_values()
-    points = {name: [key for key in rates.index if _run(key) == name] for name in (*tuned, *others)}
+    points = {name: keys_of(rows, name) for name in (*tuned, *others)}
     metrics = [name for name in WORDS if rows[name].notna().any()]
     pages = rows["image"].nunique()
     lines = [
@@ -43,21 +49,23 @@ def comparison(runs: Path, name_of_set: str, tuned: Sequence[str], others: Seque
         f"| codec, quality | bpp | against | {' | '.join(WORDS[name] for name in metrics)} |",
         f"| --- | --- | --- |{' --- |' * len(metrics)}",
     ]
-    for key in (key for name in tuned for key in points[name]):
+    for own in (each for name in tuned for each in points[name]):
         for other in others:
-            matched, gains = differences(rows, key, points[other], metrics)
+            matched, gains = differences(rows, own, points[other], metrics)
             cells = " | ".join(
                 stats.show(stats.mean(gains[metric].to_numpy()), sign=True, digits=3) for metric in metrics
             )
             against = other if matched.bits == "equal" else f"{other}, which has {matched.bits} bits"
-            lines.append(f"| {key} | {rates[key]:.4f} | {against} | {cells} |")
+            lines.append(f"| {own} | {rates[own]:.4f} | {against} | {cells} |")
     return "\n".join(lines)
 
 
-def _key(folder: Path) -> str:
-    """`gamma0.5, 25` for gamma0.5/measured/0-25."""
-    return f"{folder.parent.parent.name}, {folder.name.partition('-')[2]}"
+def key(name: str, quality: str) -> str:
+    """`gamma2, 25` for codec gamma2 at quality 25."""
+    return f"{name}, {quality}"
 
 
-def _run(key: str) -> str:
-    return key.rpartition(", ")[0]
+def keys_of(rows: pd.DataFrame, name: str) -> list[str]:
+    """The keys of a codec's qualities by rising rate."""
+    rates = rows.groupby("trial_key")["bpp"].mean().sort_values()
+    return [each for each in rates.index if each.rpartition(", ")[0] == name]

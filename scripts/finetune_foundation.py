@@ -9,7 +9,9 @@ The encoder alone learns, so that zoo/lite-vbr decodes what it writes; in the co
 pixels. Both see the same crops and qualities. RUNS/WEIGHTS-STEPS is for the foundation with these weights: where
 another has shipped, the same command begins anew. There, each codec has a run directory with its checkpoint, the same
 in half precision (`half.safetensors`, what ships) and `measured/SET-QUALITY`, its measurements on two sets of drawn
-scenes and one of pages of documents; AVIF's are beside them. `comparison.md` says what the codecs read at equal rate.
+scenes and one of pages of documents; those of the foundation and of AVIF are beside them. `comparison.md` says what the
+codecs read at equal rate.
+
 Exit codes: 0 all done, 2 bad input, 3 call again.
 """
 
@@ -20,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from equal_rates import comparison
+from equal_rates import comparison, measured
 from marathon_card import DOCUMENT_SHARE, by_measure, by_quality
 
 from tfic.checkpoints import checkpoint, models
@@ -35,14 +37,16 @@ from tfic.training.train import Progress, fit
 FOUNDATION = "zoo/lite-vbr"
 SHIPPED = Path(__file__).parent.parent / "tfic" / "zoo"
 READERS = TrainConfig().readers
-CONTROL, HALF, MORE_CALLS = "control", "half.safetensors", 3
+CONTROL, START, AVIF = "control", "foundation", "avif"
+"""Names of what fine-tunings are compared with."""
+HALF, MORE_CALLS = "half.safetensors", 3
 SETS = {
     "seed0": DataConfig(test_count=100), "seed1": DataConfig(test_count=100, seed=1),
     "documents": DataConfig(test_count=50, document_share=1.0),
 }  # fmt: skip
 """Sets of test pages; a scale may take fewer of each."""
-MORE_READERS_ON = "seed0"
-"""The set that further readers read."""
+MORE_READERS_ON = ("seed0", "seed1")
+"""The sets that further readers read."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Scale:
     avif: tuple[int, ...]
     """AVIF's."""
     readers: str = ""
-    """Further readers of the set `MORE_READERS_ON`, joined by `+`."""
+    """Further readers of the sets `MORE_READERS_ON`, joined by `+`."""
 
 
 def scales(steps: int | None, gammas: tuple[float, ...], against: tuple[str, ...]) -> dict[str, Scale]:
@@ -104,7 +108,7 @@ class _TimeUpError(Exception):
 
 
 def _train(scale: Scale, runs: Path, until: float) -> None:
-    start = fit(scale.config, runs / "start", _reporter("start", until))
+    start = fit(scale.config, runs / START, _reporter(START, until))
     for name, config in trainings(scale).items():
         trained = fit(config, runs / name, _reporter(name, until), start)
         if not (runs / name / HALF).exists():
@@ -115,12 +119,12 @@ def _train(scale: Scale, runs: Path, until: float) -> None:
 
 def _measure(scale: Scale, runs: Path, until: float) -> None:
     for name_of_set in SETS:
-        for name in trainings(scale):
-            codec = checkpoint.load(runs / name / HALF)
+        for name in (START, *trainings(scale)):
+            codec = checkpoint.load(runs / name / HALF if name != START else models.find(FOUNDATION))
             for quality in scale.qualities:
                 _measure_one(codec.at(quality), scale, runs / name, name_of_set, quality, until)
         for quality in scale.avif:
-            _measure_one(classical("avif", quality), scale, runs / "avif", name_of_set, quality, until)
+            _measure_one(classical(AVIF, quality), scale, runs / AVIF, name_of_set, quality, until)
 
 
 def _pages(config: Config, name_of_set: str) -> DataConfig:
@@ -135,7 +139,7 @@ def _measure_one(coder: Coder, scale: Scale, run: Path, name_of_set: str, qualit
         return
     if time.monotonic() > until:
         raise _TimeUpError
-    measuring = replace(scale.config.eval, readers=scale.readers if name_of_set == MORE_READERS_ON else "")
+    measuring = replace(scale.config.eval, readers=scale.readers if name_of_set in MORE_READERS_ON else "")
     result = measure(coder, replace(scale.config, data=_pages(scale.config, name_of_set), eval=measuring), out)
     shown = ("bpp", "accuracy", "accuracy_lines", "accuracy_heldout", "psnr_db")
     print(f"{run.name} {out.name}: " + ", ".join(f"{key} {result[key]:.3f}" for key in shown), flush=True)
@@ -155,7 +159,7 @@ def _reporter(name: str, until: float) -> Callable[[Progress], None]:
 
 def _compare(scale: Scale, runs: Path) -> None:
     tuned = [name for name in trainings(scale) if name != CONTROL]
-    tables = [comparison(runs, name, tuned, (CONTROL, "avif")) for name in SETS]
+    tables = [comparison(measured(runs, name), name, tuned, (CONTROL, START, AVIF)) for name in SETS]
     (runs / "comparison.md").write_text("\n\n".join(tables) + "\n", encoding="utf-8")
     print("\n\n".join(tables))
 
@@ -222,7 +226,10 @@ def main() -> int:
         help=f"readers to train against, one codec each ({READERS})",
     )
     parser.add_argument(
-        "--readers", default="", metavar="R", help=f"further readers of {MORE_READERS_ON}: easyocr+ppocrv4+legere+gocr"
+        "--readers",
+        default="",
+        metavar="R",
+        help=f"further readers of {' and '.join(MORE_READERS_ON)}: easyocr+ppocrv4+legere+gocr",
     )
     parser.add_argument("--minutes", type=float, default=25, metavar="M", help="stop after so many minutes (25)")
     parser.add_argument("--ship", action="store_true", help="do not train: copy what is finished, with a model card")

@@ -27,7 +27,7 @@ def test_each_quality_is_compared_and_rates_out_of_reach_are_named(
     measured(tmp_path / "avif/measured/0-5", 0.1, [0.4, 0.4])
     measured(tmp_path / "avif/measured/0-25", 0.4, [0.8, 0.8])
     measured(tmp_path / "avif/measured/1-25", 0.2, [0.0, 0.0])
-    assert script.comparison(tmp_path, "0", ["ours"], ["avif"]).splitlines() == [
+    assert script.comparison(script.measured(tmp_path, "0"), "0", ["ours"], ["avif"]).splitlines() == [
         "At equal rate on 2 test pages of set 0, difference and its 95 % interval:",
         "",
         "| codec, quality | bpp | against | page |",
