@@ -22,7 +22,7 @@ from tfic.weights import parse
 
 GIB = 2**30
 ACTIVATION_BYTES_PER_PX = MappingProxyType({
-    "tic-tiny": 295, "tic-small": 1_169, "tic-medium": 9_667, "tic-base": 14_500, "lite": 484, "lite-vbr": 527,
+    "tic-tiny": 295, "tic-small": 1_169, "tic-medium": 9_667, "tic-base": 14_500, "lite": 357, "lite-vbr": 399,
 })  # fmt: skip
 """Bytes that a codec keeps for its backward pass per pixel of a training crop."""
 PARAMETERS = MappingProxyType({
