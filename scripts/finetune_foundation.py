@@ -2,8 +2,8 @@
 
     python scripts/finetune_foundation.py RUNS --scale cpu --minutes 30    # again and again, until all is done
     python scripts/finetune_foundation.py RUNS --scale cpu --ship          # the fine-tuned codec into tfic/zoo
-    python scripts/finetune_foundation.py RUNS --scale cpu --against ppocrv6-small easyocr ppocrv6-small+easyocr \
-        --readers easyocr+ppocrv4+legere+gocr                              # a transfer matrix: trained against, read by
+    python scripts/finetune_foundation.py RUNS --scale cpu --readers ppocr easyocr ppocr=1,easyocr=1 \
+        --heldout easyocr,ppocrv4,legere,gocr                              # a transfer matrix: trained against, read by
 
 The encoder alone learns, so that zoo/lite-vbr decodes what it writes; in the control all weights go on learning for
 pixels. Both see the same crops and qualities. RUNS/WEIGHTS-STEPS is for the foundation with these weights: where
@@ -32,6 +32,7 @@ from tfic.measuring.classical import classical
 from tfic.measuring.evaluate import Coder
 from tfic.measuring.in_processes import measure
 from tfic.measuring.row import ROWS_FILE
+from tfic.reader_names import trained_against
 from tfic.training.train import Progress, fit
 
 FOUNDATION = "zoo/lite-vbr"
@@ -219,18 +220,13 @@ def main() -> int:
         "--gammas", type=float, nargs="+", default=[2.0], metavar="G", help="one fine-tuning each (2, which ships)"
     )
     parser.add_argument(
-        "--against",
-        nargs="+",
-        default=[READERS],
-        metavar="R",
-        help=f"readers to train against, one codec each ({READERS})",
-    )
+        "--readers", type=trained_against, nargs="+", default=[READERS], metavar="R",
+        help="readers to train against, one codec each: ppocr easyocr ppocr=1,easyocr=1 (ppocr)",
+    )  # fmt: skip
     parser.add_argument(
-        "--readers",
-        default="",
-        metavar="R",
-        help=f"further readers of {' and '.join(MORE_READERS_ON)}: easyocr+ppocrv4+legere+gocr",
-    )
+        "--heldout", default="", metavar="R",
+        help=f"further readers of {' and '.join(MORE_READERS_ON)}: easyocr,ppocrv4,legere,gocr",
+    )  # fmt: skip
     parser.add_argument("--minutes", type=float, default=25, metavar="M", help="stop after so many minutes (25)")
     parser.add_argument("--ship", action="store_true", help="do not train: copy what is finished, with a model card")
     parser.add_argument("--out", type=Path, default=SHIPPED, metavar="DIR", help="where to ship to (tfic/zoo)")
@@ -238,7 +234,9 @@ def main() -> int:
     until = time.monotonic() + 60 * args.minutes
     if not all(gamma > 0 for gamma in args.gammas):
         parser.error(f"--gammas is {args.gammas}; give numbers above 0")
-    scale = replace(scales(args.steps, tuple(args.gammas), tuple(args.against))[args.scale], readers=args.readers)
+    scale = replace(
+        scales(args.steps, tuple(args.gammas), tuple(args.readers))[args.scale], readers=args.heldout.replace(",", "+")
+    )
     runs = args.runs / f"{models.weights_of(scale.config.train.start)}-{scale.config.train.finetune_steps}"
     if args.ship:
         _ship(scale, runs, args.out)
