@@ -68,7 +68,9 @@ def cells(rows: pd.DataFrame) -> list[Cell]:
             if np.isfinite(means).any():
                 judge = readers.FIRST if name == readers.TRAINING else name
                 title, mine = readers.title(judge), judge in readers.against(against)
-                found.append(Cell(readers.against_title(against), title, mine, len(common), stats.mean(means)))
+                found.append(
+                    Cell(readers.against_title(against, "reading"), title, mine, len(common), stats.mean(means))
+                )
     return found
 
 
