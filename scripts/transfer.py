@@ -96,6 +96,8 @@ def report(sets: dict[str, pd.DataFrame]) -> str:
     parts = []
     for name, rows in sets.items():
         tuned = [codec for codec in rows["codec"].unique() if trained_against(codec)]
+        if not tuned:
+            continue
         others = [codec for codec in (CONTROL, START, AVIF) if (rows["codec"] == codec).any()]
         pages = rows["page"].nunique()
         parts.append(f"Trained against, read by; {pages} pages of set {name}:\n\n{matrix(cells(rows))}")
