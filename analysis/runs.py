@@ -45,7 +45,9 @@ TRAINED = ("pretrain", "control", "halfway", "finetune", "candidate")
 TUNED = ("finetune", "candidate")
 NAMED = {
     LMBDA_SHARE: ("lmbda_share", TUNED), "train.tasks": ("for", TUNED), "train.readers": ("against", TUNED),
-    "train.reading": ("reading", TUNED), "train.learns": ("learns", TUNED), "train.seed": ("seed", TRAINED),
+    "train.reading": ("reading", TUNED), "train.learns": ("learns", TUNED),
+    "train.text_distortion": ("text distortion", TUNED), "train.rest_distortion": ("rest distortion", TUNED),
+    "train.seed": ("seed", TRAINED),
 }  # fmt: skip
 """Settings that a label has where fine-tunings differ in them: its name there, and the kinds that have it."""
 FINISHED = "attributes.status = 'FINISHED' AND tags.trial_key LIKE '%'"

@@ -12,8 +12,11 @@ import pandas as pd
 
 from analysis.runs import LMBDA_SHARE
 
-POOLED = {"train.tasks": "tasks", "train.readers": "readers", "train.reading": "terms of reading",
-          "train.learns": "parts that learn", LMBDA_SHARE: "lmbda shares", "train.seed": "seeds"}  # fmt: skip
+POOLED = {
+    "train.tasks": "tasks", "train.readers": "readers", "train.reading": "terms of reading",
+    "train.learns": "parts that learn", "train.text_distortion": "weights of distortion on text",
+    "train.rest_distortion": "weights of distortion elsewhere", LMBDA_SHARE: "lmbda shares", "train.seed": "seeds",
+}  # fmt: skip
 """Parameters of a run that the surface does not have, by their names for people."""
 SHUFFLES = 30
 """Shuffles of each setting."""

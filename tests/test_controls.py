@@ -46,13 +46,18 @@ def test_a_control_s_key_follows_the_steps_of_stage_2_and_not_what_is_read() -> 
 
 
 def test_the_family_is_a_grid_and_the_slides_keep_their_keys() -> None:
-    plain, made = sweep(), sweep(readings=("ctc", "features"), learns=("all", "encoder"))
+    family = {"readings": ("ctc", "features"), "learns": ("all", "encoder"), "rest_distortions": (1.0, 0.1)}
+    plain, made = sweep(), sweep(**family, text_distortions=(1.0, 2.0))
     tunings = [trial for trial in made.grid() if trial.kind is Kind.FINETUNE]
-    assert len({trial.key for trial in tunings}) == len(tunings) == 4 * 4
+    assert len({trial.key for trial in tunings}) == len(tunings) == 4 * 16
     assert {trial.key for trial in plain.grid()} <= {trial.key for trial in made.grid()}
-    assert made.finetune(0.003, 1.0, member=made.family[-1]).title.endswith("reading features encoder learns")
+    assert made.finetune(0.003, 1.0, member=made.family[-1]).title.endswith(
+        "reading features encoder learns text_distortion 2 rest_distortion 0.1"
+    )
     assert made.finetune(0.003, 1.0) == plain.finetune(0.003, 1.0)
-    assert {"reading", "learns"} <= {field.removeprefix("train.") for field in tunings[-1].decides}
+    assert {"reading", "learns", "text_distortion", "rest_distortion"} <= {
+        field.removeprefix("train.") for field in tunings[-1].decides
+    }
 
 
 def test_the_slides_stage_2_stays_that_of_paper() -> None:
@@ -65,6 +70,7 @@ def test_the_slides_stage_2_stays_that_of_paper() -> None:
 @pytest.mark.parametrize(("table", "words"), [
     ({"space": {"readings": ["words"]}}, r"'words' is none of ctc, features, logits"),
     ({"space": {"learns": ["me"]}}, r"learns has 'me'; it must be all or encoder"),
+    ({"space": {"rest_distortions": [-0.1]}}, r"rest_distortion is -0.1; it must be 0 or more"),
     ({"train": {"learns": "me"}}, r"learns is 'me'; it must be all or encoder"),
 ])  # fmt: skip
 def test_another_member_of_the_family_is_refused(table: dict[str, object], words: str) -> None:

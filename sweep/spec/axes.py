@@ -65,6 +65,10 @@ class Space:
     """Readers to train against, likewise; empty takes `train.readers` alone."""
     tasks: tuple[str, ...] = ()
     """Machine tasks of stage 2, likewise; empty takes `train.tasks` alone. Optuna proposes for the first."""
+    text_distortions: tuple[float, ...] = ()
+    """Weights of distortion on text in stage 2, likewise; empty takes `train.text_distortion` alone."""
+    rest_distortions: tuple[float, ...] = ()
+    """Weights of distortion elsewhere, likewise; empty takes `train.rest_distortion` alone."""
     seeds: int = 1
     """Trainings of everything that the grid trains: with the seed of [train], the next one, and so on."""
     controls: bool = False
@@ -83,6 +87,10 @@ class Space:
             for value in values:
                 check_positive(name.removesuffix("s"), value)
             object.__setattr__(self, name, tuple(dict.fromkeys(float(value) for value in values)))
+        for name in ("text_distortions", "rest_distortions"):
+            for value in getattr(self, name):
+                check_at_least(name.removesuffix("s"), value, 0)
+            object.__setattr__(self, name, tuple(dict.fromkeys(float(value) for value in getattr(self, name))))
         for share in self.lmbda_shares:
             if not 0 <= share <= 1:
                 raise ValueError(

@@ -1,7 +1,7 @@
 """The family of stage 2: the settings of which each combination is fine-tuned with every gamma."""
 
 import itertools
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 from sweep.spec.axes import Space
 from tfic.config import EvalConfig, TrainConfig
@@ -20,6 +20,10 @@ class Member:
     """Terms of the reading loss."""
     learns: str
     """The part that learns."""
+    text_distortion: float
+    """Weight of distortion on text."""
+    rest_distortion: float
+    """Weight of distortion elsewhere."""
 
     def of(self, train: TrainConfig) -> TrainConfig:
         """A training with the settings of this member."""
@@ -33,7 +37,7 @@ class Member:
 
 def member_of(train: TrainConfig) -> Member:
     """The member that a training is of."""
-    return Member(train.tasks, train.readers, train.reading, train.learns)
+    return Member(**{each.name: getattr(train, each.name) for each in fields(Member)})
 
 
 def members(space: Space, train: TrainConfig) -> list[Member]:
@@ -44,6 +48,8 @@ def members(space: Space, train: TrainConfig) -> list[Member]:
         space.readers or (own.readers,),
         space.readings or (own.reading,),
         space.learns or (own.learns,),
+        space.text_distortions or (own.text_distortion,),
+        space.rest_distortions or (own.rest_distortion,),
     )
     return [Member(*each) for each in itertools.product(*values)]
 

@@ -15,6 +15,7 @@ sweep.toml, every key optional:
     learns = ["all", "encoder"]
     readers = ["ppocr", "ppocr=1,easyocr=0.5"]
     tasks = ["reading", "reading=1,detection=0.5"]
+    rest_distortions = [0.1, 1.0]
     controls = true
     halfway = true
     [space.classical]

@@ -71,6 +71,9 @@ class Trial:
         weights += f" reading {config.train.reading}" if config.train.reading != "ctc" else ""
         weights += f" against {config.train.readers}" if config.train.readers != TrainConfig.readers else ""
         weights += f" {config.train.learns} learns" if config.train.learns != "all" else ""
+        for name in ("text_distortion", "rest_distortion"):
+            weight = getattr(config.train, name)
+            weights += f" {name} {weight:g}" if weight != 1 else ""
         seed = f" seed {config.train.seed}" if config.train.seed else ""
         weights += seed
         match self.kind:

@@ -3,6 +3,7 @@
 Differentiable, so that the loss of reading reaches the pixels of the page.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from tfic.pages.lines import Quad
@@ -27,17 +29,18 @@ def as_batch(image: np.ndarray) -> Float[Tensor, "1 3 H W"]:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
 
 
-def with_margin(quad: Quad, margin: float = MARGIN) -> np.ndarray:
-    """The quadrilateral (4, 2) grown by `margin` heights on every side, along its own axes."""
-    corners = np.asarray(quad, dtype=np.float64)
-    right = (corners[1] - corners[0] + corners[2] - corners[3]) / 2
-    down = (corners[3] - corners[0] + corners[2] - corners[1]) / 2
-    height = max(float(np.linalg.norm(down)), 1.0)
-    along = margin * height * right / max(float(np.linalg.norm(right)), 1.0)
+def with_margin(quads: ArrayLike, margin: float = MARGIN) -> Float[np.ndarray, "*n 4 2"]:
+    """Quadrilaterals (..., 4, 2), each grown by `margin` heights on every side, along its own axes."""
+    corners = np.asarray(quads, dtype=np.float64)
+    first, second, third, fourth = np.moveaxis(corners, -2, 0)
+    right, down = (second - first + third - fourth) / 2, (fourth - first + third - second) / 2
+    height = np.maximum(np.linalg.norm(down, axis=-1, keepdims=True), 1.0)
+    along = margin * height * right / np.maximum(np.linalg.norm(right, axis=-1, keepdims=True), 1.0)
     across = margin * height * down / height
-    return corners + np.stack([-along - across, along - across, along + across, -along + across])
+    return corners + np.stack([-along - across, along - across, along + across, -along + across], -2)
 
 
+@functools.lru_cache(maxsize=4096)  # a training step asks four times for each line
 def width_at(quad: Quad, height_px: int, squeeze: float = 1.0) -> int:
     """Width in pixels of the crop (with its margin) when its height is `height_px`; at least 1."""
     corners = with_margin(quad)
@@ -88,10 +91,11 @@ class Transformation(Protocol):
 def places(quads: Sequence[Quad], height_px: int, width_px: int, squeeze: float = 1.0) -> Places:
     """The places of quadrilaterals; for the arguments see `rectify`."""
     to_page, widths = np.empty((len(quads), 3, 3)), np.empty(len(quads))
+    corners = with_margin(np.reshape(quads, (-1, 4, 2))).astype(np.float32)
     for i, quad in enumerate(quads):
         width = min(width_at(quad, height_px, squeeze), width_px)
         upright = np.array([[0, 0], [width, 0], [width, height_px], [0, height_px]], dtype=np.float32)
-        to_page[i] = cv2.getPerspectiveTransform(upright, with_margin(quad).astype(np.float32))
+        to_page[i] = cv2.getPerspectiveTransform(upright, corners[i])
         widths[i] = width
     return Places(to_page, widths, height_px, width_px)
 

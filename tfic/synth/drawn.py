@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -90,10 +91,12 @@ class SetSpec:
 class DrawnSet(Sequence[Page]):
     """The pages of a set in the cache; picklable at the cost of the lines alone."""
 
-    def __init__(self, spec: SetSpec, folder: Path, rows: list[dict[str, Any]]) -> None:
+    def __init__(self, spec: SetSpec, folder: Path, rows: list[dict[str, Any]], offset: int) -> None:
+        """`offset` is where the pixels begin in `images.npy`, in bytes."""
         self._spec = spec
         self._folder = folder
         self._rows = rows
+        self._offset = offset
 
     def __len__(self) -> int:
         return self._spec.count
@@ -113,7 +116,10 @@ class DrawnSet(Sequence[Page]):
 
     def _image(self, number: int) -> np.ndarray:
         """The pixels of a page; those on disk that have changed are drawn anew."""
-        image = np.array(np.load(self._folder / "images.npy", mmap_mode="r")[number])
+        shape = _shape(self._spec)[1:]
+        size = math.prod(shape)
+        image = np.fromfile(self._folder / "images.npy", np.uint8, size, offset=self._offset + number * size)
+        image = image.reshape(shape)
         if zlib.crc32(image.tobytes()) != self._rows[number]["crc"]:
             return worker.page_of(self._spec.job(self._folder, 0, 0, 1), number).image
         return image
@@ -174,7 +180,7 @@ def _kept(spec: SetSpec, folder: Path) -> DrawnSet | None:
     except (FileNotFoundError, ValueError, EOFError):  # missing; cut short or no longer text or an array
         return None
     whole = head == _head(body) and images.shape == _shape(spec) and images.dtype == np.uint8
-    return DrawnSet(spec, folder, [json.loads(row) for row in body.splitlines()]) if whole else None
+    return DrawnSet(spec, folder, [json.loads(row) for row in body.splitlines()], images.offset) if whole else None
 
 
 def _head(body: str) -> str:

@@ -43,8 +43,9 @@ class Crops:
         """
         masks = np.zeros((len(part), 1, *self.size_px), dtype=np.uint8)
         for mask, b in zip(masks, part, strict=True):
-            for quad in self.quads[b]:
-                cv2.fillConvexPoly(mask[0], np.round(with_margin(quad)).astype(np.int32), (1,))
+            around = with_margin(np.reshape(self.quads[b], (-1, 4, 2)))
+            for corners in np.round(around).astype(np.int32):
+                cv2.fillConvexPoly(mask[0], corners, (1,))
         return torch.from_numpy(masks)
 
     def cut(self, part: range | None = None) -> UInt8[Tensor, "b 3 h w"]:
