@@ -10,16 +10,16 @@ from tfic.strict import unknown_key
 _AVIF: dict[str, Any] = {"speed": 4, "max_threads": 1, "subsampling": "4:2:0"}
 _HEIC: dict[str, Any] = {"enc_params": {"x265:pools": "1"}}  # one thread; the bytes are those of any number
 SETTINGS = {
-    "jpeg": Setting("jpeg", (1, 5, 10, 20, 40, 75), {"optimize": True}),
-    "webp": Setting("webp", (0, 5, 20, 50, 80), {"method": 6}),
-    "avif": Setting("avif", (1, 10, 25, 40, 60, 80), {"speed": 4, "max_threads": 1}),
-    "avif_slow": Setting("avif", (1, 10, 25, 40, 60, 80), _AVIF | {"speed": 0}),
+    "jpeg": Setting("jpeg", (1, 5, 10, 20, 40, 75, 90), {"optimize": True}),
+    "webp": Setting("webp", (0, 5, 20, 50, 80, 93), {"method": 6}),
+    "avif": Setting("avif", (1, 10, 25, 40, 60, 80, 88), {"speed": 4, "max_threads": 1}),
+    "avif_slow": Setting("avif", (1, 10, 25, 40, 60, 80, 88), _AVIF | {"speed": 0}),
     "avif_444": Setting("avif", (1, 10, 25, 40, 60, 80), _AVIF | {"subsampling": "4:4:4"}),
     "avif_half": Setting("avif", (1, 10, 25, 40, 60, 80), _AVIF, prepared="half"),
     "webp_half": Setting("webp", (0, 10, 20, 40, 60, 80), {"method": 6}, prepared="half"),
     "avif_flat": Setting("avif", (1, 10, 25, 40, 60, 80), _AVIF, prepared="flat"),
     "jpeg_flat": Setting("jpeg", (1, 5, 10, 20, 40, 75), {"optimize": True}, prepared="flat"),
-    "jxl": Setting("jxl", (5, 20, 40, 60, 80, 92), {"effort": 7, "num_threads": 1}, package="pillow_jxl"),
+    "jxl": Setting("jxl", (0, 5, 20, 40, 60, 80, 92), {"effort": 7, "num_threads": 1}, package="pillow_jxl"),
     "heic": Setting("heif", (0, 5, 15, 30, 45, 60, 80), _HEIC, package="pillow_heif"),
 }
 """Classical codecs by their names: ordinary ones, then AVIF at its slowest, with full colour, of half the size (so also
