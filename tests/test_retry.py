@@ -17,6 +17,7 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from sweep.spec.limits import Limits
 from sweep.spec.presets import preset
 from sweep.spec.trials import Trial
+from sweep.store.lease import Lease
 from sweep.store.retry import Retry, StoreAwayError, away
 from sweep.store.tracking import Tracker
 from sweep.trial.conditions import Conditions
@@ -82,6 +83,8 @@ def absence(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Absence
         killed = time.monotonic()
         with pytest.raises(StoreAwayError) as gone:
             impatient.start(trial)
+        with pytest.raises(StoreAwayError, match="the same command goes on"):
+            Lease(impatient).__enter__()
         impatient.stop_waiting()
         began = time.monotonic()
         with pytest.raises(StoreAwayError):

@@ -39,6 +39,7 @@ class Lease:
 
     Raises:
         SweepTakenError: on entering, when another driver has it, naming it.
+        StoreAwayError: on entering, when the store does not answer.
     """
 
     def __init__(self, tracker: Tracker) -> None:
@@ -49,10 +50,10 @@ class Lease:
         self._trouble: Exception | None = None
 
     def __enter__(self) -> "Lease":
-        self._refuse_if_taken()
-        self._write()
+        self._tracker.waiting(self._refuse_if_taken)
+        self._tracker.waiting(self._write)
         time.sleep(SETTLE_S)  # of two that begin at once, the later one's tag stays
-        self._refuse_if_taken()
+        self._tracker.waiting(self._refuse_if_taken)
         self._thread.start()
         return self
 

@@ -243,6 +243,10 @@ class Tracker:
             self._retry(self.set_experiment_tag, view.TAG, view.state())
         return self._experiment
 
+    def waiting(self, call: Callable[[], object]) -> None:
+        """Call, and call again while the store that it asks is away."""
+        self._retry(call)
+
     def experiment_tag(self, name: str) -> dict[str, Any]:
         """A tag of the sweep's experiment, as the JSON object in it; {} if there is none. Does not wait."""
         if not self._experiment:
