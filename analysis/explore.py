@@ -16,6 +16,7 @@ from analysis import kept, readers, runs
 from analysis.palette import COLOURS, INK
 from analysis.pictures import busiest, by_image_name, marked
 from analysis.sweep_data import SweepData
+from analysis.transfer import Cell
 from tfic.measuring.details import Details
 from tfic.measuring.row import MEASURES
 
@@ -127,9 +128,13 @@ def thumbnail(png: bytes, window: tuple[int, int, int, int]) -> bytes:
 
 
 def block(
-    data: SweepData, metadata: pd.DataFrame, found: Mapping[str, Mapping[str, Look]], pair: Sequence[str]
+    data: SweepData,
+    metadata: pd.DataFrame,
+    found: Mapping[str, Mapping[str, Look]],
+    pair: Sequence[str],
+    cells: Sequence[Cell],
 ) -> dict[str, object]:
-    """The JSON object of the report: codecs, axes, pages with looks, and the pair that the gallery begins with."""
+    """The JSON object of the report: codecs, axes, pages with looks, the gallery's first pair, gains in transfer."""
     points = data.points
     codecs = [
         {"key": key, "label": label, "family": family, "colour": COLOURS.get(family, INK), "bpp": bpp, "kind": kind}
@@ -145,7 +150,22 @@ def block(
         }
         for page, some in found.items()
     ]
-    return {"codecs": codecs, "axes": axes(points, metadata), "pages": pages, "pair": list(pair)}
+    transfer = [
+        {
+            "trained": cell.trained,
+            "read_by": cell.read_by,
+            "own": cell.own,
+            "gains": {key: round(gain, 6) for key, gain in cell.gains.items()},
+        }
+        for cell in cells
+    ]
+    return {
+        "codecs": codecs,
+        "axes": axes(points, metadata),
+        "pages": pages,
+        "pair": list(pair),
+        "transfer": transfer,
+    }
 
 
 def _look(look: Look) -> dict[str, object]:

@@ -12,6 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import plotly.offline
 
+from analysis import brushed
 from analysis.bd import envelope
 from analysis.curves import by_family, curves, front, hover, ticks
 from analysis.front import OBJECTIVES, front_of
@@ -36,17 +37,23 @@ def rate_figure(points: pd.DataFrame, rows: pd.DataFrame, metric: str, text_bpp:
         if tuned:
             # Points of many lambdas and gammas make no curve: the line is the best value within each rate.
             rates, best = envelope(np.array(curve.x), np.array(curve.y))
-            figure.add_scatter(x=2**rates, y=best, mode="lines", opacity=0.45, showlegend=False,
-                               line={"color": colour, "width": 3, "shape": "hv"}, hoverinfo="skip")  # fmt: skip
+            figure.add_scatter(x=(2**rates).tolist(), y=best.tolist(), mode="lines", opacity=0.45, showlegend=False,
+                               line={"color": colour, "width": 3, "shape": "hv"}, hoverinfo="skip",
+                               meta=brushed.best(-1, 1, curve.family, flat=True))  # fmt: skip
         learned = curve.family in ("TFIC", "control", "baseline")
+        if not tuned:
+            figure.add_scatter(x=curve.x, y=curve.y, mode="lines", legendgroup=curve.family, showlegend=False,
+                               line={"color": colour, "width": 2.5 if learned else 1.4}, hoverinfo="skip",
+                               connectgaps=True, meta=brushed.needs([[key] for key in curve.keys]))  # fmt: skip
         figure.add_scatter(
             x=curve.x, y=curve.y, name=curve.family, text=curve.hover, customdata=curve.keys,
             hovertemplate="%{text}<extra></extra>",
-            mode="markers" if tuned else "lines+markers", line={"color": colour, "width": 2.5 if learned else 1.4},
+            mode="markers", legendgroup=curve.family,
             marker={"color": colour, "symbol": SYMBOLS.get(curve.family, "circle"), "size": 10 if learned else 7,
                     "line": {"color": PAPER, "width": 1}},
-            error_y={"type": "data", "symmetric": False, "array": np.subtract(curve.high, curve.y),
-                     "arrayminus": np.subtract(curve.y, curve.low), "thickness": 1, "width": 0, "visible": learned},
+            error_y={"type": "data", "symmetric": False, "array": np.subtract(curve.high, curve.y).tolist(),
+                     "arrayminus": np.subtract(curve.y, curve.low).tolist(), "thickness": 1, "width": 0,
+                     "visible": learned},
         )  # fmt: skip
     reference = points[points["kind"] == "uncompressed"]
     if not reference.empty and pd.notna(reference.iloc[0][metric]):
@@ -77,25 +84,29 @@ def _origins(figure: go.Figure, points: pd.DataFrame, metric: str) -> None:
     tuned = points[(points["kind"] == "finetune") & points["parent"].isin(known.index)]
     x: list[float | None] = []
     y: list[float | None] = []
+    ends: list[list[str]] = []
     for _, point in tuned.iterrows():
         parent = known.loc[point["parent"]]
         x += [parent["bpp"], point["bpp"], None]
         y += [parent[metric], point[metric], None]
+        ends.append([point["parent"], point["trial_key"]])
     if x:
         figure.add_scatter(x=x, y=y, mode="lines", line={"color": "#b9b5ad", "width": 1, "dash": "dot"},
-                           hoverinfo="skip", name="fine-tuned from")  # fmt: skip
+                           hoverinfo="skip", name="fine-tuned from", meta=brushed.needs(ends, 3))  # fmt: skip
 
 
 def front_figure(points: pd.DataFrame, x: str, y: str, third: str) -> go.Figure:
     """Every codec in two objectives, the third as colour, and the front as a staircase."""
     figure = go.Figure()
     best = front(points, x, y)
-    figure.add_scatter(x=best[x], y=best[y], mode="lines", hoverinfo="skip", showlegend=False,
-                       line={"color": INK, "width": 1.5, "shape": "hv" if OBJECTIVES[x] < 0 else "vh"})  # fmt: skip
+    figure.add_scatter(x=best[x].tolist(), y=best[y].tolist(), mode="lines", hoverinfo="skip", showlegend=False,
+                       line={"color": INK, "width": 1.5, "shape": "hv" if OBJECTIVES[x] < 0 else "vh"},
+                       meta=brushed.best(OBJECTIVES[x], OBJECTIVES[y]))  # fmt: skip
     codecs = lossy(points).dropna(subset=[x, y, third])
     for family, own in by_family(codecs):
         figure.add_scatter(
-            x=own[x], y=own[y], mode="markers", name=family, showlegend=False, customdata=own["trial_key"].tolist(),
+            x=own[x].tolist(), y=own[y].tolist(), mode="markers", name=family, showlegend=False,
+            customdata=own["trial_key"].tolist(),
             text=[hover(point) for _, point in own.iterrows()], hovertemplate="%{text}<extra></extra>",
             marker={"symbol": SYMBOLS.get(family, "circle"), "size": 10, "color": _scaled(own[third], third),
                     "coloraxis": "coloraxis", "line": _edge(family)},
@@ -150,12 +161,13 @@ def surface_figure(lmbdas: np.ndarray, gammas: np.ndarray, values: np.ndarray, t
                        colorbar={"title": {"text": MEASURES["accuracy"].head, "side": "right"},
                                                       "thickness": 10, "outlinewidth": 0})  # fmt: skip
     figure.add_scatter(
-        x=tuned["lmbda"], y=tuned["gamma"], mode="markers", customdata=tuned["trial_key"].tolist(), showlegend=False,
+        x=tuned["lmbda"].tolist(), y=tuned["gamma"].tolist(), mode="markers", showlegend=False,
+        customdata=tuned["trial_key"].tolist(), meta=brushed.needs([[key] for key in tuned["trial_key"]]),
         text=[hover(point) for _, point in tuned.iterrows()], hovertemplate="%{text}<extra></extra>",
         marker={"color": COLOURS["TFIC"], "size": 7, "line": {"color": PAPER, "width": 1}},
     )  # fmt: skip
-    figure.update_xaxes(title="lambda", type="log")
-    figure.update_yaxes(title="gamma", type="log")
+    figure.update_xaxes(title="lambda", type="log", range=_around(lmbdas))
+    figure.update_yaxes(title="gamma", type="log", range=_around(gammas))
     return styled(figure, 400)
 
 
@@ -194,6 +206,13 @@ def _log_axis(figure: go.Figure, rates: Sequence[float]) -> None:
     )  # fmt: skip
 
 
+def _around(values: np.ndarray) -> list[float]:
+    """The range of a logarithmic axis with room for marks at both ends."""
+    low, high = np.log10(values.min()), np.log10(values.max())
+    room = 0.06 * (high - low)
+    return [float(low - room), float(high + room)]
+
+
 def _edge(family: str) -> dict[str, object]:
     """The rim of a mark; an open mark is nothing but rim, in its own colour."""
     return {"width": 2} if SYMBOLS.get(family, "").endswith("-open") else {"color": INK, "width": 0.6}
@@ -223,6 +242,9 @@ def styled(figure: go.Figure, height_px: int) -> go.Figure:
     """The look that all figures share."""
     figure.update_xaxes(gridcolor=GRID, zeroline=False, linecolor=QUIET, ticks="outside", tickcolor=QUIET)
     figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor=QUIET, ticks="outside", tickcolor=QUIET)
+    figure.update_traces(
+        unselected={"marker": {"opacity": brushed.FADED}}, selector={"type": "scatter", "mode": "markers"}
+    )
     return figure.update_layout(
         height=height_px, showlegend=True, font={"family": FONT, "size": 13, "color": INK},
         paper_bgcolor=PAPER, plot_bgcolor=PAPER,

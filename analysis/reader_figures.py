@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from analysis.brushed import needs
 from analysis.curves import by_family, hover
 from analysis.figures import styled
 from analysis.matched import by_image
@@ -55,7 +56,8 @@ def transfer_figure(cells: Sequence[Cell]) -> go.Figure:
     most = float(np.nanmax(np.abs(values))) or 0.01
     figure = go.Figure()
     figure.add_heatmap(
-        x=columns, y=rows, z=values, text=texts, texttemplate="%{text}", hovertext=hovers,
+        x=columns, y=rows, z=values.tolist(), text=texts.tolist(),
+        texttemplate="%{text}", hovertext=hovers.tolist(),
         hovertemplate="%{hovertext}<extra></extra>", zmin=-most, zmax=most, colorscale=DIVERGING, xgap=2, ygap=2,
         textfont={"size": 14, "color": "#1d1f21"}, hoverongaps=False,
         colorbar={"title": {"text": "accuracy against the control", "side": "right"}, "thickness": 10,
@@ -72,6 +74,7 @@ def pages_figure(rows: pd.DataFrame, tuned: pd.Series, baseline: pd.Series) -> g
     table.columns = pd.Index(["before", "after"])
     table = table.assign(gain=table["after"] - table["before"]).sort_values("gain")
     places = list(range(len(table)))
+    keys = [str(baseline["trial_key"]), str(tuned["trial_key"])]
     figure = go.Figure()
     for rising, colour in ((True, COLOURS["TFIC"]), (False, COLOURS[str(baseline["family"])])):
         x: list[float | None] = []
@@ -81,17 +84,19 @@ def pages_figure(rows: pd.DataFrame, tuned: pd.Series, baseline: pd.Series) -> g
                 x += [place, place, None]
                 y += [page["before"], page["after"], None]
         figure.add_scatter(x=x, y=y, mode="lines", line={"color": colour, "width": 2}, opacity=0.35, hoverinfo="skip",
-                           showlegend=False)  # fmt: skip
-    for name, column, family in (
-        (baseline["label"], "before", str(baseline["family"])),
-        (tuned["label"], "after", "TFIC"),
+                           showlegend=False, meta=needs([keys], len(x)))  # fmt: skip
+    for name, column, family, key in (
+        (baseline["label"], "before", str(baseline["family"]), keys[0]),
+        (tuned["label"], "after", "TFIC", keys[1]),
     ):
         figure.add_scatter(
-            x=places, y=table[column], mode="markers", name=name, text=table.index,
+            x=places, y=table[column].tolist(), mode="markers", name=name, text=table.index,
+            meta=needs([[key]], len(places)),
             hovertemplate="%{text}<br>accuracy %{y:.3f}<extra></extra>",
             marker={"color": COLOURS[family], "symbol": SYMBOLS[family], "size": 8 if len(table) < 80 else 4},
         )  # fmt: skip
     figure.update_yaxes(title="reading accuracy", range=[-0.02, 1.04])
     return styled(figure, 420).update_xaxes(
-        title="test pages, from loss to gain", showticklabels=False, ticks="", showgrid=False
-    )
+        title="test pages, from loss to gain", showticklabels=False, ticks="", showgrid=False,
+        range=[-0.03 * len(places) - 0.5, 1.03 * len(places) - 0.5],
+    )  # fmt: skip

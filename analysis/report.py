@@ -88,7 +88,7 @@ def page(sweep: runs.Sweep, heldout: str | None = None) -> str:
     fitted = _surface(points)
     cells = transfer.matrix(data)
     drawings = _figures(data, best, fitted, cells)
-    block = explore.block(data, sweep.metadata, looks, _pair(data, best))
+    block = explore.block(data, sweep.metadata, looks, _pair(data, best), cells)
     counts = points["kind"].value_counts()
     return (
         environment()

@@ -7,6 +7,7 @@ bootstrap. Codecs outside of the rates of their controls take no part. On the di
 trained against itself; a gain off it is one that the codec did not learn from that reader.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,10 +28,15 @@ class Cell:
     """The reader, for people."""
     own: bool
     """They were trained against this reader, alone or with others."""
-    codecs: int
-    """Codecs in the mean."""
     gain: stats.Interval
     """Accuracy minus that of the control at equal rate."""
+    gains: Mapping[str, float]
+    """The same of each codec in the mean, by its trial key, over the same pages: their mean is that of `gain`."""
+
+    @property
+    def codecs(self) -> int:
+        """Codecs in the mean."""
+        return len(self.gains)
 
 
 def matrix(data: SweepData) -> list[Cell]:
@@ -46,20 +52,23 @@ def matrix(data: SweepData) -> list[Cell]:
     for group in groups:
         for named, table in by.items():
             name = readers.FIRST if named == readers.TRAINING else named
-            gains = np.array(
-                [
-                    table[row["trial_key"]].to_numpy() - matched_values(table, control)
-                    for row, control in pairs
-                    if group_of(row) == group
-                ]
-            )
-            known = gains[np.isfinite(gains).any(axis=1)]
-            if not (len(known) and np.isfinite(known).all(axis=0).any()):
-                continue
-            mean = stats.mean(known.mean(axis=0))
-            own = name in readers.against(group[0])
-            found.append(Cell(readers.against_title(*group), readers.title(name), own, len(known), mean))
+            gains = {
+                str(row["trial_key"]): table[row["trial_key"]].to_numpy() - matched_values(table, control)
+                for row, control in pairs
+                if group_of(row) == group
+            }
+            known = {key: own for key, own in gains.items() if np.isfinite(own).any()}
+            if known and np.isfinite(list(known.values())).all(axis=0).any():
+                mine = name in readers.against(group[0])
+                found.append(cell_of(readers.against_title(*group), readers.title(name), mine, known))
     return found
+
+
+def cell_of(trained: str, read_by: str, own: bool, gains: Mapping[str, np.ndarray]) -> Cell:
+    """The cell of codecs whose gains are given page by page; pages that one of them lacks take no part."""
+    table = np.array(list(gains.values()))
+    means = table[:, np.isfinite(table).all(axis=0)].mean(axis=1)
+    return Cell(trained, read_by, own, stats.mean(table.mean(axis=0)), dict(zip(gains, means.tolist(), strict=True)))
 
 
 def group_of(row: pd.Series) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from finetune_foundation import AVIF, CONTROL, SETS, START
 
 from analysis import readers, stats
 from analysis.matched import differences
-from analysis.transfer import Cell
+from analysis.transfer import Cell, cell_of
 
 READ_BY = {name: column for name in (readers.TRAINING, *readers.HELDOUT) if (column := readers.column(name)) in WORDS}
 """The measure of each reader, by its name."""
@@ -64,13 +64,11 @@ def cells(rows: pd.DataFrame) -> list[Cell]:
     for codec, own in gains.items():
         against = trained_against(codec)
         for name, column in READ_BY.items():
-            means = np.mean([own[quality][column].to_numpy() for quality in common], axis=0)
-            if np.isfinite(means).any():
+            pages = {quality: own[quality][column].to_numpy() for quality in common}
+            if np.isfinite(list(pages.values())).all(axis=0).any():
                 judge = readers.FIRST if name == readers.TRAINING else name
                 title, mine = readers.title(judge), judge in readers.against(against)
-                found.append(
-                    Cell(readers.against_title(against, "reading"), title, mine, len(common), stats.mean(means))
-                )
+                found.append(cell_of(readers.against_title(against, "reading"), title, mine, pages))
     return found
 
 

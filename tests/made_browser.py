@@ -29,3 +29,16 @@ def middle(page: Page, place: str) -> tuple[float, float]:
     box = page.locator(place).bounding_box()
     assert box is not None
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def brush(page: Page, axis: str, low: float, high: float) -> None:
+    """Drag along an axis of the parallel coordinates, between two parts of its height from below."""
+    hit = page.locator(f'#parallel rect[data-axis="{axis}"]')
+    hit.scroll_into_view_if_needed()
+    box = hit.bounding_box()
+    assert box is not None
+    x = box["x"] + box["width"] / 2
+    page.mouse.move(x, box["y"] + box["height"] * (1 - low))
+    page.mouse.down()
+    page.mouse.move(x, box["y"] + box["height"] * (1 - high), steps=4)
+    page.mouse.up()

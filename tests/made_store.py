@@ -6,7 +6,7 @@ Every point reads a page with a `skill`; a page has a `difficulty`, the same for
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +89,17 @@ def transferred() -> list[Made]:
                 Made(key, "finetune", "tic-tiny", rate, skill + gain, heldout, 20.0, lmbda, 1.0, None, first, against)
             )
     return made
+
+
+def many() -> list[Made]:
+    """Two groups of readers with nine fine-tunings each, of three lambdas and gammas, and their controls."""
+    made = [each for each in transferred() if each.against in ("", "ppocrv6-small", "easyocr")]
+    tuned = [each for each in made if each.against]
+    more = []
+    for gamma, rate in ((0.3, 0.97), (3.0, 1.03)):
+        more += [replace(each, key=f"{each.key}-g{gamma:g}", gamma=gamma, bpp=each.bpp * rate) for each in tuned]
+    more = [replace(each, skill=each.skill + math.log(each.gamma or 1)) for each in more]
+    return [*made, *more]
 
 
 def page_texts() -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import made_store
 import pypdfium2
 import pytest
-from made_browser import Opened, open_report
+from made_browser import Opened, brush, open_report
 from made_restarts import Server
 from mlflow import MlflowClient
 from playwright.sync_api import Browser, Page
@@ -55,19 +55,6 @@ def table(page: Page) -> dict[str, dict[str, float]]:
         }"""
     )
     return found
-
-
-def brush(page: Page, axis: str, low: float, high: float) -> None:
-    """Drag along an axis of the parallel coordinates, between two parts of its height from below."""
-    hit = page.locator(f'#parallel rect[data-axis="{axis}"]')
-    hit.scroll_into_view_if_needed()
-    box = hit.bounding_box()
-    assert box is not None
-    x = box["x"] + box["width"] / 2
-    page.mouse.move(x, box["y"] + box["height"] * (1 - low))
-    page.mouse.down()
-    page.mouse.move(x, box["y"] + box["height"] * (1 - high), steps=4)
-    page.mouse.up()
 
 
 def test_on_paper_everything_lies_between_the_margins_and_each_page_of_a_table_has_its_head(

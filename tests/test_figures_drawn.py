@@ -1,7 +1,5 @@
 """Figures that need many fine-tunings, or some against other readers, are drawn in a browser as they are computed."""
 
-import math
-from dataclasses import replace
 from pathlib import Path
 
 import made_store
@@ -15,22 +13,11 @@ from analysis import report, runs
 pytestmark = pytest.mark.slow
 
 
-def many() -> list[made_store.Made]:
-    """Two groups of readers with nine fine-tunings each, of three lambdas and gammas, and their controls."""
-    made = [each for each in made_store.transferred() if each.against in ("", "ppocrv6-small", "easyocr")]
-    tuned = [each for each in made if each.against]
-    more = []
-    for gamma, rate in ((0.3, 0.97), (3.0, 1.03)):
-        more += [replace(each, key=f"{each.key}-g{gamma:g}", gamma=gamma, bpp=each.bpp * rate) for each in tuned]
-    more = [replace(each, skill=each.skill + math.log(each.gamma or 1)) for each in more]
-    return [*made, *more]
-
-
 @pytest.fixture(scope="module")
 def opened(browser: Browser, tmp_path_factory: pytest.TempPathFactory, laid_out) -> Opened:
     folder: Path = tmp_path_factory.mktemp("many")
     uri = laid_out(folder / "mlflow.db")
-    made_store.log_sweep(MlflowClient(tracking_uri=uri), "demo", many(), folder, 0)
+    made_store.log_sweep(MlflowClient(tracking_uri=uri), "demo", made_store.many(), folder, 0)
     report.write(runs.load(uri, "demo"), folder / "report.html")
     return open_report(browser, folder / "report.html")
 

@@ -42,10 +42,23 @@ def test_a_cell_is_the_mean_over_codecs_of_the_difference_to_the_control_at_equa
         for row, control in data.pairs()
         if row["trained_against"] == "easyocr"
     ]
+    keys = [row["trial_key"] for row, _ in data.pairs() if row["trained_against"] == "easyocr"]
     cell = cells["EasyOCR", "PP-OCRv6"]
+    assert cell.gains == pytest.approx(dict(zip(keys, np.mean(gains, axis=1), strict=True)))
     assert cell.codecs == len(gains) == 3
     assert cell.gain.value == pytest.approx(np.mean(gains))
     assert all(key.startswith("control") for _, control in data.pairs() for key in control.weights)
+
+
+def test_the_gains_of_codecs_are_over_the_pages_that_all_of_them_have_and_their_mean_is_the_cell_s():
+    def change(rows, point):
+        return rows.assign(accuracy=rows["accuracy"].where(rows.index > 4 * (point.key == "finetune-l0.001-easyocr")))
+
+    found = matrix(SweepData(*made_store.world(made_store.transferred(), change)))
+    cell = next(each for each in found if (each.trained, each.read_by) == ("EasyOCR", "PP-OCRv6"))
+    assert cell.gain.images == made_store.IMAGES - 5
+    assert cell.gain.value == pytest.approx(np.mean(list(cell.gains.values())))
+    assert len(set(cell.gains.values())) == cell.codecs == 3
 
 
 def test_one_set_of_training_readers_makes_no_matrix():
@@ -93,7 +106,7 @@ def test_the_report_has_table_and_heat_map_or_a_sentence(tracking_uri, laid_out,
     assert "TFIC λ 0.01 γ 1 against easyocr" in labels, "codecs that differ in their readers have labels that do"
     page = report.page(sweep)
     assert 'id="figure-transfer"' in page
-    assert page.count('<tr class="own">') == 2
+    assert page.count('<tr class="own"') == 2
     assert "were trained against the same readers" not in page
     other = report.page(runs.load(tracking_uri, "demo"))
     assert "were trained against the same readers" in other

@@ -13,8 +13,7 @@ theme.swap = (value) => {
 
 theme.apply = (dark) => {
   document.querySelectorAll(".js-plotly-plot").forEach((plot) => {
-    plot.light ??= { data: structuredClone(plot.data), layout: structuredClone(plot.layout) };
-    const { data, layout } = structuredClone(plot.light);
+    const { data, layout } = structuredClone(linked.whole(plot));
     Plotly.react(plot, dark ? theme.swap(data) : data, dark ? theme.swap(layout) : layout);
   });
   linked();
