@@ -3,17 +3,10 @@
 const linked = () => {
   document.querySelectorAll("tr[data-key]").forEach((row) => { row.hidden = !selection.has(row.dataset.key); });
   document.querySelectorAll(".js-plotly-plot").forEach((plot) => {
-    const alike = new Map(); // traces that change in the same attributes, for one call each
-    linked.whole(plot).data.forEach((trace, number, all) => {
-      const changed = linked.changed(trace, all);
-      const names = Object.keys(changed).join();
-      if (names) alike.set(names, [...(alike.get(names) ?? []), [number, changed]]);
-    });
-    alike.forEach((traces, names) => Plotly.restyle(
-      plot,
-      Object.fromEntries(names.split(",").map((name) => [name, traces.map(([, changed]) => changed[name])])),
-      traces.map(([number]) => number),
-    ));
+    const changed = linked.whole(plot).data.map((trace, _, all) => linked.changed(trace, all));
+    const names = [...new Set(changed.flatMap(Object.keys))];
+    const values = names.map((name) => [name, changed.map((trace) => trace[name])]); // undefined leaves a trace as it is
+    if (names.length) Plotly.restyle(plot, Object.fromEntries(values));
   });
   transfer.table();
   const shown = selection.kept === null ? explore.codecs.length : selection.kept.size;
