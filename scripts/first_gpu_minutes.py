@@ -19,10 +19,8 @@ float32 on one GPU, compiles nothing, and measures on one CPU thread while the G
 
 import argparse
 import gc
-import json
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -31,9 +29,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from gpu_answers import Answers, Row, answer, kept, place, table
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-import tfic
 from tfic.codec import build
 from tfic.config import PRECISIONS, Config
 from tfic.data import train_pages
@@ -42,18 +40,14 @@ from tfic.recipes import recipe
 from tfic.synth import draw
 from tfic.system import devices
 from tfic.system.devices import Device
-from tfic.system.files import write_whole
 from tfic.system.precision import matrix_products
 from tfic.training import distributed, stages
 from tfic.training.steps import Steps
 
-Answers = dict[str, Any]
-Row = tuple[str, Callable[[], object]]  # what is asked, and what finds the answer
 ENCODING_MS, READING_MS = 12.9, 24.1
 """Milliseconds an image, as TFIC's slides have them, on hardware and of images that they do not name."""
 WAITED = "synchronizing CUDA operation"
 """Part of torch's sentence for a wait."""
-FAILED = "failed: "
 KERNELS = (
     SDPBackend.FLASH_ATTENTION,
     SDPBackend.EFFICIENT_ATTENTION,
@@ -110,15 +104,6 @@ def timed(config: Config, name: str, device: torch.device, held: bool = True) ->
         "memory_gib": torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None,
         "loss": means["loss"],
     }
-
-
-def place(error: BaseException) -> str:
-    """The innermost line of `tfic` that an error came through."""
-    package = Path(tfic.__file__).parent
-    frames = [each for each in traceback.extract_tb(error.__traceback__) if package in Path(each.filename).parents]
-    return (
-        f"{Path(frames[-1].filename).relative_to(package.parent)}:{frames[-1].lineno}" if frames else "no line of tfic"
-    )
 
 
 def first_wait(take: Callable[[], object]) -> str:
@@ -220,39 +205,8 @@ def coding(device: torch.device) -> Iterator[Row]:
 QUESTIONS: dict[str, Callable[[torch.device], Iterator[Row]]] = {
     each.__name__: each for each in (waits, attention, speed, ranks, reading, coding)
 }
-
-
-def table(answers: Answers) -> str:
-    """The answers as Markdown."""
-    rows = ["| question | of | answer |", "| --- | --- | --- |"]
-    for name in QUESTIONS:
-        for what, value in answers.get(name, {"": "not asked yet"}).items():
-            rows.append(f"| {name} | {what} | {_shown(value)} |")
-    rows.append("| training | at --scale gpu | its own log: `python scripts/marathon.py RUN --scale gpu --minutes 9` |")
-    return "\n".join(rows)
-
-
-def answer(question: str, device: torch.device, out: Path) -> list[str]:
-    """Ask what is missing or failed in the file `out`, keep each answer there at once, and return what failed.
-
-    An error's frames hold the memory of its row, so the sentence alone is kept.
-    """
-    answers, failed = _kept(out), []
-    own = f"{devices.name(device)}, torch {torch.__version__}"
-    if answers.get(question, {}).get("device") != own:
-        answers[question] = {"device": own}
-    for what, ask in QUESTIONS[question](device):
-        if not str(answers[question].get(what, FAILED)).startswith(FAILED):
-            continue
-        try:
-            value = ask()
-        except RuntimeError as error:  # the reason is kept, and main fails when the other rows are there
-            value = f"{FAILED}{type(error).__name__}: {str(error).splitlines()[0]} at {place(error)}"
-            failed.append(f"{question}, {what} {value}")
-        answers[question][what] = value
-        if distributed.rank() == 0:
-            write_whole(out, json.dumps(answers, indent=1).encode())
-    return failed
+TRAINING = "| training | at --scale gpu | its own log: `python scripts/marathon.py RUN --scale gpu --minutes 9` |"
+"""The last row of the table: a question that another script asks."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -266,23 +220,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.question != "table":
         device = Device(args.device)
         with distributed.join(device):
-            failed = answer(args.question, device.here(), args.out)
+            here = device.here()
+            own = f"{devices.name(here)}, torch {torch.__version__}"
+            failed = answer(args.question, QUESTIONS[args.question](here), own, args.out)
             if distributed.rank():
                 sys.exit(bool(failed))
-    print(table(_kept(args.out)))
+    print(table(kept(args.out), QUESTIONS))
+    print(TRAINING)
     if failed:
         sys.exit("\n".join(failed))
-
-
-def _kept(out: Path) -> Answers:
-    found: Answers = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
-    return found
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(each)}" for name, each in value.items())
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _finish(device: torch.device) -> None:
