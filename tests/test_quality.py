@@ -5,16 +5,8 @@ import math
 import pytest
 import torch
 
-from tfic.codec.quality import (
-    KNOTS,
-    LEVELS,
-    LMBDA_HIGHEST,
-    LMBDA_LOWEST,
-    knot_weights,
-    level_of,
-    lmbda_of,
-    quality_of,
-)
+from tfic.codec.bitstream import LEVELS, level_of, quality_of_level
+from tfic.codec.quality import KNOTS, LMBDA_HIGHEST, LMBDA_LOWEST, knot_weights, lmbda_of, quality_of
 
 
 def test_the_ends_of_the_scale_are_the_ends_of_lambda_and_the_way_back_is_the_way() -> None:
@@ -27,6 +19,8 @@ def test_the_ends_of_the_scale_are_the_ends_of_lambda_and_the_way_back_is_the_wa
 
 def test_a_file_keeps_quality_in_steps_of_a_half() -> None:
     assert [level_of(each) for each in (0, 0.5, 33.3, 100)] == [0, 1, 67, LEVELS - 1]
+    assert [quality_of_level(each) for each in (0, 1, 67, LEVELS - 1)] == [0, 0.5, 33.5, 100]
+    assert all(level_of(quality_of_level(each)) == each for each in range(LEVELS))
     for wrong in (-0.1, 100.1, math.nan):
         with pytest.raises(ValueError, match=r"quality is .*; it must be between 0 \(fewest bits\) and 100"):
             level_of(wrong)

@@ -66,7 +66,23 @@ class Header:
     grey: bool
     """True for a grey image, which is decoded as a grey image."""
     level: int | None = None
-    """Quality in steps of 1/2 (`tfic.codec.quality`); None where the model has one quality only."""
+    """Quality in steps of 1/2 (`quality_of_level`); None where the model has one quality only."""
+
+
+def level_of(quality: float) -> int:
+    """The nearest quality that a file can state, counted from 0.
+
+    Raises:
+        ValueError: when it is not between 0 and 100.
+    """
+    if not 0 <= quality <= 100:  # also refuses nan
+        raise ValueError(f"quality is {quality}; it must be between 0 (fewest bits) and 100 (closest to the image)")
+    return round(quality * (LEVELS - 1) / 100)
+
+
+def quality_of_level(level: int) -> float:
+    """The quality, 0 to 100, that a file states by a level."""
+    return 100 * level / (LEVELS - 1)
 
 
 def pack(coded: Coded, header: Header) -> bytes:
@@ -106,8 +122,8 @@ def unpack(data: bytes) -> tuple[Coded, Header]:
     rest, level = data[_HEADER.size : -4], None
     if options & _QUALITY:
         if not rest or rest[0] >= LEVELS:
-            stated = f"states quality {rest[0] / 2:g}" if rest else "ends before its quality"
-            raise BitstreamError(f"the file {stated}; qualities are 0 to {(LEVELS - 1) / 2:g}, so no encoder wrote it")
+            stated = f"states quality {quality_of_level(rest[0]):g}" if rest else "ends before its quality"
+            raise BitstreamError(f"the file {stated}; qualities are 0 to 100, so no encoder wrote it")
         rest, level = rest[1:], rest[0]
     return Coded(rest, check), Header(fingerprint, height, width, bool(options & _GREY), level)
 

@@ -243,9 +243,9 @@ class ImageCodec(nn.Module, ABC):
                 "decode it with the checkpoint that encoded it"
             )
         if (header.level is None) != (self.level is None):
-            stated = "no quality" if header.level is None else f"quality {header.level / 2:g}"
+            stated = "no quality" if header.level is None else f"quality {bitstream.quality_of_level(header.level):g}"
             raise BitstreamError(f"the file states {stated}, which its model never does; no encoder wrote it")
-        codec = self if header.level is None else self.at(header.level / 2)
+        codec = self if header.level is None else self.at(bitstream.quality_of_level(header.level))
         return codec.decompress(coded, header.height_px, header.width_px).clamp(0, 1), header.grey
 
     def _check_ready(self) -> None:

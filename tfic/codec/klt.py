@@ -57,12 +57,12 @@ def start_from_klt(codec: MeanScaleHyperprior, x: Float[Tensor, "B 3 H W"], lmbd
     _check_mirrored(analysis, synthesis)
     assert isinstance(last, (nn.Conv2d, nn.ConvTranspose2d))
     features, scale = x, 1.0  # scale: of the features, against an orthonormal transform of the pixels
-    for level, (down, group) in enumerate(zip(downs, groups, strict=True)):
+    for depth, (down, group) in enumerate(zip(downs, groups, strict=True)):
         means = features.mean((0, 2, 3))
         basis = _principal_patches(features - means.view(1, -1, 1, 1), *_shape(down))
         offset = -basis.sum((-2, -1)) @ means
         stretch = 1.0
-        if level == len(downs) - 1:  # y's quantiser has step 1, behind the last group
+        if depth == len(downs) - 1:  # y's quantiser has step 1, behind the last group
             _set(down, basis, offset)
             transformed = down(features)
             stretch = 1 / (scale * _gain(group(transformed), transformed) * step_size(lmbda))
@@ -71,8 +71,8 @@ def start_from_klt(codec: MeanScaleHyperprior, x: Float[Tensor, "B 3 H W"], lmbd
         features = group(transformed)
         gain = _gain(features, transformed)
         scale *= stretch * gain
-        undo = stretch * gain * _gain(inverse_groups[level](features), features)
-        _set(ups[level], basis / undo, means)
+        undo = stretch * gain * _gain(inverse_groups[depth](features), features)
+        _set(ups[depth], basis / undo, means)
     last.weight.mul_(0.1)
     assert last.bias is not None
     last.bias.copy_(torch.cat([features.std((0, 2, 3)), features.mean((0, 2, 3))]))

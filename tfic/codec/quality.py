@@ -1,6 +1,6 @@
 """Quality, 0 to 100, as a weight of distortion lambda, and as what a variable-rate codec's weights are interpolated by.
 
-Equal steps of quality are equal factors of lambda. A file keeps quality in steps of 1/2, in one byte.
+Equal steps of quality are equal factors of lambda. What a file states of it is in `tfic.codec.bitstream`.
 """
 
 import math
@@ -9,23 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tfic.codec.bitstream import LEVELS
-
 LMBDA_LOWEST, LMBDA_HIGHEST = 0.0008, 0.0128
 """lambda of quality 0 and of quality 100."""
 KNOTS = 5
 """Values of lambda at which gains are learnt, a factor of 2 apart; between them they are interpolated."""
-
-
-def level_of(quality: float) -> int:
-    """The nearest quality that a file can state, counted from 0.
-
-    Raises:
-        ValueError: when it is not between 0 and 100.
-    """
-    if not 0 <= quality <= 100:  # also refuses nan
-        raise ValueError(f"quality is {quality}; it must be between 0 (fewest bits) and 100 (closest to the image)")
-    return round(quality * (LEVELS - 1) / 100)
 
 
 def lmbda_of(quality: float) -> float:

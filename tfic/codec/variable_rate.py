@@ -31,14 +31,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tfic.codec.bitstream import Coded
+from tfic.codec.bitstream import Coded, level_of, quality_of_level
 from tfic.codec.checkerboard import Board, board
 from tfic.codec.conditioned import Conditioned
 from tfic.codec.entropy import Gaussians, LatentCoder, Part
 from tfic.codec.exact import canonical, in_float64, on_grid, one_thread
 from tfic.codec.image_codec import ImageCodec, Reconstruction
 from tfic.codec.latent_stream import LatentReader
-from tfic.codec.quality import knot_weights, level_of, quality_of
+from tfic.codec.quality import knot_weights, quality_of
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class VariableRate(ImageCodec):
         return self.g_s(canonical(y_hat), knot_weights(self._quality(y_hat)))[:, :, :height, :width].float()
 
     def _quality(self, like: Tensor) -> Float[Tensor, " 1"]:
-        return like.new_full((1,), self.level / 2)
+        return like.new_full((1,), quality_of_level(self.level))
 
     def _update_tables(self) -> None:
         self.latents.update(keep_medians=True)  # training rounds z too

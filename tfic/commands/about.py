@@ -37,7 +37,7 @@ def _of_coded(path: Path, model: str, tracking_uri: str) -> dict[str, str]:
         "model": header.fingerprint.hex(),
         "size": f"{header.width_px} x {header.height_px} pixels",
         "grey": "yes" if header.grey else "no",
-        **({} if header.level is None else {"quality": f"{header.level / 2:g} of 100"}),
+        **({} if header.level is None else {"quality": f"{bitstream.quality_of_level(header.level):g} of 100"}),
         "stream": f"{len(coded.stream):,} bytes",
         "file": f"{len(data):,} bytes",
         "bpp": f"{8 * len(data) / (header.width_px * header.height_px):.4f}",
@@ -61,7 +61,11 @@ def _of_model(model: str, tracking_uri: str) -> dict[str, str]:
         "gamma": str(config.gamma),
         "steps": _steps(config),
         **({"start": f"weights {start}"} if start else {}),
-        **({} if codec.level is None else {"quality": f"0 to 100; {codec.level / 2:g} where none is asked for"}),
+        **(
+            {}
+            if codec.level is None
+            else {"quality": f"0 to 100; {bitstream.quality_of_level(codec.level):g} where none is asked for"}
+        ),
         "fingerprint": codec.fingerprint.hex(),
         "parameters": f"{sum(each.numel() for each in codec.parameters()):,}",
         "file": f"{path.stat().st_size:,} bytes",
