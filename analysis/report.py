@@ -266,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tell(load())
         else:
             watch(load, tell, options.watch, time.sleep)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         return cli.bad_input(error)
     except KeyboardInterrupt:
         return 130

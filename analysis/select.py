@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"no reader {options.reader!r} read in this sweep; there are: {', '.join(known)}")
         task = options.reader if options.reader in FURTHER_TASKS else "reading"
         lines, code = answer(sweep, limits, known[options.reader], needed, task)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         return cli.bad_input(error)
     for line in lines:
         print(line)

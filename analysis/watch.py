@@ -14,12 +14,12 @@ def watch(
 ) -> None:
     """Tell of a sweep now, and anew each time that runs of it have finished or ended, until `sleep` raises.
 
-    What keeps it from being read or told of, a sweep without a finished run or a store that is away, is said once and
-    tried again.
+    What keeps it from being read or told of, a sweep without a finished run, a store that is away or a file that cannot
+    be written, is said once and tried again.
 
     Args:
-        load: reads the sweep; raises ValueError where it cannot.
-        tell: writes the report of it; raises ValueError where it cannot.
+        load: reads the sweep; raises ValueError or OSError where it cannot.
+        tell: writes the report of it; raises ValueError or OSError where it cannot.
         every_s: seconds between looks at the store.
         sleep: waits so many seconds.
     """
@@ -32,8 +32,9 @@ def watch(
                 tell(sweep)
                 told = len(sweep.points), sweep.unfinished
             said = ""
-        except ValueError as error:
-            if str(error) != said:
-                cli.say(f"waiting, with a look every {every_s:g} s: {error}")
-            said = str(error)
+        except (ValueError, OSError) as error:
+            trouble = cli.sentence(error)
+            if trouble != said:
+                cli.say(f"waiting, with a look every {every_s:g} s: {trouble}")
+            said = trouble
         sleep(every_s)

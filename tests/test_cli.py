@@ -1,12 +1,17 @@
-"""Command lines: a reader that goes away, a byte order mark, names that an address cannot hold."""
+"""Command lines: a reader that goes away, a byte order mark, names that an address or a file system cannot hold."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from refusals import refused
 
+from analysis import pareto
 from sweep.spec.presets import read_toml
+from tfic import __main__ as tfic
+from tfic.system.cli import sentence
+from tfic.system.files import FileWriteError
 from tfic.system.store_uri import absolute
 
 ROOT = Path(__file__).parent.parent
@@ -51,3 +56,22 @@ def test_a_long_place_for_ray_s_sockets_is_told_with_the_variable_that_helps(tmp
     )
     said = subprocess.run([sys.executable, "-c", program, str(deep)], capture_output=True, text=True, cwd=ROOT).stdout
     assert "set RAY_TMPDIR to a folder with a short name" in said
+
+
+def test_an_error_of_the_operating_system_names_the_place_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tracking_uri: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mk.py").touch()
+    shown = "error: mk.py: File exists; name another place\n"
+    refused(tfic.main, ["train", "mk.py", "--recipe", "tiny", "--lmbda", "0.01"], shown, capsys)
+    refused(pareto.main, ["--compressai", "mk.py", "--tracking-uri", tracking_uri], shown, capsys)
+    words = "error: mk.py/xx: Not a directory; name another place\n"
+    refused(tfic.main, ["synth", "mk.py/xx", "--count", "1", "--split", "test"], words, capsys)
+    refused(pareto.main, ["--compressai", "mk.py/xx", "--tracking-uri", tracking_uri], words, capsys)
+
+
+def test_an_error_of_our_own_keeps_its_words_and_one_without_a_place_too() -> None:
+    assert sentence(FileWriteError("x cannot be written;\n make room")) == "x cannot be written; make room"
+    assert sentence(OSError("no\nplace")) == "no place"
+    assert sentence(ValueError("what")) == "what"

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import made_store
 import pytest
+from refusals import refused
 
 from analysis import __main__ as commands
 from analysis import claims, palette, pareto, report, runs
@@ -135,6 +136,15 @@ def test_a_folder_that_is_not_there_is_one_line_and_nothing_is_read(tmp_path, ca
         report.main(["--tracking-uri", "sqlite:////nowhere/mlflow.db", "--out", str(tmp_path / "no" / "r.html")]) == 2
     )
     assert capsys.readouterr().err == f"error: there is no folder {tmp_path / 'no'} to write r.html in; make it first\n"
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tracking_uri, tmp_path, capsys):
+    out = tmp_path / "adir.html"
+    out.mkdir()
+    words = f"error: {out} cannot be written (Is a directory); make room there or name another place\n"
+    refused(report.main, ["--tracking-uri", tracking_uri, "--out", out], words, capsys)
+    words = f"{'x' * 300}: File name too long; name another place\n"
+    refused(report.main, ["--tracking-uri", tracking_uri, "--out", tmp_path / ("x" * 300) / "r.html"], words, capsys)
 
 
 def test_an_unknown_sweep_is_one_line_with_exit_code_2(tracking_uri, capsys):

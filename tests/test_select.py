@@ -62,6 +62,12 @@ def test_bad_input_is_one_line_with_exit_code_2(tracking_uri, capsys, arguments,
     assert (code, lines, said) == (2, [], f"error: {error}\n")
 
 
+def test_a_store_at_a_place_that_cannot_be_looked_at_is_one_line(tmp_path, capsys):
+    code, lines, said = answer(capsys, f"sqlite:///{tmp_path}/{'x' * 300}.db", "--max-bpp", "1")
+    assert (code, lines) == (2, [])
+    assert said == f"error: {tmp_path}/{'x' * 300}.db: File name too long; name another place\n"
+
+
 def test_limits_are_held_by_each_codec_and_by_the_reader_that_is_asked_for():
     points, _ = made_store.world(made_store.points())
     points["accuracy_words"] = points["accuracy_from_20px"] = 0.5  # measures of the training reader, no readers

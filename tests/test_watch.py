@@ -72,6 +72,28 @@ def test_it_starts_before_the_sweep_says_what_it_waits_for_and_outlives_a_store_
     assert out.read_text().startswith("<!doctype html>")
 
 
+def test_a_file_that_cannot_be_written_is_said_once_and_tried_again(tracking_uri, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "report.html"
+    out.mkdir()
+    lines = []
+
+    def sleep(seconds):
+        lines.append(capsys.readouterr().out)
+        match len(lines):
+            case 2:
+                out.rmdir()
+            case 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(report.time, "sleep", sleep)
+    given = ["--tracking-uri", tracking_uri, "--name", "older", "--out", str(out), "--watch", "7"]
+    assert report.main(given) == 130
+    assert lines[0].startswith(f"waiting, with a look every 7 s: {out} cannot be written (Is a directory); make room ")
+    assert [line.count("\n") for line in lines[:2]] == [1, 0]
+    assert "3 points of sweep older" in lines[2]
+    assert out.read_text().startswith("<!doctype html>")
+
+
 def test_a_time_that_is_none_is_refused(tracking_uri, tmp_path, capsys):
     assert report.main(["--tracking-uri", tracking_uri, "--out", str(tmp_path / "r.html"), "--watch", "0"]) == 2
     assert capsys.readouterr().err == "error: --watch is 0; it must be a number of seconds above 0\n"

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn, ParamSpec
 
+from tfic.errors import TficError
+
 P = ParamSpec("P")
 UNREAD = 141
 """Exit code of a command whose output is not read to its end, as shells have it for SIGPIPE."""
@@ -41,8 +43,16 @@ def say(line: str) -> None:
 
 def bad_input(error: Exception) -> int:
     """Print an error in one line and return the exit code for bad input."""
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+    print(f"error: {sentence(error)}", file=sys.stderr, flush=True)
     return 2
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, in one line; one of the operating system's names the file or folder and what to do."""
+    said = str(error)
+    if isinstance(error, OSError) and not isinstance(error, TficError) and error.filename and error.strerror:
+        said = f"{error.filename}: {error.strerror}; name another place"
+    return " ".join(said.split())
 
 
 def piped(main: Callable[P, int]) -> Callable[P, int]:
