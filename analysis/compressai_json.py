@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -36,24 +37,17 @@ def read(file: Path, taken: Collection[str] = ()) -> pd.DataFrame:
         taken: Names of families that are not those of the file; one that has such a name is called "NAME (published)".
 
     Raises:
-        ValueError: when the file is not of that form.
+        ValueError: when the file cannot be read or is not of that form; says what is wrong with it.
     """
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        name, results = str(found["name"]), dict(found["results"])
-        columns = {
-            ours: [float(value) for value in results[theirs]] for theirs, ours in NAMES.items() if theirs in results
-        }
-        for theirs, ours in TIMES.items():
-            if theirs in results:
-                columns[ours] = [1000 * float(value) for value in results[theirs]]
-        columns |= {each: [float(v) for v in results[each]] for each in METRICS if each in results and each != "bpp"}
-        lengths = {len(values) for values in columns.values()}
-        if "bpp" not in columns or len(lengths) != 1 or 0 in lengths:
-            raise ValueError("it needs `bpp`, and lists of one length")
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        name, columns = _columns(json.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read ({error.strerror}); name a results file of CompressAI") from error
+    except ValueError as error:
+        form = isinstance(error, (UnicodeDecodeError, json.JSONDecodeError))
+        why = f"it is not JSON in UTF-8 ({error})" if form else str(error)
         raise ValueError(
-            f"{file} is no results file of CompressAI: {error!r}; wanted name and results with bpp"
+            f"{file} is no results file of CompressAI: {why}; wanted are `name`, and `results` with lists of one length"
         ) from error
     name = _free(name, {each.casefold() for each in taken})
     count = len(columns["bpp"])
@@ -64,6 +58,35 @@ def read(file: Path, taken: Collection[str] = ()) -> pd.DataFrame:
         lmbda=math.nan, gamma=math.nan, quality=math.nan, seed=math.nan, trained_against="", trained_for="", host="",
         run_id="", parent=None, stage_1="", continued="", warm_lmbda=math.nan,
     )  # fmt: skip
+
+
+def _columns(found: Any) -> tuple[str, dict[str, list[float]]]:
+    """Name and measures of what a file holds, by our names; ValueError says what is missing or wrong."""
+    if not isinstance(found, dict) or not isinstance(found.get("results", {}), dict):
+        raise ValueError(f"{'`results`' if isinstance(found, dict) else 'the whole'} is no JSON object, {{...}}")
+    missing = [key for key in ("name", "results") if key not in found]
+    missing += ["results.bpp"] if "results" in found and "bpp" not in found["results"] else []
+    if missing:
+        raise ValueError(f"it has no {' and no '.join(f'`{key}`' for key in missing)}")
+    results = found["results"]
+    ours = {**NAMES, **TIMES, **{each: each for each in METRICS}}
+    lists = {theirs: _numbers(theirs, results[theirs]) for theirs in ours if theirs in results}
+    lengths = {theirs: len(values) for theirs, values in lists.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"its lists differ in length: {', '.join(f'`{key}` {n}' for key, n in lengths.items())}")
+    if not lists["bpp"]:
+        raise ValueError("its lists are empty")
+    return str(found["name"]), {
+        ours[theirs]: [1000 * value for value in values] if theirs in TIMES else values
+        for theirs, values in lists.items()
+    }
+
+
+def _numbers(key: str, values: Any) -> list[float]:
+    """The numbers of a list; ValueError names the list that has something else."""
+    if not isinstance(values, list) or not all(isinstance(value, (int, float)) for value in values):
+        raise ValueError(f"`{key}` is no list of numbers")
+    return [float(value) for value in values]
 
 
 def with_published(points: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+from refusals import refused
 
 from analysis import compressai_json, pareto, runs
 
@@ -83,8 +84,34 @@ def test_file_names_are_letters_and_digits(tracking_uri, tmp_path):
     assert {file.parent for file in files} == {tmp_path}
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"name": "a", "results": {"bpp": [1], "psnr": [1, 2]}}', "[1]"])
-def test_another_file_is_refused_in_one_line(tracking_uri, tmp_path, capsys, text):
-    (tmp_path / "a.json").write_text(text)
-    assert pareto.main(["--tracking-uri", tracking_uri, "--compare", str(tmp_path / "a.json")]) == 2
-    assert "a.json is no results file of CompressAI" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "it is not JSON in UTF-8 (Expecting value: line 1 column 1 (char 0))"),
+        (b'{"name": "\xfc"}', "it is not JSON in UTF-8 ('utf-8' codec can't decode byte 0xfc"),
+        (b"[1]", "the whole is no JSON object, {...}"),
+        (b"{}", "it has no `name` and no `results`"),
+        (b'{"results": {"bpp": [1]}}', "it has no `name`"),
+        (b'{"name": "a", "results": {"psnr": [1]}}', "it has no `results.bpp`"),
+        (b'{"name": "a", "results": [1]}', "`results` is no JSON object, {...}"),
+        (b'{"name": "a", "results": {"bpp": [1], "psnr": [null]}}', "`psnr` is no list of numbers"),
+        (b'{"name": "a", "results": {"bpp": ["x"]}}', "`bpp` is no list of numbers"),
+        (b'{"name": "a", "results": {"bpp": 1}}', "`bpp` is no list of numbers"),
+        (b'{"name": "a", "results": {"bpp": [1], "psnr": [1, 2]}}', "its lists differ in length: `bpp` 1, `psnr` 2"),
+        (b'{"name": "a", "results": {"bpp": []}}', "its lists are empty"),
+    ],
+)
+def test_another_file_is_refused_in_one_line_that_says_what_is_wrong(tracking_uri, tmp_path, capsys, data, why):
+    file = tmp_path / "a.json"
+    file.write_bytes(data)
+    arguments = ["--tracking-uri", tracking_uri, "--compare", str(file)]
+    refused(pareto.main, arguments, f"a.json is no results file of CompressAI: {why}", capsys)
+
+
+def test_a_file_that_cannot_be_read_is_told_from_one_of_another_form(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"nope\.json cannot be read \(No such file or directory\); name a results file"
+    ):
+        compressai_json.read(tmp_path / "nope.json")
+    with pytest.raises(ValueError, match=r"cannot be read \(Is a directory\)"):
+        compressai_json.read(tmp_path)
