@@ -53,7 +53,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     try:
         if not args.folder.is_dir():
             raise ValueError(f"{args.folder}: no such folder; give a run directory, or a folder of them")
-        name = Sweep(name=args.name or args.folder.resolve().name).name
+        name = _name(args.name, args.folder)
         from sweep import run_directories  # here and below: seconds of import
         from sweep.store.tracking import Tracker
 
@@ -83,6 +83,16 @@ def _main(arguments: Sequence[str] | None) -> int:
         for trial in classical.values():
             outcomes["in the store already" if trial.key in done else _measure(trial, tracker)] += 1
     return _conclude(outcomes, tracker)
+
+
+def _name(given: str | None, folder: Path) -> str:
+    """The name of the sweep: the given one, else that of the folder."""
+    if given:
+        return Sweep(name=given).name
+    try:
+        return Sweep(name=folder.resolve().name).name
+    except ValueError as error:
+        raise ValueError(f"{error}; give --name") from error
 
 
 def _ingest(run: "Finished", tracker: "Tracker", measuring: bool) -> str:

@@ -131,3 +131,11 @@ def test_bad_input_is_one_line_and_exit_code_2(
     before = sorted(tmp_path.rglob("*"))
     refused(main, arguments, words, capsys)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_whose_name_no_sweep_can_have_asks_for_a_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "größe").mkdir()
+    refused(main, [tmp_path / "größe"], "beginning with a letter or digit; give --name\n", capsys)
+    refused(main, [tmp_path / "größe", "--name", "_x"], "beginning with a letter or digit\n", capsys)

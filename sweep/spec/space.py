@@ -59,7 +59,8 @@ class Sweep:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
-            raise ValueError(f"name is {self.name!r}; it must be letters, digits, dots, dashes and underscores")
+            wanted = "letters a-z and A-Z, digits, '.', '-' and '_', beginning with a letter or digit"
+            raise ValueError(f"name is {self.name!r}; it must be {wanted}")
         if self.train.whole_range and self.space.warm_start:
             raise ValueError(
                 f"warm_start is {self.space.warm_start:g} with train.whole_range, where one stage 1 serves all; leave "
