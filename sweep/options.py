@@ -17,7 +17,7 @@ from tfic.config import EvalConfig
 from tfic.measuring.classical import SETTINGS, installed
 from tfic.reader_names import trained_against
 from tfic.recipes import RECIPES, recipe
-from tfic.strict import unknown_key
+from tfic.strict import unknown_name
 from tfic.system import cli
 from tfic.system.store_uri import DEFAULT, resolve
 from tfic.task_names import trained_for
@@ -115,7 +115,7 @@ def _with_rivals(qualities: Qualities, names: Sequence[str]) -> Qualities:
         cli.say(f"Not compared with: {sentence}")
     for name in names:
         if name not in RIVALS:
-            raise unknown_key(name, list(RIVALS), "rival")
+            raise unknown_name(name, list(RIVALS), "rival")
     added = {name: SETTINGS[name].qualities for name in names or RIVALS if name not in missing}
     return replace(qualities, **{name: getattr(qualities, name) or its for name, its in added.items()})
 

@@ -174,7 +174,7 @@ def test_coding_before_the_tables_are_made_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["ssf2020", "mbt2018_mean"])
 def test_what_is_no_image_model_is_refused_and_the_nearest_is_named(name: str) -> None:
-    with pytest.raises(ValueError, match=f"unknown key '{name}'; did you mean"):
+    with pytest.raises(ValueError, match=f"no codec '{name}'; did you mean"):
         build(name)
 
 

@@ -137,7 +137,7 @@ def test_the_command_line_starts_from_a_model_by_its_name(
 ) -> None:
     train = ["train", str(tmp_path / "run"), "--recipe", "tiny", "--lmbda", "1", "--start"]
     assert main([*train, "zoo/none"]) == 2
-    assert "unknown key 'zoo/none'" in capsys.readouterr().err
+    assert "no model 'zoo/none'" in capsys.readouterr().err
     assert main([*train, str(foundation)]) == 2
     assert f"start is {models.pinned(str(foundation))}, a lite-vbr" in capsys.readouterr().err
     assert main([*train, str(foundation), "--gamma", "1"]) == 2

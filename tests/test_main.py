@@ -57,7 +57,10 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, model: Path, caps
     told(["decode", tmp_path / "x.tfic", tmp_path / "y.png", "--model", other], "written by model")
     told(["decode", tmp_path / "x.png", tmp_path / "y.png", "--model", model], "not a TFIC file")
     told(["decode", tmp_path / "none.tfic", tmp_path / "y.png", "--model", model], "no file or folder")
-    told(["encode", tmp_path / "x.png", tmp_path / "y.tfic", "--model", "zoo/none"], "unknown key 'zoo/none'")
+    told(
+        ["encode", tmp_path / "x.png", tmp_path / "y.tfic", "--model", "zoo/none"],
+        "no model 'zoo/none'; did you mean 'zoo/",
+    )
     told(["evaluate", tmp_path / "none", tmp_path / "out"], "no model '")
     told(["encode", tmp_path / "x.tfic", tmp_path / "y.tfic", "--model", model], "cannot identify it")
     told(["encode", tmp_path / "x.png", tmp_path / "y.tfic", "--model", tmp_path / "x.png"], "damaged")

@@ -39,7 +39,7 @@ def test_stochastic_depth_rises_to_its_maximum_once_and_falls_back_in_the_synthe
 
 
 def test_an_unknown_codec_names_the_nearest() -> None:
-    with pytest.raises(ValueError, match="unknown key 'tic-bse'; did you mean 'tic-base'"):
+    with pytest.raises(ValueError, match="no codec 'tic-bse'; did you mean 'tic-base'"):
         build("tic-bse")
 
 

@@ -99,7 +99,7 @@ def test_codecs_by_quality_run_where_a_slot_is_idle_and_are_lost_with_their_trai
 @pytest.mark.parametrize(("table", "words"), [
     ({"codec": "tic-tiny", "train": {"start": "zoo/lite-vbr"}}, "is a lite-vbr|a lite-vbr, and the codec to train"),
     ({"codec": "tic-tiny", "train": {"whole_range": True}}, "whole_range is true for codec tic-tiny"),
-    ({"codec": "lite-vbr", "train": {"start": "zoo/none"}}, "unknown key 'zoo/none'"),
+    ({"codec": "lite-vbr", "train": {"start": "zoo/none"}}, "no model 'zoo/none'"),
 ])  # fmt: skip
 def test_a_start_that_cannot_be_is_refused_at_once(table: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):

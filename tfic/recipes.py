@@ -7,7 +7,7 @@
 from collections.abc import Callable
 
 from tfic.config import Config, DataConfig, EvalConfig, TrainConfig
-from tfic.strict import unknown_key
+from tfic.strict import unknown_name
 
 
 def tiny() -> Config:
@@ -87,5 +87,5 @@ def recipe(name: str) -> Config:
         ValueError: when there is no such recipe.
     """
     if name not in RECIPES:
-        raise unknown_key(name, list(RECIPES), "recipe")
+        raise unknown_name(name, list(RECIPES), "recipe")
     return RECIPES[name]()

@@ -22,10 +22,19 @@ def first_names(kind: type) -> dict[str, str]:
 
 
 def unknown_key(key: str, known: list[str], where: str) -> ValueError:
-    """The error for an unknown key, with the nearest known one."""
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return ValueError(f"{where}: unknown key {key!r}{hint} Known keys: {', '.join(sorted(known))}")
+    """The error for an unknown key of a mapping, with the nearest known one."""
+    return ValueError(f"{where}: unknown key {key!r}{_nearest(key, known)} Known keys: {', '.join(sorted(known))}")
+
+
+def unknown_name(name: str, known: list[str], noun: str) -> ValueError:
+    """The error for a name that no recipe, codec or other thing (`noun`) has, with the nearest that one has."""
+    return ValueError(f"no {noun} {name!r}{_nearest(name, known)} There are {', '.join(sorted(known))}")
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    """The question whether the nearest one was meant; a full stop where nothing is known."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return f"; did you mean {near[0]!r}?" if near else "."
 
 
 def from_mapping(base: T, values: Mapping[str, Any], where: str) -> T:

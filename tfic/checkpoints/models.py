@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tfic.checkpoints import header, mlflow_models
 from tfic.config import CODEC_FILE
-from tfic.strict import unknown_key
+from tfic.strict import unknown_name
 from tfic.system.extras import explained
 from tfic.system.store_uri import CHECKPOINT
 
@@ -109,5 +109,5 @@ def _in_zoo(name: str) -> Path:
     if not known:
         raise ValueError(f"no model {name!r}: no codec ships with this installation; give {FORMS}")
     if name not in known:
-        raise unknown_key(name, known, "model")
+        raise unknown_name(name, known, "model")
     return _ZOO_DIR / f"{name.removeprefix(_ZOO)}.safetensors"

@@ -7,7 +7,7 @@ modules that write and read streams (`latent_stream`, `bitstream`).
 from typing import TYPE_CHECKING
 
 from tfic.codec.compressai_widths import WIDTHS
-from tfic.strict import unknown_key
+from tfic.strict import unknown_name
 from tfic.system.extras import explained
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def build(name: str) -> "ImageCodec":
         from tfic.codec.tic import tic
 
     if name not in names():
-        raise unknown_key(name, names(), "codec")
+        raise unknown_name(name, names(), "codec")
     if name in WIDTHS:
         from tfic.codec.compressai_models import CompressAIModel  # imports all of CompressAI, which takes seconds
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from tfic.measuring.file_format import FileFormat, Setting, Uncompressed
 from tfic.measuring.prepared import Flat, Half
-from tfic.strict import unknown_key
+from tfic.strict import unknown_name
 
 _AVIF: dict[str, Any] = {"speed": 4, "max_threads": 1, "subsampling": "4:2:0"}
 _HEIC: dict[str, Any] = {"enc_params": {"x265:pools": "1"}}  # one thread; the bytes are those of any number
@@ -45,7 +45,7 @@ def classical(name: str, quality: int) -> FileFormat:
         ModuleNotFoundError: without the package that brings its format.
     """
     if name not in SETTINGS:
-        raise unknown_key(name, list(SETTINGS), "classical codec")
+        raise unknown_name(name, list(SETTINGS), "classical codec")
     if not 0 <= quality <= 100:
         raise ValueError(f"{name} quality is {quality}; it must be between 0 and 100")
     return _PREPARED[SETTINGS[name].prepared](SETTINGS[name], quality)
