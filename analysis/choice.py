@@ -18,7 +18,7 @@ AT_A_TIME = 50
 
 
 @dataclass(frozen=True)
-class Limits:
+class Wanted:
     """What a codec must keep to; None for what does not matter."""
 
     max_bpp: float | None = None
@@ -75,7 +75,7 @@ class Sureness:
     """Bits of the chosen codec over those of the rival, minus one, in percent."""
 
 
-def choose(points: pd.DataFrame, limits: Limits, metric: str) -> pd.DataFrame:
+def choose(points: pd.DataFrame, limits: Wanted, metric: str) -> pd.DataFrame:
     """The codecs that keep all limits: cheapest first with a least accuracy, else the best reading first."""
     codecs = lossy(points)
     fits = np.ones(len(codecs), dtype=bool)
@@ -86,7 +86,7 @@ def choose(points: pd.DataFrame, limits: Limits, metric: str) -> pd.DataFrame:
     return codecs[fits].dropna(subset=[metric]).sort_values([*order, "trial_key"], ascending=[*rising, True])
 
 
-def nearest_miss(points: pd.DataFrame, limits: Limits, metric: str) -> Miss | None:
+def nearest_miss(points: pd.DataFrame, limits: Wanted, metric: str) -> Miss | None:
     """The codec whose largest failure, as a part of its limit, is smallest; None where no codec has the measures."""
     wanted = limits.of(metric)
     codecs = lossy(points).dropna(subset=list(wanted))

@@ -41,13 +41,14 @@ CLASSICAL = {
     "avif_flat": "AVIF, text alone", "jpeg_flat": "JPEG, text alone",
     "jxl": "JPEG XL", "heic": "HEIC",
 }  # fmt: skip
-TRAINED = ("pretrain", "control", "halfway", "finetune", "candidate")
+SEEDED = ("pretrain", "control", "halfway", "finetune", "candidate")
+"""Kinds of runs that have a seed of their own or of the training that they are from."""
 TUNED = ("finetune", "candidate")
 NAMED = {
     LMBDA_SHARE: ("lmbda_share", TUNED), "train.tasks": ("for", TUNED), "train.readers": ("against", TUNED),
     "train.reading": ("reading", TUNED), "train.learns": ("learns", TUNED),
     "train.text_distortion": ("text distortion", TUNED), "train.rest_distortion": ("rest distortion", TUNED),
-    "train.seed": ("seed", TRAINED),
+    "train.seed": ("seed", SEEDED),
 }  # fmt: skip
 """Settings that a label has where fine-tunings differ in them: its name there, and the kinds that have it."""
 FINISHED = "attributes.status = 'FINISHED' AND tags.trial_key LIKE '%'"

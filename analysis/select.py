@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from analysis import readers, runs
-from analysis.choice import Limits, Miss, choose, interval, nearest_miss, said_of
+from analysis.choice import Miss, Wanted, choose, interval, nearest_miss, said_of
 from analysis.stats import show
 from tfic.measuring.row import MEASURES
 from tfic.system import cli
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs.add_options(parser)
     options = parser.parse_args(arguments)
     try:
-        limits = Limits(options.max_bpp, options.min_accuracy, options.max_encode_ms)
+        limits = Wanted(options.max_bpp, options.min_accuracy, options.max_encode_ms)
         sweep = runs.load(options.tracking_uri, options.name, options.test_set)
         known = readers.metrics(sweep.points)
         needed = readers.heldout(sweep.points, sweep.metadata, options.heldout)
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def answer(
-    sweep: runs.Sweep, limits: Limits, metric: str, needed: Mapping[str, str], task: str = "reading"
+    sweep: runs.Sweep, limits: Wanted, metric: str, needed: Mapping[str, str], task: str = "reading"
 ) -> tuple[list[str], int]:
     """The sentences and the exit code.
 

@@ -103,7 +103,7 @@ def _ingest(run: "Finished", tracker: "Tracker", measuring: bool) -> str:
     from tfic.measuring.in_processes import measure
     from tfic.measuring.row import means
 
-    trial, measured = run.trial, run.folder / run_directories.MEASURED
+    trial, measured = run.trial, run.folder / run_directories.MEASURED_FOLDER
     rows, codec = run_directories.measurement(run), load(run.checkpoint)
     if not rows and not measuring:
         say(f"{run.folder}: not measured, left")

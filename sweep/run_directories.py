@@ -27,7 +27,7 @@ from tfic.training.training_state import STATE_FILE
 
 HALF_FILE = "half.safetensors"
 """The codec in half precision, as `scripts/finetune_foundation.py` leaves it."""
-MEASURED = "measured"
+MEASURED_FOLDER = "measured"
 """Folder of a run directory for its measurement."""
 EARLIER = frozenset(("pretrain", "warm"))
 """Folders of a run directory for the trainings that it started from, as `tfic.training.train.fit` names them."""
@@ -105,7 +105,7 @@ def measurement(run: Finished) -> list[Row]:
     Raises:
         ValueError: when they are damaged, or not of this codec on the test images of its settings.
     """
-    path = run.folder / MEASURED / ROWS_FILE
+    path = run.folder / MEASURED_FOLDER / ROWS_FILE
     if not path.is_file():
         return []
     rows, pages = read_rows(path), test_pages(run.trial.config.data)

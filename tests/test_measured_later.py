@@ -12,7 +12,7 @@ from sweep.on_ray.driver import resources
 from sweep.on_ray.resources import Node, divide
 from sweep.on_ray.searcher import Adapter
 from sweep.search.plan import plan
-from sweep.search.progress import Progress
+from sweep.search.progress import ProgressLines
 from sweep.search.search import Search
 from sweep.search.state import Status
 from sweep.spec.limits import Limits
@@ -25,7 +25,7 @@ NODES = (Node(3, 1),)
 
 def adapter(search: Search, tracker: Tracker, concurrent: int | None = None) -> Adapter:
     capacity = Capacity(divide(NODES), concurrent, lambda: NODES)
-    return Adapter(search, tracker, Progress(search, capacity, lambda line: None), capacity, lambda: None)
+    return Adapter(search, tracker, ProgressLines(search, capacity, lambda line: None), capacity, lambda: None)
 
 
 def done(ray: Adapter, trial_id: str, trial: Trial) -> None:

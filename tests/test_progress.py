@@ -5,7 +5,7 @@ import pytest
 from sweep.on_ray.capacity import Capacity
 from sweep.on_ray.resources import Slot, Slots
 from sweep.search.front import table
-from sweep.search.progress import Progress, duration
+from sweep.search.progress import ProgressLines, duration
 from sweep.search.search import Search
 from sweep.spec.presets import preset
 from sweep.spec.trials import Trial
@@ -20,7 +20,7 @@ class Told:
         self.now, self.lines = 0.0, list[str]()
         self.search = Search(preset("tiny"))
         capacity = Capacity(Slots(Slot(1), Slot(1), Slot(1)), slots, list)
-        self.progress = Progress(self.search, capacity, self.lines.append, lambda: self.now)
+        self.progress = ProgressLines(self.search, capacity, self.lines.append, lambda: self.now)
 
     def start(self) -> Trial:
         trial = self.search.ask()

@@ -13,7 +13,7 @@ from sweep.on_ray.capacity import Capacity
 from sweep.on_ray.resources import Node, divide
 from sweep.on_ray.searcher import Adapter
 from sweep.run import main
-from sweep.search.progress import Progress
+from sweep.search.progress import ProgressLines
 from sweep.search.search import Search
 from sweep.search.state import Status
 from sweep.spec.presets import from_tables
@@ -77,7 +77,7 @@ def test_a_driver_that_was_taken_over_leaves_the_runs_to_the_other(
 
     def drive() -> None:
         with Lease(tracker) as lease:
-            ray = Adapter(search, tracker, Progress(search, capacity, lambda line: None), capacity, lease.check)
+            ray = Adapter(search, tracker, ProgressLines(search, capacity, lambda line: None), capacity, lease.check)
             ray.suggest("reference")
             deadline = time.monotonic() + 60
             try:

@@ -5,7 +5,7 @@ import pytest
 
 from analysis import __main__ as commands
 from analysis import runs, select
-from analysis.choice import Limits, choose, nearest_miss
+from analysis.choice import Wanted, choose, nearest_miss
 from analysis.readers import measured, metrics
 
 
@@ -72,13 +72,13 @@ def test_limits_are_held_by_each_codec_and_by_the_reader_that_is_asked_for():
     points, _ = made_store.world(made_store.points())
     points["accuracy_words"] = points["accuracy_from_20px"] = 0.5  # measures of the training reader, no readers
     assert measured(points) == {"training": "accuracy", "tesseract": "accuracy_heldout"}
-    limits = Limits(max_bpp=0.6, min_accuracy=0.5)
+    limits = Wanted(max_bpp=0.6, min_accuracy=0.5)
     by_heldout = choose(points, limits, "accuracy_heldout")
     assert (by_heldout["accuracy_heldout"] >= 0.5).all()
     assert len(by_heldout) < len(choose(points, limits, "accuracy"))
     assert by_heldout["bpp"].is_monotonic_increasing
-    assert choose(points, Limits(max_bpp=0.3), "accuracy")["accuracy"].is_monotonic_decreasing
-    miss = nearest_miss(points, Limits(min_accuracy=1.0), "accuracy")
+    assert choose(points, Wanted(max_bpp=0.3), "accuracy")["accuracy"].is_monotonic_decreasing
+    miss = nearest_miss(points, Wanted(min_accuracy=1.0), "accuracy")
     assert miss.point["accuracy"] == points[points["kind"] != "uncompressed"]["accuracy"].max()
 
 
@@ -98,7 +98,7 @@ def test_detection_is_a_name_to_choose_by_where_it_was_measured(tracking_uri):
     assert "detection" not in metrics(points)
     found = points.assign(detection_f1=points["accuracy"].where(points["codec"] == "avif") / 2)
     metric = metrics(found)["detection"]
-    fitting = choose(found, Limits(min_accuracy=0.2), metric)
+    fitting = choose(found, Wanted(min_accuracy=0.2), metric)
     assert metric == "detection_f1"
     assert set(fitting["codec"]) == {"avif"}
-    assert Limits(min_accuracy=0.2).text(metric) == "detection F1 at least 0.2"
+    assert Wanted(min_accuracy=0.2).text(metric) == "detection F1 at least 0.2"

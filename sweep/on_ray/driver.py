@@ -23,7 +23,7 @@ from sweep.on_ray.resources import HERE, Node, Placement, Slot, Slots, divide
 from sweep.on_ray.searcher import Adapter
 from sweep.on_ray.signals import insistent_ctrl_c
 from sweep.on_ray.watch import RayLostError, Watch
-from sweep.search.progress import Progress
+from sweep.search.progress import ProgressLines
 from sweep.search.search import Search
 from sweep.store.tracking import Tracker
 from sweep.trial.conditions import Conditions
@@ -87,7 +87,7 @@ def run(
         check_shares(train, slots)
         capacity = Capacity(slots, placement.concurrent, nodes)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = MOST_PENDING
-        adapter = Adapter(search, tracker, Progress(search, capacity, write), capacity, check)
+        adapter = Adapter(search, tracker, ProgressLines(search, capacity, write), capacity, check)
         conditions = Conditions(
             keep=Keep(search.sweep.space.keep_every, search.sweep.space.halfway),
             upload=bool(placement.address),

@@ -10,7 +10,7 @@ from ray.tune.search import Searcher
 
 from sweep.on_ray.capacity import Capacity
 from sweep.on_ray.resources import Slot
-from sweep.search.progress import Progress
+from sweep.search.progress import ProgressLines
 from sweep.search.search import Search, Turn
 from sweep.spec.limits import gpu_hours
 from sweep.spec.trials import Trial
@@ -50,7 +50,7 @@ class Adapter(Searcher):
         self,
         search: Search,
         tracker: Tracker,
-        progress: Progress,
+        progress: ProgressLines,
         capacity: Capacity,
         check: Callable[[], None],
     ) -> None:

@@ -16,7 +16,7 @@ LEAST_BOUND_S = 20.0
 """Least lower bound of the time left that is told, in seconds."""
 
 
-class Progress:
+class ProgressLines:
     """Writes lines about the trials of a search.
 
     Args:
