@@ -71,5 +71,5 @@ def test_paper_has_the_scale_of_the_slides() -> None:
 
 def test_an_unknown_recipe_names_the_nearest() -> None:
     assert set(RECIPES) == {"tiny", "demo", "scratch", "base", "paper"}
-    with pytest.raises(ValueError, match="did you mean 'paper'"):
+    with pytest.raises(ValueError, match=r"no recipe 'papr'; did you mean 'paper'\? There are base, demo, "):
         recipe("papr")

@@ -78,4 +78,4 @@ def test_a_rival_that_is_not_installed_is_said_or_refused(
     refused(
         main, ["--recipe", "tiny", "--rivals", "jxl"], "jxl not installed; pip install 'tfic-sweep[rivals]'", capsys
     )
-    refused(main, ["--recipe", "tiny", "--rivals", "hiec"], "did you mean 'heic'", capsys)
+    refused(main, ["--recipe", "tiny", "--rivals", "hiec"], "no rival 'hiec'; did you mean 'heic'? There are ", capsys)
