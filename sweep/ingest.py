@@ -55,6 +55,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             raise ValueError(f"{args.folder}: no such folder; give a run directory, or a folder of them")
         name = _name(args.name, args.folder)
         from sweep import run_directories  # here and below: seconds of import
+        from sweep.store.retry import in_a_sentence
         from sweep.store.tracking import Tracker
 
         ended, unfinished = run_directories.find(args.folder)
@@ -73,7 +74,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         try:
             run = run_directories.finished(folder, name, args.train_data, args.test_data)
             classical |= {each.key: each for each in (run.sweep.reference(), *run.sweep.anchors())}
-            outcome = "in the store already" if run.trial.key in done else _ingest(run, tracker, args.measure)
+            with in_a_sentence(tracker.uri):
+                outcome = "in the store already" if run.trial.key in done else _ingest(run, tracker, args.measure)
             done |= {run.trial.key} if outcome == "ingested" else set()
         except (ValueError, OSError) as error:
             outcome = "failed"

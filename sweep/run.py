@@ -159,11 +159,11 @@ def _run(search: Search, tracker: "Tracker", placement: Placement) -> tuple[Sear
     """Run the trials that are left: the search at the end, and the exit code if the command ends here, else 0."""
     from sweep.on_ray.watch import RayLostError
     from sweep.store.lease import Lease
-    from sweep.store.retry import StoreAwayError
+    from sweep.store.retry import StoreAwayError, in_a_sentence
 
     code = 0
     try:
-        with Lease(tracker) as lease:
+        with in_a_sentence(tracker.uri), Lease(tracker) as lease:
             search = Search(search.sweep, tracker.records())  # an earlier driver may have finished more meanwhile
             if not _all_finished(search):
                 _drive(search, tracker, placement, lease)
@@ -186,7 +186,7 @@ def _drive(search: Search, tracker: "Tracker", placement: Placement, lease: "Lea
     sweep, done = search.sweep, len(search.trials(Status.FINISHED))
     total = f"{search.total} trials" if math.isfinite(search.proposals_left) else "Trials until the budget is spent"
     say(f"{total}{f', {done} finished before' if done else ''}. Ctrl-C stops; the same command goes on.")
-    settings.keep(tracker, asdict(sweep))
+    tracker.waiting(lambda: settings.keep(tracker, asdict(sweep)))
     from tfic import data  # here and below: seconds of import, only if there is something to run
 
     say("Looking at the images; synthetic ones are drawn on all cores the first time.")

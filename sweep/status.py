@@ -50,18 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _show(uri: str, name: str | None) -> bool:
     """Print the state of a sweep, of the one driven last without a name; True if a driver is at work on it."""
     from sweep.store.lease import DRIVER, alive, who
+    from sweep.store.retry import in_a_sentence
     from sweep.store.settings import kept, last_sweep
     from sweep.store.tracking import Tracker
 
     check_exists(uri)
-    tracker = Tracker(uri, name or last_sweep(uri))
-    settings, driver = kept(tracker), tracker.experiment_tag(DRIVER)
+    with in_a_sentence(uri):
+        tracker = Tracker(uri, name or last_sweep(uri))
+        settings, driver, records = kept(tracker), tracker.experiment_tag(DRIVER), tracker.records()
+        driven = alive(driver)
+        steps = {each.key: tracker.last_step(each.run_id) for each in records if each.running} if driven else None
     if not settings:
         raise ValueError(f"{shown(uri)} has no sweep {tracker.sweep!r} that `python -m sweep.run` began")
     sweep = from_tables(settings, f"settings of {tracker.sweep!r}", settings["recipe"])
-    records = tracker.records()
-    driven = alive(driver)
-    steps = {each.key: tracker.last_step(each.run_id) for each in records if each.running} if driven else None
     state = f"driven by {who(driver)}" if driven else "no driver is at work"
     say(f"Sweep {sweep.name!r}, tracked in {shown(uri)}: {state}")
     try:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sweep.spec.keys import differences, folder_digest, images_digest, make_key, prefix_of
+from sweep.spec.keys import folder_digest, images_digest, make_key, prefix_of
 from sweep.spec.presets import preset
 from tfic.data import write_folder
+from tfic.differing import differences
 from tfic.synth import draw
 
 

@@ -1,7 +1,10 @@
 """One driver per sweep: a second is refused, naming the first; a dead one's hold ends."""
 
+import contextlib
 import os
 import platform
+import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -88,3 +91,21 @@ def test_a_command_line_refuses_a_sweep_that_is_being_driven(
     error = capsys.readouterr().err
     assert error.startswith(f"error: sweep {tracker.sweep!r} is being driven by process 1 of ada on elsewhere")
     assert error.count("\n") == 1
+
+
+def test_a_store_that_refuses_to_keep_the_lease_ends_the_command_in_a_sentence(
+    tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tracker.set_experiment_tag("any", {})  # makes the experiment
+    with contextlib.closing(sqlite3.connect(tracker.uri.removeprefix("sqlite:///"))) as database:
+        refuse = "BEGIN SELECT RAISE(ABORT, 'no rights'); END"
+        database.execute(f"CREATE TRIGGER refused BEFORE INSERT ON experiment_tags {refuse}")
+        try:
+            assert main(["--recipe", "tiny", "--name", tracker.sweep, "--tracking-uri", tracker.uri]) == 2
+        finally:
+            database.execute("DROP TRIGGER refused")
+    error = capsys.readouterr().err
+    assert re.fullmatch(
+        r"error: tracking store sqlite:///.* refuses a call \(.*no rights.*\); look at its log.*\n", error
+    )

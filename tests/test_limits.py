@@ -7,7 +7,9 @@ from sweep.search.search import Search, Turn
 from sweep.search.state import Status
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Kind
-from sweep.trial.end import End
+from sweep.trial.end import End, end_told
+from sweep.trial.stopping import StoppedByRuleError
+from tfic.errors import ImageUnsuitedError
 from tfic.system.store_uri import StoreUnreachableError
 
 DIED = "its process died"
@@ -35,6 +37,7 @@ def test_what_would_fail_again_is_not_tried_again() -> None:
     [
         (FloatingPointError("loss is nan at step 3 of 20"), False),
         (ValueError("no such folder"), False),
+        (ImageUnsuitedError("none of the 3 test images can be measured"), False),
         (StoreUnreachableError("tracking server does not answer"), True),
         (OSError("no space left"), True),
     ],
@@ -43,6 +46,17 @@ def test_an_error_that_the_same_settings_and_data_give_again_is_not_retryable(
     error: Exception, retryable: bool
 ) -> None:
     assert End.of(error).retryable is retryable
+
+
+def test_a_failure_that_cannot_be_told_is_raised_with_the_reason_and_a_stop_is_not_taken_for_told() -> None:
+    def tell(end: End) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(FloatingPointError, match="loss is nan") as failed, end_told(tell):
+        raise FloatingPointError("loss is nan")
+    assert failed.value.__notes__ == ["Nor could this be told: OSError: no space left"]
+    with pytest.raises(OSError, match="no space left"), end_told(tell):
+        raise StoppedByRuleError("rate")
 
 
 def test_a_failure_reaches_everything_that_stands_on_it_and_nothing_else() -> None:

@@ -18,7 +18,7 @@ from sweep.spec.limits import Limits
 from sweep.spec.presets import preset
 from sweep.spec.trials import Trial
 from sweep.store.lease import Lease
-from sweep.store.retry import Retry, StoreAwayError, away
+from sweep.store.retry import Retry, StoreAwayError, StoreRefusedError, away, in_a_sentence
 from sweep.store.tracking import Tracker
 from sweep.trial.conditions import Conditions
 from sweep.trial.run import run_trial
@@ -139,21 +139,28 @@ def answer(code: int) -> requests.HTTPError:
     return requests.HTTPError(response=response)
 
 
-@pytest.mark.parametrize(
-    ("error", "later"),
-    [
-        (MlflowException("API request to http://h failed with exception refused"), True),
-        (MlflowException("API request to endpoint /x failed with error code 503 != 200"), True),
-        (MlflowException("API request to endpoint /x failed with error code 403 != 200"), False),
-        (MlflowException("database is locked", error_code=TEMPORARILY_UNAVAILABLE), True),
-        (answer(502), True),
-        (answer(403), False),
-        (requests.ConnectionError("refused"), True),
-        (ValueError("no"), False),
-    ],
-)
+ERRORS = [
+    (MlflowException("API request to http://h failed with exception refused"), True),
+    (MlflowException("API request to endpoint /x failed with error code 503 != 200"), True),
+    (MlflowException("API request to endpoint /x failed with error code 403 != 200"), False),
+    (MlflowException("database is locked", error_code=TEMPORARILY_UNAVAILABLE), True),
+    (answer(502), True),
+    (answer(403), False),
+    (requests.ConnectionError("refused"), True),
+    (ValueError("no"), False),
+]
+
+
+@pytest.mark.parametrize(("error", "later"), ERRORS)
 def test_what_may_work_later_is_told_from_what_will_not(error: Exception, later: bool) -> None:
     assert away(error) is later
+
+
+@pytest.mark.parametrize(("error", "later"), ERRORS[:-1])
+def test_an_error_of_the_store_is_a_sentence_and_says_whether_it_may_pass(error: Exception, later: bool) -> None:
+    words, kind = ("does not answer", StoreAwayError) if later else ("refuses a call", StoreRefusedError)
+    with pytest.raises(kind, match=f"^tracking store http://h/ {words} "), in_a_sentence("http://h/"):
+        raise error
 
 
 def test_a_refusal_is_not_waited_for() -> None:

@@ -183,6 +183,10 @@ def test_an_artifact_store_that_refuses_is_an_error_at_once(
     with pytest.raises(OSError, match=r"exists|Not a directory"):
         tracker.finish(run, POINT, files)
     assert not tracker.records()[0].finished
+    with pytest.raises(OSError, match=r"exists|Not a directory"):
+        tracker.fail(run, "OSError: no space left", "Traceback: here")
+    ended = tracker._client.get_run(run)
+    assert (ended.info.status, ended.data.tags["failure"]) == ("FAILED", "OSError: no space left")
     place.unlink()
     tracker.finish(run, POINT, files)
     assert tracker.records()[0].finished

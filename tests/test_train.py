@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tfic.checkpoints import checkpoint
-from tfic.config import TRAINING_VERSION, Config
+from tfic.config import TRAINING_VERSION, Config, EvalConfig
 from tfic.recipes import recipe
 from tfic.strict import from_mapping
 from tfic.training.intermediate import Keep, kept
@@ -242,7 +242,9 @@ def test_a_finished_training_returns_at_once_and_another_one_is_refused(pretrain
 
     assert fit(config(), pretrained.parent, never) == pretrained
     assert fit(config(log_every=3, threads=2), pretrained.parent, never) == pretrained
-    with pytest.raises(ValueError, match="trained with other settings"):
+    other = replace(config(), data=replace(config().data, test_count=7), eval=EvalConfig(pictures=3))
+    assert fit(other, pretrained.parent, never) == pretrained, "measured otherwise it is the same codec"
+    with pytest.raises(ValueError, match=r"trained with other settings \(lmbda 0.01 -> 0.02\); give another run"):
         fit(replace(config(), lmbda=0.02), pretrained.parent, never)
 
 

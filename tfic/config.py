@@ -121,13 +121,12 @@ class TrainConfig:
         for name in ("finetune_steps", *counts, "checkpoint_every", "log_every"):
             check_at_least(name, getattr(self, name), 1)
         check_at_least("pretrain_steps", self.pretrain_steps, 0 if self.start else 1)
-        shares = ("lmbda_share", "text_distortion", "rest_distortion", "pretrain_average")
-        for name in ("seed", "threads", *shares, "checkpoint_minutes"):
+        for name in ("seed", "threads", "text_distortion", "rest_distortion", "checkpoint_minutes"):
             check_at_least(name, getattr(self, name), 0)
+        for name in ("lmbda_share", "pretrain_average"):
+            check_share(name, getattr(self, name))
         for name in ("learning_rate", "finetune_learning_rate", "clip_norm"):
             check_positive(name, getattr(self, name))
-        if self.pretrain_average > 1:
-            raise ValueError(f"pretrain_average is {self.pretrain_average!r}; it must be a share of stage 1, 0 to 1")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision is {self.precision!r}; it must be {' or '.join(PRECISIONS)}")
         if self.learns not in LEARNERS:
@@ -172,6 +171,8 @@ LATER = frozenset((
 """Settings that earlier versions did not have: part of a key only where they differ from their default."""
 NO_MATTER = frozenset(("checkpoint_every", "checkpoint_minutes", "log_every", "compiled", "threads"))
 """Training settings that decide no result."""
+TESTED_ON = frozenset(("test_count", "test_dir"))
+"""Settings of [data] that decide a measurement and no weights."""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from sweep.search.costs import hours, mean_seconds
 from sweep.search.progress import duration
 from sweep.search.search import Search
 from sweep.search.state import Status
-from sweep.spec.keys import differences, prefix_of
+from sweep.spec.keys import prefix_of
 from sweep.spec.space import Sweep
 from sweep.spec.trials import Kind, Trial
 from sweep.store.schema import Record
+from tfic.differing import differences
 from tfic.training import memory
 
 HEADINGS = {

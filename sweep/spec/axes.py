@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 
-from tfic.config import LEARNERS, READING_TERMS, check_at_least, check_positive
+from tfic.config import LEARNERS, READING_TERMS, check_at_least, check_positive, check_share
 from tfic.measuring.classical import QUALITIES
 from tfic.reader_names import READERS
 from tfic.strict import renamed
@@ -92,10 +92,7 @@ class Space:
                 check_at_least(name.removesuffix("s"), value, 0)
             object.__setattr__(self, name, tuple(dict.fromkeys(float(value) for value in getattr(self, name))))
         for share in self.lmbda_shares:
-            if not 0 <= share <= 1:
-                raise ValueError(
-                    f"lmbda_share is {share!r}; it must be a share of lambda, 0 (the slides' stage 2) to 1"
-                )
+            check_share("lmbda_share", share)
         object.__setattr__(self, "lmbda_shares", tuple(dict.fromkeys(float(share) for share in self.lmbda_shares)))
         for reading in self.readings:
             parse(reading, READING_TERMS, "reading")
@@ -103,7 +100,7 @@ class Space:
             parse(readers, READERS, "readers")
         for tasks in self.tasks:
             weights_of(tasks)
-        for name in ("readers", "tasks"):
+        for name in ("readers", "tasks", "readings", "learns"):
             object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))
         for each in self.learns:
             if each not in LEARNERS:

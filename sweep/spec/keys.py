@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -88,26 +87,3 @@ def training_settings(train: TrainConfig, names: Iterable[str]) -> dict[str, Any
 def prefix_of(key: str) -> str:
     """The readable part of a key, which two versions of one trial have in common."""
     return key[: -HASH_DIGITS - 1]
-
-
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The settings that differ between two keys, as `train.pretrain_steps 600 -> 700`, nested ones with dots."""
-    flat_before, flat_after = _flat(before), _flat(after)
-    return [
-        f"{name} {_shown(flat_before.get(name, 'none'))} -> {_shown(flat_after.get(name, 'none'))}"
-        for name in dict.fromkeys((*flat_before, *flat_after))
-        if flat_before.get(name) != flat_after.get(name)
-    ]
-
-
-def _shown(value: Any) -> str:
-    """A value for people: of a digest the first digits."""
-    text = str(value)
-    return text[:HASH_DIGITS] if re.fullmatch(r"[0-9a-f]{64}", text) else text
-
-
-def _flat(settings: Mapping[str, Any], at: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        found |= _flat(value, f"{at}{name}.") if isinstance(value, Mapping) else {f"{at}{name}": value}
-    return found

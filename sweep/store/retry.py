@@ -1,7 +1,8 @@
 """Retrying calls of a tracking store that is away: a server that restarts, a network that drops, a locked database."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 import requests
@@ -33,6 +34,29 @@ def away(error: Exception) -> bool:
     if isinstance(error, requests.HTTPError):
         return error.response is not None and error.response.status_code in BUSY
     return isinstance(error, (requests.ConnectionError, requests.Timeout, StoreUnreachableError))
+
+
+class StoreRefusedError(TficError, ValueError):
+    """The tracking store answered a call with an error."""
+
+
+@contextmanager
+def in_a_sentence(uri: str) -> Iterator[None]:
+    """Errors of a store in the block as one sentence each.
+
+    Raises:
+        StoreAwayError: when the store is away.
+        StoreRefusedError: for any other error of MLflow or of the way to it.
+    """
+    try:
+        yield
+    except (MlflowException, requests.RequestException) as error:
+        words = f"({first_line(error, uri)})"
+        if away(error):
+            raise StoreAwayError(f"tracking store {shown(uri)} does not answer {words}; try again") from error
+        raise StoreRefusedError(
+            f"tracking store {shown(uri)} refuses a call {words}; look at its log, or name another store"
+        ) from error
 
 
 class Retry:

@@ -168,9 +168,9 @@ class Tracker:
         if self.result(run_id) is not None:
             return
         self._retry(self._client.set_tag, run_id, "failure", reason[:500])
+        self._retry(self._client.set_terminated, run_id, "FAILED")
         if details:
             self._retry(self._client.log_text, run_id, details, "failure.txt")
-        self._retry(self._client.set_terminated, run_id, "FAILED")
 
     def stop(self, run_id: str, rule: str = "") -> None:
         """End a run as KILLED: by Ctrl-C, so that the same command resumes it, or by the rule given, kept as a tag."""

@@ -9,6 +9,7 @@ from typing import Any
 from sweep.store.schema import SPENT
 from sweep.store.tracking import Tracker
 from sweep.trial.stopping import StoppedByRuleError
+from tfic.errors import ImageUnsuitedError
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class End:
             return cls("stopped", str(error))
         if not isinstance(error, Exception):
             return cls("cut off")
-        # the same settings and data give these two again; a subclass, such as StoreUnreachableError, may pass
-        retryable = type(error) not in (FloatingPointError, ValueError)
+        # the same settings and data give these again; another subclass, such as StoreUnreachableError, may pass
+        retryable = not (isinstance(error, ImageUnsuitedError) or type(error) in (FloatingPointError, ValueError))
         return cls("failed", f"{type(error).__name__}: {error}", retryable, "".join(traceback.format_exception(error)))
 
     @property
@@ -52,9 +53,15 @@ class End:
 
 @contextmanager
 def end_told(tell: Callable[[End], None]) -> Iterator[None]:
-    """Tell the end of a block that raises; the error passes through."""
+    """Tell the end of a block that raises; the error passes through, also where a failure cannot be told."""
     try:
         yield
     except BaseException as error:
-        tell(End.of(error))
+        end = End.of(error)
+        try:
+            tell(end)
+        except Exception as trouble:
+            if end.stage != "failed":
+                raise
+            error.add_note(f"Nor could this be told: {type(trouble).__name__}: {trouble}")
         raise

@@ -3,9 +3,10 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,8 +16,21 @@ from tfic.codec.hyperprior import MeanScaleHyperprior
 from tfic.codec.image_codec import ImageCodec
 from tfic.codec.klt import start_from_klt
 from tfic.codec.variable_rate import VariableRate
-from tfic.config import CODEC_FILE, CONTROL, NO_MATTER, STAGE_2, Config, TrainConfig, check_batch, half
+from tfic.config import (
+    CODEC_FILE,
+    CONTROL,
+    NO_MATTER,
+    STAGE_2,
+    TESTED_ON,
+    Config,
+    DataConfig,
+    EvalConfig,
+    TrainConfig,
+    check_batch,
+    half,
+)
 from tfic.data import train_pages
+from tfic.differing import differences
 from tfic.ocr.installed import check_installed
 from tfic.pages.lines import Page
 from tfic.system import devices, precision
@@ -164,15 +178,20 @@ def fit(
 
 
 def check_same(found: Config, wanted: Config, path: Path) -> None:
-    """Raise ValueError unless both settings give the same codec; `path` is what was found."""
+    """Raise ValueError unless both settings give the same codec, however measured; `path` is what was found."""
 
-    def decisive(config: Config) -> Config:
+    def decisive(config: Config) -> dict[str, Any]:
         # stage 1 does not know how stage 2 will go on from it
         ignored = NO_MATTER if config.gamma else NO_MATTER | STAGE_2 - (CONTROL if config.control else frozenset())
-        return replace(config, train=replace(config.train, **{name: getattr(TrainConfig(), name) for name in ignored}))
+        train = replace(config.train, **{name: getattr(TrainConfig(), name) for name in ignored})
+        data = replace(config.data, **{name: getattr(DataConfig(), name) for name in TESTED_ON})
+        return asdict(replace(config, train=train, data=data, eval=EvalConfig()))
 
-    if decisive(found) != decisive(wanted):
-        raise ValueError(f"{path} was trained with other settings; give another run directory or remove this one")
+    if changed := differences(decisive(found), decisive(wanted)):
+        raise ValueError(
+            f"{path} was trained with other settings ({', '.join(changed)}); give another run directory or remove this "
+            "one"
+        )
 
 
 def _is_finished(finished: Path, config: Config, start: Path | None) -> bool:
