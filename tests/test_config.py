@@ -34,7 +34,7 @@ def test_values_are_laid_over_nested_settings() -> None:
         ({"warm_lmbda": -0.1}, r"warm_lmbda is -0.1; it must be 0 \(stage 1 from its own start\) or a positive number"),
         ({"train": {"batch": 0}}, "batch is 0; it must be 1 or more"),
         ({"train": {"learning_rate": 0.0}}, "learning_rate is 0.0; it must be a positive number"),
-        ({"train": {"lmbda_share": -0.1}}, "lmbda_share is -0.1; it must be 0 or more"),
+        ({"train": {"lmbda_share": -0.1}}, "lmbda_share is -0.1; it must be from 0 to 1"),
         ({"train": {"finetune_lmbda": "1"}}, r"\[train\]: finetune_lmbda is '1'; it must be of type float"),
         (
             {"train": {"finetune_lmbda": 1, "lmbda_share": 1}},
