@@ -17,7 +17,7 @@ from tfic.codec.image_codec import Reconstruction
 from tfic.training import averaging
 from tfic.training.loss_sums import LossSums
 from tfic.training.stages import Stage
-from tfic.training.steps import Steps
+from tfic.training.steps import Steps, learning_rate
 
 STAGES = ("tic-small 96 pretrain", "tic-tiny 256 finetune", "lite-vbr 256 finetune")
 """Codec, side of a crop in pixels, and stage."""
@@ -149,3 +149,11 @@ def test_the_average_is_that_of_torch_to_the_bit() -> None:
         theirs.update_parameters(codec)
     assert ours.state_dict().keys() == theirs.state_dict().keys()
     assert all(torch.equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
+
+
+def test_the_learning_rate_warms_up_and_falls_to_a_tenth() -> None:
+    rates = [learning_rate(1.0, step, 1000) for step in range(1000)]
+    assert rates[0] == pytest.approx(1 / 50)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates.index(max(rates)) in (49, 50)
+    assert rates[-1] == pytest.approx(0.1, abs=1e-3)

@@ -14,7 +14,6 @@ from tfic.config import TRAINING_VERSION, Config, EvalConfig
 from tfic.recipes import recipe
 from tfic.strict import from_mapping
 from tfic.training.intermediate import Keep, kept
-from tfic.training.steps import learning_rate
 from tfic.training.train import Progress, Report, fit
 from tfic.training.training_state import STATE_FILE, step_of
 
@@ -260,14 +259,6 @@ def test_a_loss_that_is_not_finite_names_step_and_term(tmp_path: Path) -> None:
     with pytest.raises(FloatingPointError, match="loss is inf at step 1 of 6 of pretrain"):
         fit(replace(config(), lmbda=1e38), tmp_path, ignore)
     assert not (tmp_path / "codec.safetensors").exists()
-
-
-def test_the_learning_rate_warms_up_and_falls_to_a_tenth() -> None:
-    rates = [learning_rate(1.0, step, 1000) for step in range(1000)]
-    assert rates[0] == pytest.approx(1 / 50)
-    assert max(rates) == pytest.approx(1.0)
-    assert rates.index(max(rates)) in (49, 50)
-    assert rates[-1] == pytest.approx(0.1, abs=1e-3)
 
 
 GOLDEN = {
