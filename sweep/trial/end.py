@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from mlflow.exceptions import MlflowException
+
 from sweep.store.schema import SPENT
 from sweep.store.tracking import Tracker
 from sweep.trial.stopping import StoppedByRuleError
@@ -60,7 +62,7 @@ def end_told(tell: Callable[[End], None]) -> Iterator[None]:
         end = End.of(error)
         try:
             tell(end)
-        except Exception as trouble:
+        except (OSError, MlflowException) as trouble:
             if end.stage != "failed":
                 raise
             error.add_note(f"Nor could this be told: {type(trouble).__name__}: {trouble}")
