@@ -59,11 +59,15 @@ def end_told(tell: Callable[[End], None]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        end = End.of(error)
-        try:
-            tell(end)
-        except (OSError, MlflowException) as trouble:
-            if end.stage != "failed":
-                raise
-            error.add_note(f"Nor could this be told: {type(trouble).__name__}: {trouble}")
+        _tell(tell, error)
         raise
+
+
+def _tell(tell: Callable[[End], None], error: BaseException) -> None:
+    end = End.of(error)
+    try:
+        tell(end)
+    except (OSError, MlflowException) as trouble:
+        if end.stage != "failed":
+            raise
+        error.add_note(f"Nor could this be told: {type(trouble).__name__}: {trouble}")
