@@ -17,6 +17,7 @@ from analysis.palette import COLOURS, INK
 from analysis.pictures import busiest, by_image_name, marked
 from analysis.sweep_data import SweepData
 from analysis.transfer import Cell
+from tfic.config import LMBDA_SHARE
 from tfic.measuring.details import Details
 from tfic.measuring.row import MEASURES
 
@@ -54,9 +55,8 @@ def axes(points: pd.DataFrame, metadata: pd.DataFrame) -> list[dict[str, object]
     found: list[dict[str, object]] = []
     keys = points["trial_key"].tolist()
     stored = metadata.reindex(keys)
-    share = runs.LMBDA_SHARE
     more = {
-        "lmbda_share": _numbers(stored.get(share), len(keys)),
+        "lmbda_share": _numbers(stored.get(LMBDA_SHARE), len(keys)),
         "seed": _numbers(stored.get("train.seed"), len(keys)),
         "gpu_hours": points["gpu_hours"].tolist() if "gpu_hours" in points else [math.nan] * len(keys),
     }

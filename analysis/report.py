@@ -45,6 +45,7 @@ from analysis.front import OBJECTIVES, front_of
 from analysis.published import publish
 from analysis.sweep_data import SweepData, lossy
 from analysis.watch import watch
+from tfic.config import LMBDA_SHARE
 from tfic.measuring.row import MEASURES
 from tfic.system import cli
 from tfic.system.files import write_whole
@@ -53,7 +54,7 @@ from tfic.system.store_uri import resolve, shown
 FACTS = {
     "git commit": "git_commit", "device": "device", "host": "host", "versions": "versions", "codecs": "codec",
     "training images": "data.train_count", "stage 1 steps": "train.pretrain_steps",
-    "stage 2 steps": "train.finetune_steps", "lmbda_share in stage 2": runs.LMBDA_SHARE,
+    "stage 2 steps": "train.finetune_steps", "lmbda_share in stage 2": LMBDA_SHARE,
     "detector's short side": "eval.detect_side_px",
 }  # fmt: skip
 """Tags and parameters under "Provenance", by the name that the report gives them."""

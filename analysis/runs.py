@@ -21,15 +21,12 @@ from mlflow.utils.uri import is_local_uri
 
 from analysis import ranges, readers, records, row_tables, sets, trainings
 from analysis.records import StoredRun
-from tfic.config import TrainConfig
+from tfic.config import LMBDA_SHARE
 from tfic.measuring.row import MEASURES, ROWS_FILE
-from tfic.strict import first_names
 from tfic.system.store_uri import DEFAULT, check_exists, first_line, quiet_mlflow, resolve, shown
 
 METRICS = (*MEASURES, "seconds", "gpu_hours")
 """Metrics of a point: means over the test images, and the seconds and GPU-hours that the trial took."""
-LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
-"""Parameter of a run: the share of lambda that stage 2 kept, under the setting's first name."""
 FAMILIES = {
     "pretrain": "baseline", "control": "control", "halfway": "half of stage 1", "finetune": "TFIC",
     "uncompressed": "uncompressed",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.runs import LMBDA_SHARE
+from tfic.config import LMBDA_SHARE
 
 POOLED = {
     "train.tasks": "tasks", "train.readers": "readers", "train.reading": "terms of reading",

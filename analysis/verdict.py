@@ -9,9 +9,10 @@ from analysis import readers, stats
 from analysis.best import BestPair, best_pair, greatest, leads
 from analysis.judged import Judged, judged, silent, verdict
 from analysis.matched import by_image, nearest
-from analysis.runs import LMBDA_SHARE, distinct
+from analysis.runs import distinct
 from analysis.stats import show
 from analysis.sweep_data import SweepData, lossy
+from tfic.config import LMBDA_SHARE
 from tfic.measuring.row import MEASURES
 
 EQUAL_RATE = 1.25

@@ -7,8 +7,9 @@ from mlflow import MlflowClient
 
 from sweep import options
 from sweep.run import report
-from sweep.store import schema, view
+from sweep.store import view
 from sweep.store.tracking import Tracker
+from tfic.config import LMBDA_SHARE
 from tfic.measuring.row import MEASURES
 
 
@@ -20,7 +21,7 @@ def test_the_view_is_kept_once_with_columns_that_runs_have(tracker: Tracker) -> 
     assert set(view.COLUMNS["metrics"]) <= {*MEASURES, "gpu_hours"}
     assert "kind" in view.COLUMNS["tags"]
     assert set(view.COLUMNS["params"]) <= {"codec", "lmbda", "gamma", "quality", "step"}
-    assert schema.LMBDA_SHARE not in view.COLUMNS["params"]
+    assert LMBDA_SHARE not in view.COLUMNS["params"]
     link = view.link("http://server:5000/", experiment)
     assert link == f"http://server:5000/#/experiments/{experiment}/runs?viewStateShareKey=tfic"
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from tfic import reader_names, task_names
-from tfic.strict import renamed
+from tfic.strict import first_names, renamed
 from tfic.weights import parse
 
 CODEC_FILE = "codec.safetensors"
@@ -164,6 +164,8 @@ STAGE_2 = frozenset((
 """Training settings that decide a fine-tuned codec only."""
 CONTROL = frozenset(("finetune_steps", "finetune_batch", "finetune_learning_rate"))
 """Those of stage 2 that decide a control too."""
+LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
+"""Parameter of a run: the share of lambda that stage 2 kept, under the setting's first name."""
 LATER = frozenset((
     "reading", "readers", "learns", "text_distortion", "rest_distortion", "pretrain_average", "start", "whole_range",
     "precision", "tasks",

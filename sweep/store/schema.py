@@ -6,14 +6,12 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sweep.spec.trials import CHECKPOINTS, LEARNED, Kind, Trial
-from tfic.config import TrainConfig
+from tfic.config import LMBDA_SHARE
 from tfic.strict import first_names
 
 if TYPE_CHECKING:
     from mlflow.entities import Run  # a second of import, for who has a store
 
-LMBDA_SHARE = f"train.{first_names(TrainConfig)['lmbda_share']}"
-"""Parameter of a run: the share of lambda that stage 2 kept, under the setting's first name."""
 STORED_KINDS = {kind: str(kind) for kind in Kind} | {Kind.INTERMEDIATE: "candidate"}
 """Kinds of trials as the tag `kind` spells them."""
 COST = "trained"

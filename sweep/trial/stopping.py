@@ -11,8 +11,8 @@ from typing import Any
 from sweep.spec.keys import MEASURED
 from sweep.spec.limits import Limits
 from sweep.spec.trials import Kind, Trial
-from sweep.store.schema import LMBDA_SHARE
 from sweep.store.tracking import Tracker
+from tfic.config import LMBDA_SHARE
 from tfic.errors import TficError
 from tfic.training.train import Progress
 
