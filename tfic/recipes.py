@@ -41,14 +41,14 @@ def demo() -> Config:
 
 
 def scratch() -> Config:
-    """Any codec from its own start, in minutes on two CPU cores."""
+    """Any codec from its own start, in minutes on two CPU cores; stage 2 as in the demo."""
     return Config(
         codec="tic-tiny",
         data=DataConfig(train_count=600, test_count=32),
         train=TrainConfig(
             pretrain_steps=700, finetune_steps=400, klt_start=True, batch=2, finetune_batch=4, read_width_px=3000,
-            learning_rate=1e-3, finetune_learning_rate=3e-4, lmbda_share=1.0, checkpoint_every=25, log_every=10,
-            threads=1,
+            learning_rate=1e-3, finetune_learning_rate=3e-4, lmbda_share=1.0, reading="features", learns="encoder",
+            rest_distortion=0.1, checkpoint_every=25, log_every=10, threads=1,
         ),
         eval=EvalConfig(detect_side_px=256, pictures=6),
     )  # fmt: skip

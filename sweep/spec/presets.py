@@ -54,7 +54,7 @@ LOW = Qualities(jpeg=(5,), webp=(0, 20), avif=(10, 25))
 SPACES: dict[str, Space] = {
     "tiny": Space((0.003,), (1.0,), classical=Qualities(jpeg=(10,), webp=(10,), avif=(20,))),
     "demo": Space(lmbdas=(0.0012, 0.002, 0.0032, 0.0052), gammas=(2.0,), controls=True, classical=LOW),
-    "scratch": Space(lmbdas=(0.002, 0.004), gammas=(10.0,), controls=True, halfway=True, classical=FEW),
+    "scratch": Space(lmbdas=(0.002, 0.004), gammas=(2.0,), controls=True, halfway=True, classical=FEW),
     "base": Space(trials=4, controls=True, halfway=True),
     "paper": Space(trials=8, controls=True, halfway=True),
 }
