@@ -37,6 +37,7 @@ from tfic.config import MEASURING_VERSION
 from tfic.data import read_folder
 from tfic.measuring.classical import QUALITIES
 from tfic.measuring.evaluate import Coder, evaluate
+from tfic.measuring.row import MEASURES
 from tfic.ocr.page import PPOCRPageReader
 from tfic.ocr.tesseract import TesseractPageReader
 from tfic.pages.lines import Page
@@ -45,14 +46,8 @@ CODERS = (
     "uncompressed", "avif@5", "avif@15", "avif@25", "avif@35", "webp@0", "webp@20", "jpeg@5", "jpeg@10",
     "zoo/lite-vbr@25", "zoo/lite-vbr@75", "zoo/lite-vbr-reading@0", "zoo/lite-vbr-reading@50",
 )  # fmt: skip
-MEASURED = {
-    "bpp": "bpp",
-    "accuracy": "page",
-    "accuracy_lines": "lines",
-    "accuracy_heldout": "Tesseract",
-    "psnr_db": "PSNR, dB",
-}
-"""Measures that are kept, and heads of their columns."""
+MEASURED = ("bpp", "accuracy", "accuracy_lines", "accuracy_heldout", "psnr_db")
+"""Measures that are kept."""
 
 SAME = ["dpi", "part", "page", "coder", "weights", "measuring_version"]
 """What tells a row from others."""
@@ -224,7 +219,7 @@ def report(points: Sequence[Point], coders: Sequence[str] | None = None) -> str:
 def _means(rows: pd.DataFrame) -> str:
     keys = list(dict.fromkeys(rows["trial_key"]))
     shared = _shared(rows, keys)
-    head = ["coder", *MEASURED.values()]
+    head = ["coder", *(MEASURES[name].short_head for name in MEASURED)]
     lines = [f"Means over {_count(shared)} that all coders here have:", "", _line(head), _line(["---"] * len(head))]
     for key in keys if len(shared) else []:
         own = shared[shared["trial_key"] == key]
@@ -239,7 +234,7 @@ def _means(rows: pd.DataFrame) -> str:
 def _at_equal_rate(rows: pd.DataFrame) -> str:
     """Each learned codec with its latest weights against the others, on the pages that both have."""
     metrics = [name for name in MEASURED if name != "bpp"]
-    head = ["coder", "bpp", "against", "at", "on", *(MEASURED[name] for name in metrics)]
+    head = ["coder", "bpp", "against", "at", "on", *(MEASURES[name].short_head for name in metrics)]
     lines = ["At equal rate, the difference:", "", _line(head), _line(["---"] * len(head))]
     families = {codec: list(dict.fromkeys(of_it["trial_key"])) for codec, of_it in rows.groupby("codec", sort=False)}
     learned = dict.fromkeys(rows.loc[(rows["weights"] != "") & ~rows["earlier"], "codec"])

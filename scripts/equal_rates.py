@@ -11,9 +11,8 @@ from analysis.matched import differences
 from tfic.measuring.row import MEASURES, ROWS_FILE, read_rows
 from tfic.reader_names import FURTHER_READERS
 
-WORDS = {"accuracy": "page", "accuracy_lines": "lines", "accuracy_heldout": "Tesseract", "psnr_db": "PSNR, dB"}
-WORDS |= {name: MEASURES[name].label for name in map("accuracy_{}".format, FURTHER_READERS)}
-"""Heads of columns."""
+COMPARED = ("accuracy", "accuracy_lines", "accuracy_heldout", "psnr_db", *map("accuracy_{}".format, FURTHER_READERS))
+"""Measures that are compared, where they are there."""
 
 
 def measured(runs: Path, name_of_set: str) -> pd.DataFrame:
@@ -41,12 +40,12 @@ def comparison(rows: pd.DataFrame, name_of_set: str, tuned: Sequence[str], other
     """
     rates = rows.groupby("trial_key")["bpp"].mean().sort_values()
     points = {name: keys_of(rows, name) for name in (*tuned, *others)}
-    metrics = [name for name in WORDS if rows[name].notna().any()]
+    metrics = [name for name in COMPARED if rows[name].notna().any()]
     pages = rows["image"].nunique()
     lines = [
         f"At equal rate on {pages} test pages of set {name_of_set}, difference and its 95 % interval:",
         "",
-        f"| codec, quality | bpp | against | {' | '.join(WORDS[name] for name in metrics)} |",
+        f"| codec, quality | bpp | against | {' | '.join(MEASURES[name].short_head for name in metrics)} |",
         f"| --- | --- | --- |{' --- |' * len(metrics)}",
     ]
     for own in (each for name in tuned for each in points[name]):

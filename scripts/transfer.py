@@ -15,16 +15,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from equal_rates import WORDS, comparison, key, keys_of, measured
+from equal_rates import COMPARED, comparison, key, keys_of, measured
 from finetune_foundation import AVIF, CONTROL, SETS, START
 
 from analysis import readers, stats
 from analysis.matched import differences
 from analysis.transfer import Cell, cell_of
 
-READ_BY = {name: column for name in (readers.TRAINING, *readers.HELDOUT) if (column := readers.column(name)) in WORDS}
+READ_BY = {
+    name: column for name in (readers.TRAINING, *readers.HELDOUT) if (column := readers.column(name)) in COMPARED
+}
 """The measure of each reader, by its name."""
-COLUMNS = ("bpp", *WORDS)
+COLUMNS = ("bpp", *COMPARED)
 """Measures that are kept of each page."""
 
 

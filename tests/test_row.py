@@ -112,10 +112,11 @@ def test_every_number_of_a_row_that_can_be_averaged_is_a_measure_and_all_other_c
 
 
 def test_a_measure_is_shown_with_its_unit_and_its_digits() -> None:
-    psnr = Measure("PSNR", "maximize", 2, "dB", name="PSNR of the page")
+    psnr = Measure("PSNR", "maximize", 2, "dB", name="PSNR of the page", short="PSNR, dB")
     assert (psnr.head, psnr.axis, psnr.show(27.126), psnr.sign) == ("PSNR dB", "PSNR of the page in dB", "27.13 dB", 1)
+    assert psnr.short_head == "PSNR, dB"
     bits = Measure("bpp", "minimize")
-    assert (bits.head, bits.axis, bits.show(0.25), bits.sign) == ("bpp", "bpp", "0.250", -1)
+    assert (bits.head, bits.short_head, bits.axis, bits.show(0.25), bits.sign) == ("bpp", "bpp", "bpp", "0.250", -1)
 
 
 def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ class Measure:
     """Unit of the number; "" for none."""
     name: str = ""
     """Full name, for the axis of a figure; "" where the label is the full name."""
+    short: str = ""
+    """Head of a column in a table of several readers; "" where that is the label."""
 
     @property
     def sign(self) -> int:
@@ -50,6 +52,11 @@ class Measure:
     def head(self) -> str:
         """Label and unit, as the head of a column."""
         return f"{self.label} {self.unit}".strip()
+
+    @property
+    def short_head(self) -> str:
+        """Head of a column in a table of several readers."""
+        return self.short or self.label
 
     @property
     def axis(self) -> str:
@@ -79,7 +86,7 @@ class Row:
     """8 * (file_bytes - overhead) / pixels: classical overhead is the same codec's blank image, ours the header."""
     bpp_estimated: Annotated[float, Measure("estim. bpp", "minimize", name="estimated bits per pixel")]
     """Bits per pixel by the codec's likelihoods; nan for classical codecs. Never mixed with the others."""
-    psnr_db: Annotated[float, Measure("PSNR", "maximize", 2, "dB")]
+    psnr_db: Annotated[float, Measure("PSNR", "maximize", 2, "dB", short="PSNR, dB")]
     """PSNR of the whole image; inf when nothing was lost."""
     psnr_text_db: Annotated[float, Measure("text PSNR", "maximize", 2, "dB", name="PSNR inside text")]
     """PSNR inside the lines of text; nan without lines."""
@@ -87,13 +94,15 @@ class Row:
     """PSNR outside the lines of text."""
     ms_ssim: Annotated[float, Measure("MS-SSIM", "maximize")]
     """MS-SSIM; nan for a side below 161 pixels."""
-    accuracy: Annotated[float, Measure("accuracy", "maximize", name="reading accuracy")]
+    accuracy: Annotated[float, Measure("accuracy", "maximize", name="reading accuracy", short="page")]
     """Page accuracy of the training reader."""
     accuracy_words: Annotated[float, Measure("accuracy, words", "maximize", name="accuracy in whole words")] = field(
         default=math.nan, kw_only=True
     )
     """Page accuracy of the training reader with the distance in whole words."""
-    accuracy_lines: Annotated[float, Measure("accuracy, lines", "maximize", name="accuracy of single lines")]
+    accuracy_lines: Annotated[
+        float, Measure("accuracy, lines", "maximize", name="accuracy of single lines", short="lines")
+    ]
     """Mean accuracy over lines read at their true place; nan without lines."""
     accuracy_below_14px: Annotated[
         float, Measure("lines < 14 px", "maximize", name="accuracy of lines below 14 px in height")
@@ -109,7 +118,9 @@ class Row:
     """`accuracy_lines` of the lines of 20 pixels and more."""
     cer: Annotated[float, Measure("CER", "minimize", name="character error rate")]
     """Character error rate of the page."""
-    accuracy_heldout: Annotated[float, Measure("accuracy, held-out", "maximize", name="accuracy, held-out reader")]
+    accuracy_heldout: Annotated[
+        float, Measure("accuracy, held-out", "maximize", name="accuracy, held-out reader", short="Tesseract")
+    ]
     """Page accuracy of the held-out reader; nan without one."""
     accuracy_easyocr: Annotated[float, Measure("EasyOCR", "maximize", name="accuracy, EasyOCR")] = field(
         default=math.nan, kw_only=True
