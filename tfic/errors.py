@@ -10,6 +10,7 @@
     ├── WorkerFailedError (RuntimeError)    tfic.training.distributed another worker of the same training failed
     ├── StoreUnreachableError (ValueError)  tfic.system.store_uri     no answer at the address of a tracking store
     ├── StoreAwayError (ConnectionError)    sweep.store.retry         a tracking store was away for too long
+    ├── StoreRefusedError (ValueError)      sweep.store.retry         a tracking store answered a call with an error
     ├── SweepTakenError (ValueError)        sweep.store.lease         another driver runs the sweep
     ├── StoppedByRuleError                  sweep.trial.stopping      a stop rule ended a trial
     └── RayLostError (RuntimeError)         sweep.on_ray.watch        Ray has not started, or died under a running sweep
