@@ -3,7 +3,9 @@
     python benchmarks/planning.py --steps 10
 
 Settings of `base` (12 crops, 16,000 pixels of text). CPU time of the thread, so that other jobs do not count; before
-and after take turns, step by step, and must read as many lines. While a device computes, the thread sleeps.
+and after take turns, step by step, and must read as many lines. Before is the order of the work as it was, with
+today's widths and margins of lines, which are faster (LOG.md has the figures of then). While a device computes, the
+thread sleeps.
 """
 
 import argparse
@@ -20,7 +22,7 @@ from timing import table
 from tfic.config import Config
 from tfic.data import train_pages
 from tfic.ocr.ppocr import HEIGHT_PX, STRIDE_PX
-from tfic.ocr.rectify import places
+from tfic.ocr.rectify import places, width_at
 from tfic.pages.lines import Line, Page
 from tfic.recipes import recipe
 from tfic.training.ahead import Ahead
@@ -36,6 +38,7 @@ def before(
     config: Config, pages: Sequence[Page], reader: KnownFormat, step: int
 ) -> tuple[dict[str, float], list[tuple[int, Line]]]:
     """Milliseconds of each part of a step's host work as it was, and the lines that were read."""
+    width_at.cache_clear()
     train, clock = config.train, [time.thread_time()]
     rng, _ = generator(config, "finetune", step)
     crops = draw_crops(pages, rng, train.finetune_batch, train.crop_height_px, train.crop_width_px, True)
@@ -90,6 +93,7 @@ def main() -> None:
     for step in range(args.steps):
         parts, chosen = before(config, pages, reader, step)
         was.append(parts)
+        width_at.cache_clear()  # `before` has asked for the widths of the same lines
         background.append(thread_ms(partial(plan, step)))
         time.sleep(DEVICE_S)
         after.append(thread_ms(partial(_start, ahead, step, device)))
